@@ -1,0 +1,48 @@
+// Package contract holds what the target and the load generator must spell
+// alike, and nothing else: metadata keys, the name of the server-time metric,
+// and the lines a supervised target exchanges with its parent.
+//
+// A supervised target (`loadgen target -supervised`) reads one [Config] line,
+// writes one [Ready] line, then answers each [Mark] line with a [Usage] line,
+// all of them JSON on stdin and stdout. The end of stdin tells it that its
+// parent is gone.
+package contract
+
+const (
+	// RequestIDKey is the metadata key and, over REST, the HTTP header of a call's request id.
+	RequestIDKey = "request-id"
+	// InjectKey is the metadata key by which a call orders a fault for itself, where the target allows it.
+	InjectKey = "x-inject"
+	// LoadReportKey is the trailer that carries an ORCA load report; over REST it is a response header, base64.
+	LoadReportKey = "endpoint-load-metrics-bin"
+	// ServerTimeMetric names the ORCA named metric that holds the target's own handling time of a call, in nanoseconds.
+	ServerTimeMetric = "server_time_ns"
+)
+
+// Config is the first line a supervised target reads.
+type Config struct {
+	// Args are the target's flags, as its command line would have them.
+	Args []string `json:"args"`
+}
+
+// Ready is the first line a supervised target writes, once it accepts connections.
+type Ready struct {
+	// Addr is the gRPC listener's address, in the form that loadgen's -addr takes.
+	Addr string `json:"addr"`
+	// HTTP is the host:port of the REST gateway and of /metrics; empty where there is none.
+	HTTP string `json:"http"`
+	PID  int    `json:"pid"`
+	// Interceptors is the server chain in force, outermost first.
+	Interceptors []string `json:"interceptors"`
+}
+
+// Marks a parent may send. A start mark begins a new measured window, a stop mark ends it.
+const (
+	MarkStart = "start"
+	MarkStop  = "stop"
+)
+
+// Mark is a line from the parent; the target answers each with a [Usage] line.
+type Mark struct {
+	Mark string `json:"mark"`
+}

@@ -1,0 +1,115 @@
+package interceptor
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"grpcbench/server/contract"
+)
+
+// injector applies faults to calls: the server's own, or, where allowed, those a call orders for itself.
+type injector struct {
+	faults Faults
+	allow  bool
+	logger *slog.Logger
+
+	calls atomic.Uint64
+	once  sync.Once
+	// gateOpens and gateCloses are set by the first call and read-only after it.
+	gateCloses, gateOpens time.Time
+}
+
+func newInject(faults Faults, allow bool, logger *slog.Logger) Interceptor {
+	i := &injector{faults: faults, allow: allow, logger: logger}
+	return Interceptor{
+		Unary: func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+			if err := i.apply(ctx); err != nil {
+				return nil, err
+			}
+			return handler(ctx, req)
+		},
+		Stream: func(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+			if err := i.apply(ss.Context()); err != nil {
+				return err
+			}
+			return handler(srv, ss)
+		},
+	}
+}
+
+// apply does to the call what is ordered for it, before its handler runs. The
+// draws of the n-th call depend on the seed and on n alone.
+func (i *injector) apply(ctx context.Context) error {
+	faults := i.faults
+	if i.allow {
+		if orders := metadata.ValueFromIncomingContext(ctx, contract.InjectKey); len(orders) > 0 {
+			own, err := ParseFaults(orders[0])
+			if err != nil {
+				return status.Errorf(codes.InvalidArgument, "%s: %v", contract.InjectKey, err)
+			}
+			faults = own
+		}
+	}
+	if faults.none() {
+		return nil
+	}
+	draw := rand.New(rand.NewPCG(faults.seed, i.calls.Add(1)))
+	if err := i.gate(ctx, faults); err != nil {
+		return err
+	}
+	if d := faults.delay.draw(draw); d > 0 {
+		if err := sleep(ctx, d); err != nil {
+			return err
+		}
+	}
+	if draw.Float64() < faults.panicRate {
+		panic("injected panic")
+	}
+	if draw.Float64() < faults.errorRate {
+		if err := sleep(ctx, faults.errorDelay); err != nil {
+			return err
+		}
+		return status.Error(faults.errorCode, "injected error")
+	}
+	return nil
+}
+
+// gate holds a call that comes while the gate is closed until it opens.
+func (i *injector) gate(ctx context.Context, f Faults) error {
+	if f.gateFor == 0 {
+		return nil
+	}
+	i.once.Do(func() {
+		i.gateCloses = time.Now().Add(f.gateFrom)
+		i.gateOpens = i.gateCloses.Add(f.gateFor)
+		i.logger.Info("gate", "closes", i.gateCloses, "opens", i.gateOpens)
+	})
+	if time.Now().Before(i.gateCloses) {
+		return nil
+	}
+	return sleep(ctx, time.Until(i.gateOpens))
+}
+
+// sleep waits for d, or returns the status of ctx where that ends first.
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return status.FromContextError(ctx.Err()).Err()
+	}
+}

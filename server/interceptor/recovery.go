@@ -1,0 +1,71 @@
+package interceptor
+
+import (
+	"context"
+	"log/slog"
+	"runtime/debug"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// errPanic is what the client hears of a panic: nothing of its cause.
+var errPanic = status.Error(codes.Internal, "Unexpected error happened")
+
+// panicked carries a panic, with the stack it happened on, out of a goroutine
+// that an interceptor started and into the call's own, where recovery sees it.
+type panicked struct {
+	value any
+	stack []byte
+}
+
+// protect runs fn and turns a panic of it into a value; p is nil where there was none.
+func protect(fn func() error) (p *panicked, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			p = asPanicked(r)
+		}
+	}()
+	return nil, fn()
+}
+
+// asPanicked must be called while the panic of r unwinds, so that the stack is still there.
+func asPanicked(r any) *panicked {
+	if p, ok := r.(*panicked); ok {
+		return p
+	}
+	return &panicked{value: r, stack: debug.Stack()}
+}
+
+func (p *panicked) log(ctx context.Context, logger *slog.Logger, method string) {
+	logger.LogAttrs(ctx, slog.LevelError, "panic",
+		slog.String("method", method),
+		slog.String("request_id", idOf(ctx)),
+		slog.Any("value", p.value),
+		slog.String("stack", string(p.stack)))
+}
+
+// newRecovery turns a panic of anything inside it into INTERNAL, and logs it once with its stack.
+func newRecovery(logger *slog.Logger) Interceptor {
+	return Interceptor{
+		Unary: func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (res any, err error) {
+			defer func() {
+				if r := recover(); r != nil {
+					asPanicked(r).log(ctx, logger, info.FullMethod)
+					res, err = nil, errPanic
+				}
+			}()
+			return handler(ctx, req)
+		},
+		Stream: func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+			defer func() {
+				if r := recover(); r != nil {
+					asPanicked(r).log(ss.Context(), logger, info.FullMethod)
+					err = errPanic
+				}
+			}()
+			return handler(srv, ss)
+		},
+	}
+}

@@ -1,0 +1,208 @@
+package target
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/orca"
+	"google.golang.org/grpc/reflection"
+
+	"grpcbench/pb/person"
+	"grpcbench/pb/repo"
+	"grpcbench/pb/users"
+	"grpcbench/server/contract"
+	"grpcbench/server/gateway"
+	"grpcbench/server/interceptor"
+	"grpcbench/server/service"
+)
+
+// server is a target that listens but does not serve yet.
+type server struct {
+	grpc    *grpc.Server
+	health  *health.Server
+	grpcLis net.Listener
+	// http, httpLis and loopback are nil without a gateway.
+	http     *http.Server
+	httpLis  net.Listener
+	loopback *grpc.ClientConn // the gateway's way to grpcLis
+	ready    contract.Ready
+}
+
+// newServer builds a target and opens its listeners; on an error nothing stays open.
+func newServer(ctx context.Context, c config, logger *slog.Logger) (_ *server, err error) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	c.chain.Logger, c.chain.Registerer = logger, registry
+	chain, err := interceptor.New(c.chain)
+	if err != nil {
+		return nil, err
+	}
+	serverTLS, gatewayTLS, err := c.tls.configs()
+	if err != nil {
+		return nil, err
+	}
+	s := &server{grpc: newGRPC(c, chain, serverTLS)}
+	s.health = service.NewHealth(s.grpc)
+	healthpb.RegisterHealthServer(s.grpc, s.health)
+	reflection.Register(s.grpc)
+	for _, i := range chain {
+		s.ready.Interceptors = append(s.ready.Interceptors, i.Name)
+	}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if s.grpcLis, err = listen(c.listen); err != nil {
+		return nil, fmt.Errorf("listen for gRPC: %w", err)
+	}
+	s.ready.Addr = dialable(s.grpcLis)
+	if c.http != "" {
+		if err = s.addGateway(ctx, c.http, registry, serverTLS, gatewayTLS); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func newGRPC(c config, chain []interceptor.Interceptor, serverTLS *tls.Config) *grpc.Server {
+	var opts []grpc.ServerOption
+	if c.serverTime {
+		opts = append(opts, orca.CallMetricsServerOption(nil)) // outermost: it sends what ServerTime reports
+		chain = append([]interceptor.Interceptor{interceptor.ServerTime()}, chain...)
+	}
+	for _, i := range chain {
+		opts = append(opts, grpc.ChainUnaryInterceptor(i.Unary), grpc.ChainStreamInterceptor(i.Stream))
+	}
+	if serverTLS != nil {
+		opts = append(opts, grpc.Creds(credentials.NewTLS(serverTLS)))
+	}
+	g := grpc.NewServer(opts...)
+	person.RegisterSearchServiceServer(g, &service.Person{OutCount: c.outCount, OutInterval: c.outInterval})
+	repo.RegisterRepoServer(g, &service.Repo{MaxUpload: c.maxUpload})
+	users.RegisterUsersServer(g, &service.Users{})
+	return g
+}
+
+func (s *server) addGateway(ctx context.Context, addr string, registry *prometheus.Registry, serverTLS, gatewayTLS *tls.Config) (err error) {
+	creds := insecure.NewCredentials()
+	if gatewayTLS != nil {
+		creds = credentials.NewTLS(gatewayTLS)
+	}
+	to := s.ready.Addr
+	if !strings.HasPrefix(to, "unix:") {
+		to = "passthrough:///" + to
+	}
+	if s.loopback, err = grpc.NewClient(to, grpc.WithTransportCredentials(creds)); err != nil {
+		return fmt.Errorf("connect the gateway: %w", err)
+	}
+	routes, err := gateway.New(ctx, s.loopback)
+	if err != nil {
+		return err
+	}
+	if s.httpLis, err = listen(addr); err != nil {
+		return fmt.Errorf("listen for HTTP: %w", err)
+	}
+	s.ready.HTTP = dialable(s.httpLis)
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true, Registry: registry}))
+	mux.Handle("/", routes)
+	s.http = &http.Server{Handler: mux, TLSConfig: serverTLS, ReadHeaderTimeout: 10 * time.Second}
+	return nil
+}
+
+// serve answers until ctx ends, then drains for at most the given time, and returns when nothing runs any more.
+func (s *server) serve(ctx context.Context, drain func() time.Duration) error {
+	group, failed := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := s.grpc.Serve(s.grpcLis); err != nil {
+			return fmt.Errorf("serve gRPC: %w", err)
+		}
+		return nil
+	})
+	if s.http != nil {
+		group.Go(func() error {
+			serve := s.http.Serve
+			if s.http.TLSConfig != nil {
+				serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+			}
+			if err := serve(s.httpLis); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("serve HTTP: %w", err)
+			}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		<-failed.Done()
+		s.shutdown(drain())
+		return nil
+	})
+	return group.Wait()
+}
+
+// shutdown tells health first, lets the gateway's calls end before the server
+// they go to, and stops hard what is left after drain.
+func (s *server) shutdown(drain time.Duration) {
+	s.health.Shutdown()
+	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	defer cancel()
+	if s.http != nil {
+		if err := s.http.Shutdown(ctx); err != nil {
+			s.http.Close()
+		}
+	}
+	hard := context.AfterFunc(ctx, s.grpc.Stop)
+	s.grpc.GracefulStop()
+	hard()
+	s.close()
+}
+
+// close releases what was opened, as far as it was.
+func (s *server) close() {
+	s.grpc.Stop()
+	if s.loopback != nil {
+		s.loopback.Close()
+	}
+	for _, l := range []net.Listener{s.grpcLis, s.httpLis} {
+		if l != nil {
+			l.Close()
+		}
+	}
+}
+
+// listen opens host:port or unix:path.
+func listen(addr string) (net.Listener, error) {
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+		return net.Listen("unix", path)
+	}
+	return net.Listen("tcp", addr)
+}
+
+// dialable is the address that reaches l from this machine, as loadgen's -addr takes it.
+func dialable(l net.Listener) string {
+	switch a := l.Addr().(type) {
+	case *net.UnixAddr:
+		return "unix:" + a.Name
+	case *net.TCPAddr:
+		if a.IP.IsUnspecified() {
+			return fmt.Sprintf("127.0.0.1:%d", a.Port)
+		}
+	}
+	return l.Addr().String()
+}
