@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"grpcbench/server/contract"
 	"grpcbench/server/interceptor"
 )
 
@@ -57,17 +58,17 @@ func parse(args []string, embedded bool, usage io.Writer) (config, error) {
 	fs.BoolVar(&c.chain.AllowInject, "allow-inject", false, "let a call order its own faults by x-inject metadata")
 	fs.BoolVar(&c.serverTime, "server-time", true, "return the server's own handling time in an ORCA trailer")
 	fs.IntVar(&c.outCount, "search-out-count", 11, "answers of SearchOut")
-	fs.DurationVar(&c.outInterval, "search-out-interval", 0, "time between answers of SearchOut")
+	contract.DurationVar(fs, &c.outInterval, "search-out-interval", 0, "time between answers of SearchOut")
 	fs.Int64Var(&c.maxUpload, "max-upload", 64<<20, "largest CreateRepo upload in `bytes`")
-	fs.DurationVar(&c.chain.UnaryTimeout, "unary-timeout", 300*time.Millisecond, "the timeout interceptor's limit for a unary handler")
-	fs.DurationVar(&c.chain.RecvTimeout, "recv-timeout", 500*time.Millisecond, "the timeout interceptor's limit for each RecvMsg of a stream")
+	contract.DurationVar(fs, &c.chain.UnaryTimeout, "unary-timeout", 300*time.Millisecond, "the timeout interceptor's limit for a unary handler")
+	contract.DurationVar(fs, &c.chain.RecvTimeout, "recv-timeout", 500*time.Millisecond, "the timeout interceptor's limit for each RecvMsg of a stream")
 	fs.StringVar(&c.tls.cert, "tls-cert", "", "PEM `file` of the server's certificate; with -tls-key turns TLS on")
 	fs.StringVar(&c.tls.key, "tls-key", "", "PEM `file` of the server's key")
 	fs.StringVar(&c.tls.clientCA, "client-ca", "", "PEM `file` of the CA that clients' certificates must come from (mTLS)")
-	fs.DurationVar(&c.drain, "drain", 10*time.Second, "on SIGTERM, wait this long for calls in flight")
+	contract.DurationVar(fs, &c.drain, "drain", 10*time.Second, "on SIGTERM, wait this long for calls in flight")
 	fs.BoolVar(&c.supervised, "supervised", false, "read the flags from stdin as JSON, and end when stdin does (what loadgen does)")
 
-	problems := parseAll(fs, args)
+	problems := contract.ParseFlags(fs, args)
 	for _, p := range problems {
 		if errors.Is(p, flag.ErrHelp) {
 			fs.SetOutput(usage)
@@ -92,28 +93,6 @@ func parse(args []string, embedded bool, usage io.Writer) (config, error) {
 		return c, &e
 	}
 	return c, nil
-}
-
-// parseAll parses on after a bad flag, so that all of them are named at once.
-func parseAll(fs *flag.FlagSet, args []string) (problems []error) {
-	for {
-		err := fs.Parse(args)
-		if err == nil {
-			break
-		}
-		problems = append(problems, err)
-		if errors.Is(err, flag.ErrHelp) {
-			return problems
-		}
-		args = fs.Args()
-		if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-			args = args[1:] // the value of a flag that does not exist
-		}
-	}
-	if fs.NArg() > 0 {
-		problems = append(problems, fmt.Errorf("unexpected argument %q", fs.Arg(0)))
-	}
-	return problems
 }
 
 func (c *config) check() (problems []error) {

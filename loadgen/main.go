@@ -1,0 +1,125 @@
+// Command loadgen drives gRPC services with load and measures them.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"grpcbench/loadgen/call"
+	"grpcbench/loadgen/plan"
+	"grpcbench/loadgen/report"
+	"grpcbench/loadgen/run"
+	"grpcbench/loadgen/verdict"
+	"grpcbench/server/target"
+)
+
+// The exit codes.
+const (
+	exitOK      = 0
+	exitFailed  = 1 // it could not be carried out, or every call failed
+	exitUsage   = 2
+	exitInvalid = 4 // the measurement cannot be believed
+)
+
+const usage = `usage:
+  loadgen [run] -rpc SearchIO -c 50 -d 30s   load an RPC and measure it; without -addr it starts its own target
+  loadgen call -rpc GetUser -data '{...}'    one call, answer as JSON
+  loadgen report [DIR...]                    show runs; -format html|md|csv|json|text, -o FILE
+  loadgen list                               the RPCs
+  loadgen target [flags]                     the server alone
+  loadgen version
+A subcommand's flags: loadgen SUBCOMMAND -h`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(start(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// errInvalid is a run whose verdict is INVALID; its reasons stand in the report.
+var errInvalid = errors.New("the measurement is INVALID")
+
+// start runs a subcommand and returns the exit code.
+func start(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	err := dispatch(ctx, args, stdin, stdout, stderr)
+	var usageError *plan.UsageError
+	var targetUsage *target.UsageError
+	if err == nil || errors.Is(err, flag.ErrHelp) {
+		return exitOK
+	}
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintln(stderr, "loadgen:", strings.TrimSpace(line))
+	}
+	switch {
+	case errors.As(err, &usageError), errors.As(err, &targetUsage):
+		return exitUsage
+	case errors.Is(err, errInvalid):
+		return exitInvalid
+	default:
+		return exitFailed
+	}
+}
+
+func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	if len(args) == 0 {
+		return plan.Usage(errors.New("nothing to do\n" + usage))
+	}
+	name, rest := args[0], args[1:]
+	if strings.HasPrefix(name, "-") && name != "-h" && name != "--help" && name != "-help" {
+		name, rest = "run", args
+	}
+	switch name {
+	case "run":
+		return load(ctx, rest, stdout, stderr)
+	case "call":
+		c, err := plan.ReadCall(rest, stdout)
+		if err != nil {
+			return err
+		}
+		return call.Run(ctx, c, stdin, stdout, stderr)
+	case "report":
+		r, err := plan.ReadReport(rest, stdout)
+		if err != nil {
+			return err
+		}
+		return report.Write(r.Format, r.Out, stdout, r.Dirs...)
+	case "list":
+		return report.List(stdout)
+	case "target":
+		return target.Run(ctx, rest, stdin, stdout, stderr)
+	case "version":
+		return report.Version(stdout)
+	case "help", "-h", "-help", "--help":
+		fmt.Fprintln(stdout, usage)
+		return nil
+	default:
+		return plan.Usage(fmt.Errorf("unknown subcommand %q\n%s", name, usage))
+	}
+}
+
+// load carries out a run and shows it.
+func load(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	p, err := plan.Run(args, stdout)
+	if err != nil {
+		return err
+	}
+	if !p.Quiet {
+		fmt.Fprintf(stderr, "loadgen: %s\n", report.Announce(p))
+	}
+	doc, err := run.Run(ctx, p)
+	if doc == nil {
+		return err
+	}
+	err = errors.Join(err, report.Show(stdout, p.Format, doc))
+	if err == nil && doc.Verdict.Status == verdict.Invalid {
+		return errInvalid
+	}
+	return err
+}

@@ -1,0 +1,178 @@
+package plan
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"grpcbench/loadgen/scenario"
+	"grpcbench/server/contract"
+)
+
+// UsageError is a command line that cannot be carried out; it names everything that is wrong with it.
+type UsageError struct{ Problems []error }
+
+func (e *UsageError) Error() string {
+	texts := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
+		texts[i] = p.Error()
+	}
+	return strings.Join(texts, "\n")
+}
+
+// Usage makes a UsageError of problems, or nil where there are none.
+func Usage(problems ...error) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	return &UsageError{Problems: problems}
+}
+
+// Run reads the command line of `loadgen run`. Its errors are flag.ErrHelp,
+// once the usage is written to usage, and *UsageError.
+func Run(args []string, usage io.Writer) (Plan, error) {
+	p, fs, problems := read("run", args, func(fs *flag.FlagSet, p *Plan) { common(fs, p); load(fs, p) })
+	if help(problems) {
+		printUsage(usage, "loadgen [run] -rpc NAME [flags]", fs)
+		return p, flag.ErrHelp
+	}
+	set := given(fs)
+	p.resolve(set)
+	return p, Usage(append(problems, p.problems(set)...)...)
+}
+
+// read parses args into a new Plan with the flags that define adds.
+func read(name string, args []string, define func(*flag.FlagSet, *Plan)) (Plan, *flag.FlagSet, []error) {
+	var p Plan
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard) // the caller says what is wrong, all at once
+	define(fs, &p)
+	problems := contract.ParseFlags(fs, args)
+	return p, fs, problems
+}
+
+func help(problems []error) bool {
+	return len(problems) > 0 && errors.Is(problems[len(problems)-1], flag.ErrHelp)
+}
+
+// common are the flags of every subcommand that makes calls.
+func common(fs *flag.FlagSet, p *Plan) {
+	fs.StringVar(&p.RPC, "rpc", "", "the RPC `name`: "+strings.Join(scenario.Names(), ", ")+"; or pkg.Service/Method")
+	fs.StringVar(&p.Addr, "addr", "", "`address`: host:port, unix:path or dns:///name; empty starts an embedded target")
+	contract.DurationVar(fs, &p.Timeout, "timeout", 20*time.Second, "deadline of each call")
+	contract.DurationVar(fs, &p.ConnectTimeout, "connect-timeout", 10*time.Second, "longest wait for a connection")
+	fs.Var((*metadataFlag)(&p.Metadata), "H", "metadata `'key: value'` of each call; repeatable")
+	fs.BoolVar(&p.TLS.On, "tls", false, "connect with TLS")
+	fs.StringVar(&p.TLS.CA, "cacert", "", "PEM `file` of the CA to trust; default the system's")
+	fs.StringVar(&p.TLS.Cert, "cert", "", "PEM `file` of the client's certificate (mTLS)")
+	fs.StringVar(&p.TLS.Key, "key", "", "PEM `file` of the client's key")
+	fs.BoolVar(&p.TLS.SkipVerify, "insecure-skip-verify", false, "with TLS, accept any certificate")
+	fs.StringVar(&p.Authority, "authority", "", "`name` for the :authority header, and to verify over TLS")
+	fs.Var((*fieldsFlag)(&p.Target), "target", "`flags` of the embedded target, as in '-interceptors=none -inject=delay=5ms'")
+	fs.BoolFunc("insecure", "", func(string) error {
+		return errors.New("it means different things to different tools: plaintext is the default here, and -tls -insecure-skip-verify accepts any certificate")
+	})
+}
+
+// load are the flags of a load run.
+func load(fs *flag.FlagSet, p *Plan) {
+	fs.StringVar(&p.Transport, "transport", scenario.GRPC, "how calls travel: `grpc|rest`")
+	fs.StringVar(&p.HTTPMethod, "http-method", http.MethodGet, "with -transport rest, the route's method: `GET|POST`")
+	for _, name := range []string{"c", "concurrency"} {
+		fs.IntVar(&p.Workers, name, 50, "workers, each with one call in flight")
+	}
+	fs.IntVar(&p.Conns, "conns", 1, "connections that the workers share")
+	for _, name := range []string{"d", "duration"} {
+		contract.DurationVar(fs, &p.D, name, 10*time.Second, "measured time")
+	}
+	for _, name := range []string{"n", "total"} {
+		fs.Int64Var(&p.Total, name, 0, "measured calls; with -n alone there is no -d")
+	}
+	contract.DurationVar(fs, &p.Warmup, "warmup", time.Second, "load before the measured time, not recorded")
+	contract.DurationVar(fs, &p.Drain, "drain", 5*time.Second, "at the end, wait this long for calls in flight; the rest count as unfinished")
+	fs.IntVar(&p.Messages, "messages", 100, "messages a client's stream carries; 0 until the run ends")
+	contract.DurationVar(fs, &p.Interval, "interval", 0, "least time between two messages of a stream")
+	fs.IntVar(&p.Size, "size", 0, "payload `bytes` of a message; 0 is the RPC's own")
+	fs.BoolVar(&p.PerWorker, "per-worker", false, "keep a histogram of each worker too, in latency.hlog")
+	p.ClientInterceptors = []string{"requestid"}
+	fs.Var((*listFlag)(&p.ClientInterceptors), "client-interceptors", "`list` of requestid, metrics, logging, outermost first; or none")
+	fs.StringVar(&p.Out, "o", "", "`folder` of the run's files; default results/<utc>-<rpc>")
+	fs.StringVar(&p.Name, "name", "", "a `label` for the run")
+	fs.StringVar(&p.Format, "format", "text", "what goes to the terminal at the end: `text|json|md|csv`")
+	fs.BoolVar(&p.Quiet, "q", false, "write nothing but errors and, with -format, the result")
+}
+
+// given are the names of the flags on the command line, short forms by their long names' settings.
+func given(fs *flag.FlagSet) map[string]bool {
+	set := map[string]bool{}
+	fs.Visit(func(f *flag.Flag) {
+		set[f.Name] = true
+		if long, ok := map[string]string{"c": "concurrency", "d": "duration", "n": "total"}[f.Name]; ok {
+			set[long] = true
+		}
+	})
+	return set
+}
+
+// printUsage lists the flags of fs.
+func printUsage(w io.Writer, line string, fs *flag.FlagSet) {
+	fmt.Fprintf(w, "usage: %s\n\n", line)
+	fs.VisitAll(func(f *flag.Flag) {
+		if f.Usage == "" {
+			return // answered with a hint only
+		}
+		arg, text := flag.UnquoteUsage(f)
+		head := strings.TrimSpace("-" + f.Name + " " + arg)
+		if f.DefValue != "" && f.DefValue != "0" && f.DefValue != "0s" && f.DefValue != "false" {
+			text += " (default " + f.DefValue + ")"
+		}
+		fmt.Fprintf(w, "  %-28s %s\n", head, text)
+	})
+}
+
+// metadataFlag collects 'key: value' pairs.
+type metadataFlag []string
+
+func (m *metadataFlag) String() string { return "" }
+
+func (m *metadataFlag) Set(s string) error {
+	key, value, ok := strings.Cut(s, ":")
+	key = strings.ToLower(strings.TrimSpace(key))
+	switch {
+	case !ok || key == "":
+		return errors.New("want 'key: value'")
+	case strings.HasPrefix(key, "grpc-"), strings.Trim(key, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "":
+		return fmt.Errorf("%q cannot be a metadata key", key)
+	case key == contract.RequestIDKey:
+		return errors.New("each call has a request-id of its own")
+	}
+	*m = append(*m, key, strings.TrimSpace(value))
+	return nil
+}
+
+// listFlag is a comma-separated list, or none.
+type listFlag []string
+
+func (l *listFlag) String() string { return strings.Join(*l, ",") }
+
+func (l *listFlag) Set(s string) error {
+	*l = nil
+	if s != "" && s != "none" {
+		*l = strings.Split(s, ",")
+	}
+	return nil
+}
+
+// fieldsFlag is a command line of its own.
+type fieldsFlag []string
+
+func (f *fieldsFlag) String() string { return strings.Join(*f, " ") }
+
+func (f *fieldsFlag) Set(s string) error {
+	*f = strings.Fields(s)
+	return nil
+}

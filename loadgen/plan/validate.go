@@ -1,0 +1,179 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"grpcbench/loadgen/requestid"
+	"grpcbench/loadgen/scenario"
+)
+
+// ClientInterceptors are the names that -client-interceptors takes.
+var ClientInterceptors = []string{"requestid", "metrics", "logging"}
+
+// Formats are what -format takes; Silent is what -q makes of none.
+var Formats = []string{"text", "json", "md", "csv"}
+
+// Silent is the format of a run whose result goes to its files only.
+const Silent = "none"
+
+// resolve fills in what depends on which flags were given.
+func (p *Plan) resolve(given map[string]bool) {
+	if given["total"] && !given["duration"] {
+		p.D = 0
+	}
+	if p.Messages == 0 && !given["timeout"] {
+		p.Timeout = 0 // a stream as long as the run
+	}
+	p.resolveTLS(given)
+	if p.Quiet && !given["format"] {
+		p.Format = Silent
+	}
+	p.HTTPMethod = strings.ToUpper(p.HTTPMethod)
+	if p.Transport != scenario.REST && !given["http-method"] {
+		p.HTTPMethod = ""
+	}
+	if p.Transport == scenario.REST && !given["client-interceptors"] {
+		p.ClientInterceptors = nil // they are grpc-go's; rest sends the request id itself
+	}
+	if d, err := scenario.Find(p.RPC); err == nil {
+		p.RPC = d.Name
+		if !d.Streams() && !given["messages"] {
+			p.Messages = 1
+		}
+	}
+}
+
+// resolveTLS turns TLS on where a flag is about nothing else.
+func (p *Plan) resolveTLS(given map[string]bool) {
+	if given["cacert"] || given["cert"] || given["insecure-skip-verify"] {
+		p.TLS.On = true
+	}
+}
+
+// problems names everything that is wrong with the plan.
+func (p *Plan) problems(given map[string]bool) (all []error) {
+	wrong := func(format string, args ...any) { all = append(all, fmt.Errorf(format, args...)) }
+	d, err := p.findRPC()
+	switch {
+	case err != nil:
+		all = append(all, err)
+	case p.Transport == scenario.GRPC || p.Transport == scenario.REST:
+		all = append(all, d.Check(p.Options())...)
+		if given["messages"] && !d.Streams() {
+			wrong("-messages %d: %s sends one message a call", p.Messages, d.Name)
+		}
+		if given["interval"] && !d.Streams() {
+			wrong("-interval %v: %s sends one message a call", p.Interval, d.Name)
+		}
+	}
+	all = append(all, p.limits()...)
+	all = append(all, p.choices(given)...)
+	all = append(all, p.connection()...)
+	if need := time.Duration(p.Messages-1) * p.Interval; p.Timeout > 0 && need >= p.Timeout {
+		wrong("-messages %d, %v apart, take %v: more than -timeout %v", p.Messages, p.Interval, need, p.Timeout)
+	}
+	return all
+}
+
+func (p *Plan) findRPC() (scenario.Definition, error) {
+	if p.RPC == "" {
+		return scenario.Definition{}, fmt.Errorf("-rpc is missing: the RPCs are %s", strings.Join(scenario.Names(), ", "))
+	}
+	d, err := scenario.Find(p.RPC)
+	if err != nil {
+		return d, fmt.Errorf("-rpc: %w", err)
+	}
+	return d, nil
+}
+
+// connection checks what every subcommand that connects has.
+func (p *Plan) connection() (all []error) {
+	if (p.TLS.Cert == "") != (p.TLS.Key == "") {
+		all = append(all, errors.New("-cert and -key go together"))
+	}
+	if !p.Embedded() && len(p.Target) > 0 {
+		all = append(all, fmt.Errorf("-target %q: with -addr no target is started", strings.Join(p.Target, " ")))
+	}
+	if p.Timeout < 0 {
+		all = append(all, fmt.Errorf("-timeout %v: want a positive duration", p.Timeout))
+	}
+	if p.ConnectTimeout <= 0 {
+		all = append(all, fmt.Errorf("-connect-timeout %v: want a positive duration", p.ConnectTimeout))
+	}
+	return all
+}
+
+// limits checks the numbers.
+func (p *Plan) limits() (all []error) {
+	if p.Workers < 1 || p.Workers > requestid.MaxWorkers {
+		all = append(all, fmt.Errorf("-c %d: want 1 to %d workers", p.Workers, requestid.MaxWorkers))
+	}
+	if p.Conns < 1 || p.Conns > max(p.Workers, 1) {
+		all = append(all, fmt.Errorf("-conns %d: want 1 to -c connections (%d)", p.Conns, p.Workers))
+	}
+	for _, n := range []struct {
+		flag  string
+		value int64
+	}{
+		{"n", p.Total},
+		{"messages", int64(p.Messages)},
+	} {
+		if n.value < 0 {
+			all = append(all, fmt.Errorf("-%s %d: want 0 or more", n.flag, n.value))
+		}
+	}
+	for _, d := range []struct {
+		flag  string
+		value time.Duration
+	}{
+		{"d", p.D},
+		{"warmup", p.Warmup},
+		{"drain", p.Drain},
+		{"interval", p.Interval},
+	} {
+		if d.value < 0 {
+			all = append(all, fmt.Errorf("-%s %v: want a positive duration", d.flag, d.value))
+		}
+	}
+	if p.D == 0 && p.Total == 0 {
+		all = append(all, errors.New("the run has no end: give -d or -n"))
+	}
+	return all
+}
+
+// choices checks the words.
+func (p *Plan) choices(given map[string]bool) (all []error) {
+	all = append(all, oneOf("transport", p.Transport, []string{scenario.GRPC, scenario.REST}))
+	if p.Format != Silent {
+		all = append(all, oneOf("format", p.Format, Formats))
+	}
+	if p.Transport == scenario.REST {
+		all = append(all, oneOf("http-method", p.HTTPMethod, scenario.HTTPMethods))
+	}
+	if given["http-method"] && p.Transport != scenario.REST {
+		all = append(all, errors.New("-http-method is for -transport rest"))
+	}
+	if p.Transport == scenario.REST && len(p.ClientInterceptors) > 0 {
+		all = append(all, errors.New("-client-interceptors are for -transport grpc"))
+	}
+	for i, name := range p.ClientInterceptors {
+		if !slices.Contains(ClientInterceptors, name) {
+			all = append(all, fmt.Errorf("-client-interceptors: unknown %q, want some of %s", name, strings.Join(ClientInterceptors, ",")))
+		} else if slices.Contains(p.ClientInterceptors[:i], name) {
+			all = append(all, fmt.Errorf("-client-interceptors: %q named twice", name))
+		}
+	}
+	return slices.DeleteFunc(all, func(err error) bool { return err == nil })
+}
+
+// oneOf says which values a flag takes.
+func oneOf(flag, value string, known []string) error {
+	if slices.Contains(known, value) {
+		return nil
+	}
+	return fmt.Errorf("-%s %q: want one of %s", flag, value, strings.Join(known, ", "))
+}

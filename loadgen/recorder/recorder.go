@@ -1,0 +1,212 @@
+// Package recorder keeps what a run measured: HDR histograms in nanoseconds,
+// counts, and exemplars, in memory that does not grow with the number of calls.
+//
+// Data flows so: each [Shard] has one writer at a time and takes calls and
+// message latencies without a lock, a channel or an allocation. Once a second
+// the engine takes each shard's [Interval] out and gives it to the [Recorder],
+// which merges them, hands the merged interval to its sink and adds it to the
+// run's total.
+package recorder
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"google.golang.org/grpc/codes"
+)
+
+// Series names a latency population.
+type Series uint8
+
+// The series. Response and Lag exist in an open loop only: without an intended
+// time a response is its service.
+const (
+	Response     Series = iota // done - intended
+	Service                    // done - sent
+	Lag                        // sent - intended
+	FirstMessage               // a call's start to its first answer
+	MessageRTT                 // a message's send to its answer
+	seriesCount
+)
+
+func (s Series) String() string {
+	return [...]string{"response", "service", "lag", "first_message", "message_rtt"}[s]
+}
+
+// Every histogram runs from 1 ns to 1 h at three digits, so that a bucket is at
+// most 0.1 % wide from 2 us up; each takes 264 KiB.
+const (
+	lowest  = 1
+	highest = 3_600_000_000_000
+	digits  = 3
+)
+
+// NewHistogram returns a histogram of the one geometry that all of a run have.
+func NewHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(lowest, highest, digits) }
+
+// Sample is one completed call. Times are readings of one monotonic clock in nanoseconds.
+type Sample struct {
+	Worker               uint16
+	Seq                  uint64
+	Intended, Sent, Done int64
+	Code                 codes.Code
+	Message              string
+	Unfinished           bool // cut off by the run's own end: neither a success nor a failure
+	MessagesSent         int
+	MessagesReceived     int
+	BytesSent            int64
+	BytesReceived        int64
+	LoadReport           string
+}
+
+// Counts say what became of the calls that were due: due = ok + failed + unfinished + never_sent.
+type Counts struct {
+	Due              int64 `json:"due"`
+	Sent             int64 `json:"sent"`
+	OK               int64 `json:"ok"`
+	Failed           int64 `json:"failed"`
+	Unfinished       int64 `json:"unfinished"`
+	Late             int64 `json:"late"`
+	NeverSent        int64 `json:"never_sent"`
+	MessagesSent     int64 `json:"messages_sent"`
+	MessagesReceived int64 `json:"messages_received"`
+	BytesSent        int64 `json:"bytes_sent"`
+	BytesReceived    int64 `json:"bytes_received"`
+	// Overflow counts latencies that no histogram holds.
+	Overflow int64 `json:"overflow"`
+}
+
+func (c *Counts) add(o *Counts) {
+	c.Due += o.Due
+	c.Sent += o.Sent
+	c.OK += o.OK
+	c.Failed += o.Failed
+	c.Unfinished += o.Unfinished
+	c.Late += o.Late
+	c.NeverSent += o.NeverSent
+	c.MessagesSent += o.MessagesSent
+	c.MessagesReceived += o.MessagesReceived
+	c.BytesSent += o.BytesSent
+	c.BytesReceived += o.BytesReceived
+	c.Overflow += o.Overflow
+}
+
+// CodeCount bounds the codes that are told apart; any higher one counts as UNKNOWN.
+const CodeCount = int(codes.Unauthenticated) + 1
+
+// Interval is what happened in a span of time.
+type Interval struct {
+	// Start and End are readings of the run's clock.
+	Start, End int64
+	Counts     Counts
+	Codes      [CodeCount]int64
+	// Latencies by [Series]; nil for those the run does not have.
+	Latencies [seriesCount]*Latencies
+}
+
+func newInterval(series []Series) *Interval {
+	iv := &Interval{}
+	for _, s := range series {
+		iv.Latencies[s] = newLatencies()
+	}
+	return iv
+}
+
+func (iv *Interval) reset() {
+	iv.Start, iv.End, iv.Counts, iv.Codes = 0, 0, Counts{}, [CodeCount]int64{}
+	for _, l := range iv.Latencies {
+		if l != nil {
+			l.reset()
+		}
+	}
+}
+
+// merge adds o to iv; it reports counts that a histogram could not take.
+func (iv *Interval) merge(o *Interval) error {
+	iv.Counts.add(&o.Counts)
+	for code, n := range o.Codes {
+		iv.Codes[code] += n
+	}
+	for s, l := range o.Latencies {
+		if l == nil {
+			continue
+		}
+		if err := iv.Latencies[s].merge(l); err != nil {
+			return fmt.Errorf("merge the %s histograms: %w", Series(s), err)
+		}
+	}
+	return nil
+}
+
+// Headline are the response times: in a closed loop the service times.
+func (iv *Interval) Headline() *Latencies {
+	if l := iv.Latencies[Response]; l != nil {
+		return l
+	}
+	return iv.Latencies[Service]
+}
+
+// Config says what a run records.
+type Config struct {
+	// OpenLoop runs have intended times of their own.
+	OpenLoop bool
+	// Streams have message series; Lockstep ones also the round trip of each message.
+	Streams, Lockstep bool
+	// PerWorker also keeps a histogram for each worker.
+	PerWorker bool
+	// LateAfter is the lag, in nanoseconds, past which a call counts as late.
+	LateAfter int64
+	// Sink, where set, is given each merged interval; it must not keep it.
+	Sink func(*Interval) error
+}
+
+func (c Config) series() []Series {
+	s := []Series{Service}
+	if c.OpenLoop {
+		s = append(s, Response, Lag)
+	}
+	if c.Streams {
+		s = append(s, FirstMessage)
+	}
+	if c.Lockstep {
+		s = append(s, MessageRTT)
+	}
+	return s
+}
+
+// Recorder merges the shards of a run. Its methods are not for concurrent use.
+type Recorder struct {
+	cfg     Config
+	shards  []*Shard
+	pending *Interval
+	total   *Interval
+}
+
+// New returns an empty recorder.
+func New(cfg Config) *Recorder {
+	return &Recorder{cfg: cfg, pending: newInterval(cfg.series()), total: newInterval(cfg.series())}
+}
+
+// Add merges an interval that was taken from a shard; the shard may have it back after that.
+func (r *Recorder) Add(iv *Interval) error { return r.pending.merge(iv) }
+
+// Flush ends the span from start to end, readings of the run's clock: what was
+// added since the last Flush goes to the sink and into the total.
+func (r *Recorder) Flush(start, end int64) error {
+	p := r.pending
+	p.Start, p.End = start, end
+	err := r.total.merge(p)
+	if r.total.Start == 0 {
+		r.total.Start = start
+	}
+	r.total.End = end
+	if r.cfg.Sink != nil {
+		err = errors.Join(err, r.cfg.Sink(p))
+	}
+	p.reset()
+	return err
+}
+
+// Total is everything flushed so far.
+func (r *Recorder) Total() *Interval { return r.total }

@@ -1,0 +1,203 @@
+// Package report shows result documents to people: as text, markdown, CSV,
+// JSON and HTML. It reads documents and nothing else.
+package report
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"grpcbench/loadgen/result"
+)
+
+// duration writes nanoseconds with three significant digits and a unit.
+func duration[N int64 | float64](ns N) string {
+	v := float64(ns)
+	for _, u := range []struct {
+		size float64
+		name string
+	}{{1e9, "s"}, {1e6, "ms"}, {1e3, "µs"}} {
+		if math.Abs(v) >= 0.9995*u.size {
+			return significant(v/u.size) + " " + u.name
+		}
+	}
+	return strconv.FormatFloat(math.Round(v), 'f', 0, 64) + " ns"
+}
+
+// significant writes v with three digits, or all before the point.
+func significant(v float64) string {
+	switch a := math.Abs(v); {
+	case a >= 99.95:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	case a >= 9.995:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	default:
+		return strconv.FormatFloat(v, 'f', 2, 64)
+	}
+}
+
+// count writes n with separators.
+func count(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// rate writes a number per second.
+func rate(perSecond float64) string {
+	if perSecond >= 1000 {
+		return count(int64(math.Round(perSecond)))
+	}
+	return significant(perSecond)
+}
+
+// size writes bytes.
+func size(bytes float64) string {
+	for _, u := range []struct {
+		size float64
+		name string
+	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if bytes >= u.size {
+			return significant(bytes/u.size) + " " + u.name
+		}
+	}
+	return significant(bytes) + " B"
+}
+
+// percentileName writes 99.9 as p99.9.
+func percentileName(p float64) string { return "p" + strconv.FormatFloat(p, 'f', -1, 64) }
+
+// seriesOrder is that of the tables; a closed loop's service is its response, so it is left out there.
+func seriesOrder(d *result.Document) []string {
+	var names []string
+	for _, s := range []string{"response", "service", "lag", "first_message", "message_rtt"} {
+		if s == "service" && d.Loop == "closed" {
+			continue
+		}
+		if l, ok := d.Latency[s]; ok && l.Count > 0 {
+			names = append(names, s)
+		}
+	}
+	return names
+}
+
+// latencyTable is a table of the run's series: a head, then a row each.
+func latencyTable(d *result.Document) [][]string {
+	var shown []float64
+	for _, s := range seriesOrder(d) {
+		for _, p := range d.Latency[s].Percentiles {
+			if !slices.Contains(shown, p.P) && p.P != 75 {
+				shown = append(shown, p.P)
+			}
+		}
+	}
+	slices.Sort(shown)
+	head := []string{"", "count", "mean"}
+	for _, p := range shown {
+		head = append(head, percentileName(p))
+	}
+	rows := [][]string{append(head, "max")}
+	for _, s := range seriesOrder(d) {
+		l := d.Latency[s]
+		row := []string{s, count(l.Count), duration(l.MeanNs)}
+		for _, p := range shown {
+			cell := "-" // too few for it
+			if x, ok := l.At(p); ok {
+				cell = duration(x.Ns)
+			}
+			row = append(row, cell)
+		}
+		rows = append(rows, append(row, duration(l.MaxNs)))
+	}
+	return rows
+}
+
+// exemplarTable is a table of up to n exemplars of a kind.
+func exemplarTable(d *result.Document, kind string, n int) [][]string {
+	rows := [][]string{{"request id", "code", "client", "server", "difference", "at"}}
+	for _, x := range d.Exemplars {
+		if x.Kind != kind || len(rows) > n {
+			continue
+		}
+		server, difference := "-", "-"
+		if x.ServerNs != nil {
+			server, difference = duration(*x.ServerNs), duration(x.ServiceNs-*x.ServerNs)
+		}
+		rows = append(rows, []string{x.RequestID, x.Code, duration(x.ResponseNs), server, difference, duration(x.IntendedNs)})
+	}
+	return rows
+}
+
+// codes lists how calls ended, most frequent first.
+func codes(d *result.Document) string {
+	names := slices.SortedFunc(maps.Keys(d.Codes), func(a, b string) int {
+		if c := int(d.Codes[b] - d.Codes[a]); c != 0 {
+			return c
+		}
+		return strings.Compare(a, b)
+	})
+	for i, name := range names {
+		names[i] = name + " " + count(d.Codes[name])
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// headline describes the run in one line.
+func headline(d *result.Document) string {
+	p := d.Plan
+	conns := fmt.Sprintf("%d connections", p.Conns)
+	if p.Conns == 1 {
+		conns = "1 connection"
+	}
+	workers := fmt.Sprintf("%d workers", p.Workers)
+	if p.Workers == 1 {
+		workers = "1 worker"
+	}
+	length := duration(d.DurationNs)
+	if p.Warmup > 0 {
+		length += fmt.Sprintf(" after %v of warm-up", p.Warmup)
+	}
+	return strings.Join([]string{p.Transport, d.Loop + " loop", workers, conns, length}, ", ")
+}
+
+// target describes the server.
+func target(d *result.Document) string {
+	if !d.Target.Embedded {
+		return d.Target.Addr
+	}
+	chain := "no interceptors"
+	if len(d.Target.Interceptors) > 0 {
+		chain = strings.Join(d.Target.Interceptors, ",")
+	}
+	return fmt.Sprintf("embedded at %s (%s)", d.Target.Addr, chain)
+}
+
+// cpu describes what a process used.
+func cpu(u result.Usage, d *result.Document) string {
+	return fmt.Sprintf("%s µs a call, %s cores, %s peak memory",
+		significant(u.CPUMicrosPerCall), significant(u.CPUSeconds/(float64(max(d.DurationNs, 1))/1e9)), size(float64(u.MaxRSSBytes)))
+}
+
+// failures lists one line a code that is not OK, with its first message.
+func failures(d *result.Document) (lines []string) {
+	var seen []string
+	for _, x := range d.Exemplars {
+		if x.Kind == "failed" && !slices.Contains(seen, x.Code) {
+			seen = append(seen, x.Code)
+			lines = append(lines, fmt.Sprintf("%s %s: %s", count(d.Codes[x.Code]), x.Code, x.Message))
+		}
+	}
+	return lines
+}
+
+// started is the wall-clock time of the run.
+func started(d *result.Document) string { return d.Started.UTC().Format(time.DateTime) + " UTC" }

@@ -1,0 +1,98 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"grpcbench/loadgen/result"
+)
+
+// Markdown writes the runs as tables for a pull request: an overview where there is more than one, then each.
+func Markdown(w io.Writer, docs ...*result.Document) error {
+	var b strings.Builder
+	if len(docs) > 1 {
+		b.WriteString("# grpcbench\n\n")
+		table(&b, overview(docs))
+		b.WriteString("\n")
+	}
+	for _, d := range docs {
+		markdownRun(&b, d)
+	}
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return fmt.Errorf("write the markdown report: %w", err)
+	}
+	return nil
+}
+
+func markdownRun(b *strings.Builder, d *result.Document) {
+	fmt.Fprintf(b, "## %s\n\n", d.Name())
+	fmt.Fprintf(b, "%s. Target: %s. Run `%s`, %s.\n\n", headline(d), target(d), d.RunID, started(d))
+	fmt.Fprintf(b, "**%s**", strings.ToUpper(string(d.Verdict.Status)))
+	for _, r := range append(append([]string{}, d.Verdict.Reasons...), d.Notes...) {
+		fmt.Fprintf(b, "; %s", r)
+	}
+	b.WriteString("\n\n")
+	c := d.Counts
+	table(b, [][]string{
+		{"due", "ok", "failed", "unfinished", "never sent", "calls/s", "messages/s", "bytes/s"},
+		{
+			count(c.Due), count(c.OK), count(c.Failed), count(c.Unfinished), count(c.NeverSent),
+			rate(d.Rate.Achieved), rate(d.Rate.MessagesPerSecond), size(d.Rate.BytesPerSecond),
+		},
+	})
+	fmt.Fprintf(b, "\nCodes: %s\n\n", codes(d))
+	for _, line := range failures(d) {
+		fmt.Fprintf(b, "- %s\n", line)
+	}
+	table(b, latencyTable(d))
+	for _, kind := range []string{"slow", "failed"} {
+		if rows := exemplarTable(d, kind, 10); len(rows) > 1 {
+			fmt.Fprintf(b, "\n%s\n\n", map[string]string{"slow": "Slowest calls", "failed": "First failures"}[kind])
+			table(b, rows)
+		}
+	}
+	fmt.Fprintf(b, "\nClient: %s.", cpu(d.Client, d))
+	if d.Server != nil {
+		fmt.Fprintf(b, " Server: %s.", cpu(*d.Server, d))
+	}
+	e := d.Environment
+	fmt.Fprintf(b, "\n\n%s, grpc-go %s, %s %s, %s, %d CPUs, GOMAXPROCS %d\n\n", e.Go, e.GRPC, e.OS, e.Kernel, e.CPUModel, e.CPUs, e.GOMAXPROCS)
+}
+
+// overview is a table with a row a run.
+func overview(docs []*result.Document) [][]string {
+	rows := [][]string{{"run", "transport", "verdict", "calls/s", "messages/s", "failed", "p50", "p99", "p99.9", "max", "client µs/call", "server µs/call"}}
+	for _, d := range docs {
+		response := d.Latency["response"]
+		at := func(p float64) string {
+			if x, ok := response.At(p); ok {
+				return duration(x.Ns)
+			}
+			return "-"
+		}
+		server := "-"
+		if d.Server != nil {
+			server = significant(d.Server.CPUMicrosPerCall)
+		}
+		rows = append(rows, []string{
+			d.Name(), d.Plan.Transport, string(d.Verdict.Status), rate(d.Rate.Achieved), rate(d.Rate.MessagesPerSecond), count(d.Counts.Failed),
+			at(50), at(99), at(99.9), duration(response.MaxNs), significant(d.Client.CPUMicrosPerCall), server,
+		})
+	}
+	return rows
+}
+
+// table writes a markdown table, the head first.
+func table(b *strings.Builder, rows [][]string) {
+	for i, row := range rows {
+		cells := make([]string, len(row))
+		for k, cell := range row {
+			cells[k] = strings.ReplaceAll(strings.ReplaceAll(cell, "|", "\\|"), "\n", " ")
+		}
+		fmt.Fprintf(b, "| %s |\n", strings.Join(cells, " | "))
+		if i == 0 {
+			fmt.Fprintf(b, "|%s\n", strings.Repeat("---|", len(row)))
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"grpcbench/loadgen/plan"
+	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/scenario"
+)
+
+// Show writes runs in a format: text, md, csv, json, html or none.
+func Show(w io.Writer, format string, docs ...*result.Document) error {
+	switch format {
+	case "text":
+		for i, d := range docs {
+			if i > 0 {
+				fmt.Fprintln(w)
+			}
+			if err := Text(w, d); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "md":
+		return Markdown(w, docs...)
+	case "csv":
+		return CSV(w, docs...)
+	case "json":
+		return JSON(w, docs...)
+	case "html":
+		return HTML(w, docs...)
+	case plan.Silent:
+		return nil
+	default:
+		return fmt.Errorf("no such format %q", format)
+	}
+}
+
+// Write writes all runs below dirs to the file out, or to stdout where that is empty.
+func Write(format, out string, stdout io.Writer, dirs ...string) (err error) {
+	docs, err := result.Find(dirs...)
+	if err != nil {
+		return err
+	}
+	if len(docs) == 0 {
+		return fmt.Errorf("there is no run in %s", strings.Join(dirs, ", "))
+	}
+	if out == "" {
+		return Show(stdout, format, docs...)
+	}
+	file, err := os.Create(out)
+	if err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	return Show(file, format, docs...)
+}
+
+// List writes the RPCs that loadgen knows.
+func List(w io.Writer) error {
+	rows := [][]string{{"rpc", "kind", "transports", "method", "what it does"}}
+	for _, d := range scenario.All() {
+		rows = append(rows, []string{d.Name, d.Kind.String(), strings.Join(d.Transports(), ","), d.Method, d.About})
+	}
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], len(cell))
+		}
+	}
+	for _, row := range rows {
+		for i, cell := range row {
+			row[i] = cell + strings.Repeat(" ", widths[i]-len(cell))
+		}
+		if _, err := fmt.Fprintln(w, strings.TrimRight(strings.Join(row, "  "), " ")); err != nil {
+			return fmt.Errorf("write the list: %w", err)
+		}
+	}
+	return nil
+}
+
+// Version writes what this binary is built from.
+func Version(w io.Writer) error {
+	e := result.Capture()
+	parts := []string{"grpcbench", e.Git, e.Go, "grpc-go " + e.GRPC, e.OS}
+	_, err := fmt.Fprintln(w, strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " "))
+	return err
+}
+
+// Announce says in a line what a run is about to do.
+func Announce(p plan.Plan) string {
+	length := []string{}
+	if p.Warmup > 0 {
+		length = append(length, fmt.Sprintf("%v of warm-up", p.Warmup))
+	}
+	if p.D > 0 {
+		length = append(length, p.D.String())
+	}
+	if p.Total > 0 {
+		length = append(length, count(p.Total)+" calls")
+	}
+	to := p.Addr
+	if p.Embedded() {
+		to = "an embedded target"
+	}
+	return fmt.Sprintf("%s over %s to %s, %d workers: %s", p.RPC, p.Transport, to, p.Workers, strings.Join(length, ", then "))
+}

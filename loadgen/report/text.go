@@ -1,0 +1,78 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+
+	"grpcbench/loadgen/result"
+)
+
+// Text writes what the terminal shows at the end of a run.
+func Text(w io.Writer, d *result.Document) error {
+	var b strings.Builder
+	c := d.Counts
+	fmt.Fprintf(&b, "%s: %s\n", d.Name(), headline(d))
+	fmt.Fprintf(&b, "target    %s\n\n", target(d))
+	verdict(&b, d)
+	fmt.Fprintf(&b, "calls     %s/s: %s ok, %s failed, %s unfinished", rate(d.Rate.Achieved), count(c.OK), count(c.Failed), count(c.Unfinished))
+	if c.NeverSent > 0 {
+		fmt.Fprintf(&b, ", %s never sent", count(c.NeverSent))
+	}
+	fmt.Fprintf(&b, "\nmessages  %s/s: %s sent, %s received; %s/s\n",
+		rate(d.Rate.MessagesPerSecond), count(c.MessagesSent), count(c.MessagesReceived), size(d.Rate.BytesPerSecond))
+	fmt.Fprintf(&b, "codes     %s\n", codes(d))
+	for _, line := range failures(d) {
+		fmt.Fprintf(&b, "          %s\n", line)
+	}
+	b.WriteString("\n")
+	columns(&b, latencyTable(d))
+	if slow := exemplarTable(d, "slow", 5); len(slow) > 1 {
+		b.WriteString("\nslowest\n")
+		columns(&b, slow)
+	}
+	fmt.Fprintf(&b, "\nclient    %s\n", cpu(d.Client, d))
+	if d.Server != nil {
+		fmt.Fprintf(&b, "server    %s\n", cpu(*d.Server, d))
+	}
+	fmt.Fprintf(&b, "\n%s  result.json %s %s %s\n", filepath.Clean(d.Plan.Out)+string(filepath.Separator), result.HlogFile, result.ReportFile, result.BenchFile)
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return fmt.Errorf("write the summary: %w", err)
+	}
+	return nil
+}
+
+func verdict(b *strings.Builder, d *result.Document) {
+	fmt.Fprintf(b, "%s\n", strings.ToUpper(string(d.Verdict.Status)))
+	for _, r := range d.Verdict.Reasons {
+		fmt.Fprintf(b, "  - %s\n", r)
+	}
+	for _, n := range d.Notes {
+		fmt.Fprintf(b, "  %s\n", n)
+	}
+	b.WriteString("\n")
+}
+
+// columns writes rows in aligned columns, the first to the left and the others to the right.
+func columns(b *strings.Builder, rows [][]string) {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, row := range rows {
+		var line strings.Builder
+		for i, cell := range row {
+			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if i == 0 {
+				line.WriteString(cell + pad)
+			} else {
+				line.WriteString("  " + pad + cell)
+			}
+		}
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	}
+}

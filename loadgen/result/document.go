@@ -1,0 +1,166 @@
+// Package result is the document of a run and the files it is kept in. A run
+// writes them; report and compare read nothing else.
+package result
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/code"
+	"google.golang.org/grpc/codes"
+
+	"grpcbench/loadgen/plan"
+	"grpcbench/loadgen/recorder"
+	"grpcbench/loadgen/verdict"
+	"grpcbench/server/contract"
+)
+
+// Schema is the version of [Document]. Fields may be added under it, never renamed.
+const Schema = "grpcbench.result/v1"
+
+// Document is one run. Times are nanoseconds, sizes bytes.
+type Document struct {
+	Schema     string          `json:"schema"`
+	RunID      string          `json:"run_id"`
+	Started    time.Time       `json:"started"` // of the measured window
+	Plan       plan.Plan       `json:"plan"`
+	DurationNs int64           `json:"duration_ns"` // the measured window, to the end of its last call
+	Loop       string          `json:"loop"`        // "closed" or "open"
+	Notes      []string        `json:"notes"`       // what a reader must know about the figures
+	Verdict    verdict.Verdict `json:"verdict"`
+
+	Counts      recorder.Counts    `json:"counts"`
+	WarmupCalls int64              `json:"warmup_calls"` // made before the window, in no other figure
+	Codes       map[string]int64   `json:"codes"`
+	Rate        Rate               `json:"rate"`
+	Latency     map[string]Latency `json:"latency"`
+	// LatencyByCode are the response times of the codes other than OK.
+	LatencyByCode map[string]Latency `json:"latency_by_code"`
+	Exemplars     []Exemplar         `json:"exemplars"`
+	Series        []Point            `json:"series"`
+
+	Client      Usage       `json:"client"`
+	Server      *Usage      `json:"server,omitempty"` // where it was embedded
+	Target      Target      `json:"target"`
+	Environment Environment `json:"environment"`
+}
+
+// Rate is in calls and messages per second of the measured window.
+type Rate struct {
+	Offered           float64 `json:"offered"` // in a closed loop, what was achieved
+	Achieved          float64 `json:"achieved"`
+	MessagesPerSecond float64 `json:"messages_per_second"` // sent and received
+	BytesPerSecond    float64 `json:"bytes_per_second"`    // of messages, sent and received
+}
+
+// Latency is one population.
+type Latency struct {
+	Count       int64        `json:"count"`
+	MeanNs      float64      `json:"mean_ns"`
+	MinNs       int64        `json:"min_ns"`
+	MaxNs       int64        `json:"max_ns"`
+	Percentiles []Percentile `json:"percentiles"`
+}
+
+// Percentile is a value with its exact 95 % confidence interval within the run,
+// for independent calls.
+type Percentile struct {
+	P      float64 `json:"p"`
+	Ns     int64   `json:"ns"`
+	LowNs  int64   `json:"low_ns"`
+	HighNs int64   `json:"high_ns"`
+}
+
+// At returns the percentile p, where the count supports it.
+func (l Latency) At(p float64) (Percentile, bool) {
+	for _, x := range l.Percentiles {
+		if x.P == p {
+			return x, true
+		}
+	}
+	return Percentile{}, false
+}
+
+// Exemplar is one call. ServerNs is the target's own handling time, null where it told none.
+type Exemplar struct {
+	RequestID  string `json:"request_id"`
+	Kind       string `json:"kind"`
+	Code       string `json:"code"`
+	Message    string `json:"message,omitempty"`
+	IntendedNs int64  `json:"intended_ns"` // since the start of the window
+	ResponseNs int64  `json:"response_ns"`
+	ServiceNs  int64  `json:"service_ns"`
+	ServerNs   *int64 `json:"server_ns"`
+}
+
+// Point is one second of the run.
+type Point struct {
+	TS     float64 `json:"t_s"`
+	Sent   int64   `json:"sent"`
+	OK     int64   `json:"ok"`
+	Failed int64   `json:"failed"`
+	P50Ns  int64   `json:"p50_ns"`
+	P99Ns  int64   `json:"p99_ns"`
+	MaxNs  int64   `json:"max_ns"`
+}
+
+// Usage is what a process used over the measured window.
+type Usage struct {
+	contract.Usage
+	CPUMicrosPerCall float64 `json:"cpu_us_per_call"`
+}
+
+// NewUsage shares u out among the calls that were sent.
+func NewUsage(u contract.Usage, calls int64) Usage {
+	return Usage{Usage: u, CPUMicrosPerCall: u.CPUSeconds * 1e6 / float64(max(calls, 1))}
+}
+
+// Target is the server that was measured.
+type Target struct {
+	Addr     string `json:"addr"`
+	Embedded bool   `json:"embedded"`
+	// Interceptors is the chain of an embedded target, outermost first.
+	Interceptors []string `json:"interceptors,omitempty"`
+}
+
+// CodeName is the code as gRPC spells it, such as DEADLINE_EXCEEDED.
+func CodeName(c codes.Code) string { return code.Code(c).String() }
+
+// Name is how reports call the run: its label, or else its RPC.
+func (d *Document) Name() string {
+	if d.Plan.Name != "" {
+		return d.Plan.Name
+	}
+	return d.Plan.RPC
+}
+
+// Read reads the result.json of a run's folder, or the named file.
+func Read(path string) (*Document, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, resultFile)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read a result: %w", err)
+	}
+	d, err := Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return d, nil
+}
+
+// Decode reads a document of this schema.
+func Decode(data []byte) (*Document, error) {
+	var d Document
+	if err := json.Unmarshal(data, &d); err != nil {
+		return nil, err
+	}
+	if d.Schema != Schema {
+		return nil, fmt.Errorf("schema %q, want %q", d.Schema, Schema)
+	}
+	return &d, nil
+}

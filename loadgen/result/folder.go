@@ -1,0 +1,103 @@
+package result
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// The files of a run's folder.
+const (
+	resultFile = "result.json"
+	HlogFile   = "latency.hlog"
+	ReportFile = "report.md"
+	BenchFile  = "bench.txt"
+	TargetLog  = "target.log"
+	ClientLog  = "client.log"
+	ClientProm = "client.prom"
+)
+
+// Folder is where a run writes.
+type Folder struct{ Path string }
+
+// NewFolder makes the folder and proves that it can be written to.
+func NewFolder(path string) (Folder, error) {
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return Folder{}, fmt.Errorf("make the run's folder: %w", err)
+	}
+	probe, err := os.CreateTemp(path, ".probe-*")
+	if err != nil {
+		return Folder{}, fmt.Errorf("write to the run's folder: %w", err)
+	}
+	return Folder{path}, errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+// Create opens a file of the folder for writing.
+func (f Folder) Create(name string) (*os.File, error) {
+	file, err := os.Create(filepath.Join(f.Path, name))
+	if err != nil {
+		return nil, fmt.Errorf("write to the run's folder: %w", err)
+	}
+	return file, nil
+}
+
+// Write replaces a file of the folder as a whole: a reader sees the old one or the new one.
+func (f Folder) Write(name string, write func(io.Writer) error) (err error) {
+	tmp, err := os.CreateTemp(f.Path, "."+name+"-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(tmp.Name())
+		}
+	}()
+	if err := errors.Join(write(tmp), tmp.Chmod(0o644), tmp.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	if err := os.Rename(tmp.Name(), filepath.Join(f.Path, name)); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+// WriteDocument writes result.json.
+func (f Folder) WriteDocument(d *Document) error {
+	return f.Write(resultFile, d.Encode)
+}
+
+// Encode writes the document as indented JSON.
+func (d *Document) Encode(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(d)
+}
+
+// Find reads every result.json at or below the given folders, oldest first.
+func Find(dirs ...string) ([]*Document, error) {
+	var docs []*Document
+	for _, dir := range dirs {
+		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || entry.Name() != resultFile {
+				return err
+			}
+			d, err := Read(path)
+			if err != nil {
+				return err
+			}
+			docs = append(docs, d)
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("look for runs in %s: %w", dir, err)
+		}
+	}
+	slices.SortStableFunc(docs, func(a, b *Document) int { return a.Started.Compare(b.Started) })
+	return docs, nil
+}

@@ -1,0 +1,66 @@
+package run
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"grpcbench/loadgen/plan"
+	"grpcbench/loadgen/scenario"
+	"grpcbench/loadgen/transport"
+	"grpcbench/loadgen/transport/grpcconn"
+	"grpcbench/loadgen/transport/rest"
+)
+
+// dialer is the plan's transport.
+func (r *run) dialer() (transport.Dialer, error) {
+	config, err := TLS(r.plan.TLS, r.plan.Authority)
+	if err != nil {
+		return nil, err
+	}
+	if r.plan.Transport == scenario.REST {
+		return rest.Dialer{Run: r.id, TLS: config, Authority: r.plan.Authority, Timeout: r.plan.ConnectTimeout}, nil
+	}
+	r.clientMetrics = prometheus.NewRegistry()
+	logger := slog.New(slog.NewJSONHandler(r.clientLog, nil))
+	chain, err := grpcconn.Interceptors(r.plan.ClientInterceptors, r.id, r.clientMetrics, logger)
+	if err != nil {
+		return nil, err
+	}
+	return grpcconn.Dialer{Options: grpcconn.Options{
+		TLS: config, Authority: r.plan.Authority, Timeout: r.plan.ConnectTimeout, Interceptors: chain,
+	}}, nil
+}
+
+// TLS is the configuration of t; nil is plaintext. A name other than the address's goes into authority.
+func TLS(t plan.TLS, authority string) (*tls.Config, error) {
+	if !t.On {
+		return nil, nil
+	}
+	config := &tls.Config{
+		MinVersion: tls.VersionTLS12, ServerName: authority,
+		InsecureSkipVerify: t.SkipVerify, //nolint:gosec // only where -insecure-skip-verify says so
+	}
+	if t.CA != "" {
+		pem, err := os.ReadFile(t.CA)
+		if err != nil {
+			return nil, fmt.Errorf("read -cacert: %w", err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("read -cacert: %s holds no PEM certificate", t.CA)
+		}
+	}
+	if t.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+		if err != nil {
+			return nil, fmt.Errorf("load -cert and -key: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, nil
+}

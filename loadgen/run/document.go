@@ -1,0 +1,134 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	orca "github.com/cncf/xds/go/xds/data/orca/v3"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+
+	"grpcbench/loadgen/engine"
+	"grpcbench/loadgen/recorder"
+	"grpcbench/loadgen/requestid"
+	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/transport"
+	"grpcbench/loadgen/verdict"
+	"grpcbench/server/contract"
+)
+
+// slowestKept is how many of the slowest calls a document names.
+const slowestKept = 100
+
+// unfinishedDocument is what a run that is killed leaves as its result.json.
+func (r *run) unfinishedDocument() *result.Document {
+	return &result.Document{
+		Schema: result.Schema, RunID: r.prefix(), Started: time.Now(), Plan: r.plan, Loop: "closed", Target: r.target,
+		Notes: []string{"what was measured until the end is in " + result.HlogFile},
+		Verdict: verdict.Verdict{Status: verdict.Invalid, Reasons: []string{
+			"the run has not ended, or was killed",
+		}},
+		Environment: result.Capture(),
+	}
+}
+
+// document makes the run's result.
+func (r *run) document(ctx context.Context, o engine.Outcome) (*result.Document, error) {
+	total := r.rec.Total()
+	c := total.Counts
+	d := r.unfinishedDocument()
+	d.Started = transport.Wall(o.Start)
+	d.DurationNs = o.End - o.Start
+	d.Counts, d.WarmupCalls = c, o.Warmup
+	d.Notes = []string{"closed loop: a call starts when its worker is free, so response is service, and coordinated omission is not corrected"}
+	d.Codes = map[string]int64{}
+	for code, n := range total.Codes {
+		if n > 0 {
+			d.Codes[result.CodeName(codes.Code(code))] = n
+		}
+	}
+	if seconds := float64(d.DurationNs) / 1e9; seconds > 0 {
+		achieved := float64(c.OK+c.Failed) / seconds
+		d.Rate = result.Rate{
+			Offered: achieved, Achieved: achieved,
+			MessagesPerSecond: float64(c.MessagesSent+c.MessagesReceived) / seconds,
+			BytesPerSecond:    float64(c.BytesSent+c.BytesReceived) / seconds,
+		}
+	}
+	r.latencies(d, total)
+	d.Series = r.points
+	if d.Series == nil {
+		d.Series = []result.Point{}
+	}
+	d.Exemplars = r.exemplars(d, o.Start)
+	planned := r.plan.D > 0 && d.DurationNs >= int64(r.plan.D) || r.plan.Total > 0 && c.Due >= r.plan.Total
+	d.Verdict = verdict.Judge(verdict.Facts{
+		Due: c.Due, OK: c.OK, Failed: c.Failed, Unfinished: c.Unfinished, NeverSent: c.NeverSent,
+		Overflow: c.Overflow, Interrupted: !planned,
+	})
+	return d, r.usage(ctx, d)
+}
+
+// latencies fills in every series, the headline first.
+func (r *run) latencies(d *result.Document, total *recorder.Interval) {
+	d.Latency = map[string]result.Latency{recorder.Response.String(): result.NewLatency(total.Headline())}
+	for s, l := range total.Latencies {
+		if l != nil {
+			d.Latency[recorder.Series(s).String()] = result.NewLatency(l)
+		}
+	}
+	d.LatencyByCode = map[string]result.Latency{}
+	for code, h := range r.rec.ByCode() {
+		d.LatencyByCode[result.CodeName(code)] = result.FromHistogram(h)
+	}
+}
+
+// usage fills in what both processes used over the window.
+func (r *run) usage(ctx context.Context, d *result.Document) error {
+	if r.meter == nil {
+		return nil // ended before the window began
+	}
+	own, err := r.meter.Usage()
+	d.Client = result.NewUsage(own, d.Counts.Sent)
+	if r.child == nil || errors.Is(context.Cause(ctx), errTargetDied) {
+		return err
+	}
+	server, serverErr := r.child.Mark(context.WithoutCancel(ctx), contract.MarkStop)
+	usage := result.NewUsage(server, d.Counts.Sent)
+	d.Server = &usage
+	return errors.Join(err, serverErr)
+}
+
+// exemplars names single calls, with the server's own time where it told it.
+func (r *run) exemplars(d *result.Document, start int64) []result.Exemplar {
+	from := int64(0)
+	if p99, ok := d.Latency[recorder.Response.String()].At(99); ok {
+		from = p99.Ns
+	}
+	out := []result.Exemplar{}
+	for _, x := range r.rec.Exemplars(slowestKept, from) {
+		out = append(out, result.Exemplar{
+			RequestID: requestid.ID{Run: r.id, Worker: x.Worker, Seq: x.Seq}.String(),
+			Kind:      x.Kind, Code: result.CodeName(x.Code), Message: strings.ToValidUTF8(x.Message, "\uFFFD"),
+			IntendedNs: x.Intended - start, ResponseNs: x.Response, ServiceNs: x.Service,
+			ServerNs: serverTime(x.LoadReport),
+		})
+	}
+	return out
+}
+
+// serverTime reads the target's own handling time out of an ORCA load report; nil where it tells none.
+func serverTime(report string) *int64 {
+	var load orca.OrcaLoadReport
+	if report == "" || proto.Unmarshal([]byte(report), &load) != nil {
+		return nil
+	}
+	ns, ok := load.GetNamedMetrics()[contract.ServerTimeMetric]
+	if !ok {
+		return nil
+	}
+	whole := int64(ns)
+	return &whole
+}

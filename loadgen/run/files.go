@@ -1,0 +1,141 @@
+package run
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
+
+	"grpcbench/loadgen/recorder"
+	"grpcbench/loadgen/report"
+	"grpcbench/loadgen/requestid"
+	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/transport"
+)
+
+// files are what a run writes while it runs.
+type files struct {
+	folder        result.Folder
+	hlogFile      *os.File
+	hlog          *result.Hlog
+	targetLog     *lazyFile
+	clientLog     *lazyFile
+	clientMetrics *prometheus.Registry
+	points        []result.Point
+}
+
+// open makes the folder, before any load: a run that cannot be kept is not made.
+func (r *run) open() (err error) {
+	now := time.Now()
+	r.plan.Out = Dir(r.plan, now)
+	if r.folder, err = result.NewFolder(r.plan.Out); err != nil {
+		return err
+	}
+	r.targetLog = &lazyFile{folder: r.folder, name: result.TargetLog}
+	r.clientLog = &lazyFile{folder: r.folder, name: result.ClientLog}
+	if r.hlogFile, err = r.folder.Create(result.HlogFile); err != nil {
+		return err
+	}
+	if r.hlog, err = result.NewHlog(r.hlogFile, now); err != nil {
+		return errors.Join(err, r.hlogFile.Close())
+	}
+	return nil
+}
+
+// close ends the target and the files.
+func (r *run) close() error {
+	var err error
+	if r.child != nil {
+		err = r.child.Stop()
+		_ = r.watching.Wait() // it returns no error
+	}
+	return errors.Join(err, r.hlogFile.Close(), r.targetLog.Close(), r.clientLog.Close())
+}
+
+// sink takes one interval: a line per series in the log, and a point of the run's course.
+func (r *run) sink(iv *recorder.Interval) error {
+	h := iv.Headline()
+	r.points = append(r.points, result.Point{
+		TS:   float64(iv.End-r.rec.Total().Start) / 1e9,
+		Sent: iv.Counts.Sent, OK: iv.Counts.OK, Failed: iv.Counts.Failed,
+		P50Ns: min(h.Histogram.ValueAtPercentile(50), h.Max), P99Ns: min(h.Histogram.ValueAtPercentile(99), h.Max), MaxNs: h.Max,
+	})
+	return r.hlog.Interval(iv, r.prefix(), transport.Wall(iv.Start), transport.Wall(iv.End))
+}
+
+// write writes what is known at the run's end.
+func (r *run) write(doc *result.Document) error {
+	total := r.rec.Total()
+	byWorker := r.rec.ByWorker()
+	for _, w := range slices.Sorted(maps.Keys(byWorker)) {
+		prefix := requestid.ID{Run: r.id, Worker: w}.WorkerPrefix()
+		if err := r.hlog.Worker(byWorker[w], prefix, transport.Wall(total.Start), transport.Wall(total.End)); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(r.plan.ClientInterceptors, "metrics") {
+		if err := r.folder.Write(result.ClientProm, r.writeMetrics); err != nil {
+			return err
+		}
+	}
+	return errors.Join(
+		r.folder.WriteDocument(doc),
+		r.folder.Write(result.BenchFile, doc.WriteBench),
+		r.folder.Write(result.ReportFile, func(w io.Writer) error { return report.Markdown(w, doc) }),
+	)
+}
+
+// writeMetrics writes what the metrics client interceptor counted, in Prometheus' text format.
+func (r *run) writeMetrics(w io.Writer) error {
+	families, err := r.clientMetrics.Gather()
+	if err != nil {
+		return fmt.Errorf("gather the client metrics: %w", err)
+	}
+	for _, f := range families {
+		if _, err := expfmt.MetricFamilyToText(w, f); err != nil {
+			return fmt.Errorf("write the client metrics: %w", err)
+		}
+	}
+	return nil
+}
+
+// lazyFile is a log of the run's folder that exists once something is written to it.
+type lazyFile struct {
+	folder result.Folder
+	name   string
+
+	mu   sync.Mutex
+	file *os.File
+	buf  *bufio.Writer
+}
+
+func (l *lazyFile) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.buf == nil {
+		file, err := l.folder.Create(l.name)
+		if err != nil {
+			return 0, err
+		}
+		l.file, l.buf = file, bufio.NewWriterSize(file, 64<<10)
+	}
+	return l.buf.Write(p)
+}
+
+// Close ends the log; nothing was written where it does not exist.
+func (l *lazyFile) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file == nil {
+		return nil
+	}
+	return errors.Join(l.buf.Flush(), l.file.Close())
+}

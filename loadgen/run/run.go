@@ -1,0 +1,166 @@
+// Package run carries out one plan: target, connections, engine, files. What it
+// returns is the run's document; experiments make many of them.
+package run
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"grpcbench/loadgen/child"
+	"grpcbench/loadgen/engine"
+	"grpcbench/loadgen/plan"
+	"grpcbench/loadgen/recorder"
+	"grpcbench/loadgen/requestid"
+	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/scenario"
+	"grpcbench/loadgen/transport"
+	"grpcbench/server/contract"
+)
+
+// ErrAllFailed says that a run was carried out and no call of it succeeded.
+var ErrAllFailed = errors.New("every call failed")
+
+// Run carries out p and writes its folder. An interrupted run is a run: when
+// ctx ends, it drains and writes what it has. The document is nil only where
+// nothing was measured; beside an error it says how far the run came.
+func Run(ctx context.Context, p plan.Plan) (doc *result.Document, err error) {
+	r := &run{plan: p, id: newID()}
+	def, err := scenario.Find(p.RPC)
+	if err != nil {
+		return nil, err
+	}
+	if r.spec, r.source, err = def.Build(p.Options()); err != nil {
+		return nil, err
+	}
+	if err := r.open(); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if p.Embedded() {
+		if err := r.startTarget(ctx, cancel); err != nil {
+			return nil, err
+		}
+	} else {
+		r.target = result.Target{Addr: p.Addr}
+	}
+	return r.measure(ctx)
+}
+
+// run is a plan being carried out.
+type run struct {
+	plan   plan.Plan
+	id     uint32
+	spec   transport.Spec
+	source transport.Source
+	target result.Target
+	files
+
+	child    *child.Target
+	watching errgroup.Group
+	meter    *contract.Meter
+	rec      *recorder.Recorder
+}
+
+// newID is the run's part of every request id.
+func newID() uint32 {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails, by its documentation
+	return binary.BigEndian.Uint32(b[:])
+}
+
+func (r *run) prefix() string { return requestid.ID{Run: r.id}.RunPrefix() }
+
+// startTarget starts the embedded target; if it dies, the run ends, for nobody will start it again.
+func (r *run) startTarget(ctx context.Context, cancel context.CancelCauseFunc) (err error) {
+	if r.child, err = child.Start(ctx, r.plan.Target, r.targetLog); err != nil {
+		return err
+	}
+	ready := r.child.Ready
+	r.target = result.Target{Addr: ready.Addr, Embedded: true, Interceptors: ready.Interceptors}
+	if r.plan.Transport == scenario.REST {
+		r.target.Addr = ready.HTTP
+	}
+	r.watching.Go(func() error {
+		<-r.child.Exited()
+		cancel(errTargetDied)
+		return nil
+	})
+	return nil
+}
+
+var errTargetDied = errors.New("the embedded target died during the run")
+
+// measure runs the engine and makes the document.
+func (r *run) measure(ctx context.Context) (*result.Document, error) {
+	dialer, err := r.dialer()
+	if err != nil {
+		return nil, err
+	}
+	r.rec = recorder.New(recorder.Config{
+		Streams:   r.spec.Kind != transport.Unary,
+		Lockstep:  r.spec.Kind == transport.Bidi,
+		PerWorker: r.plan.PerWorker,
+		Sink:      r.sink,
+	})
+	began := r.unfinishedDocument()
+	if err := r.folder.WriteDocument(began); err != nil {
+		return nil, err
+	}
+	outcome, err := engine.Run(ctx, engine.Config{
+		Dialer: dialer, Addr: r.target.Addr, Spec: r.spec, Source: r.source,
+		Workers: r.plan.Workers, Conns: r.plan.Conns,
+		Warmup: r.plan.Warmup, Duration: r.plan.D, Total: r.plan.Total, Drain: r.plan.Drain,
+		Measuring: func() error { return r.begin(ctx) },
+	}, r.rec)
+	if outcome == (engine.Outcome{}) && err != nil {
+		return nil, err // not even connected
+	}
+	doc, usageErr := r.document(ctx, outcome)
+	err = errors.Join(err, usageErr)
+	if errors.Is(context.Cause(ctx), errTargetDied) {
+		err = errors.Join(err, fmt.Errorf("%w: %w", errTargetDied, r.child.Err()))
+	}
+	err = errors.Join(err, r.write(doc))
+	if err == nil && doc.Counts.OK == 0 && doc.Counts.Failed > 0 {
+		err = fmt.Errorf("%w: %s", ErrAllFailed, firstFailure(doc))
+	}
+	return doc, err
+}
+
+// begin marks the start of the measured window, in both processes' accounts.
+func (r *run) begin(ctx context.Context) (err error) {
+	if r.child != nil {
+		if _, err := r.child.Mark(context.WithoutCancel(ctx), contract.MarkStart); err != nil {
+			return err
+		}
+	}
+	r.meter, err = contract.NewMeter()
+	return err
+}
+
+func firstFailure(doc *result.Document) string {
+	i := slices.IndexFunc(doc.Exemplars, func(x result.Exemplar) bool { return x.Kind == recorder.Failed })
+	if i < 0 {
+		return "no reason recorded"
+	}
+	return doc.Exemplars[i].Code + ": " + doc.Exemplars[i].Message
+}
+
+// Dir is the folder of a run that names none: below results, by time and RPC.
+func Dir(p plan.Plan, now time.Time) string {
+	if p.Out != "" {
+		return p.Out
+	}
+	return filepath.Join("results", now.UTC().Format("20060102T150405.000Z")+"-"+strings.ReplaceAll(p.RPC, "/", "-"))
+}

@@ -1,0 +1,144 @@
+// Package grpcconn carries calls over grpc-go's ClientConn, each worker a
+// goroutine. It sees what a grpc-go client sees, client interceptors included.
+package grpcconn
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+)
+
+// Options are how to connect.
+type Options struct {
+	// TLS is nil for plaintext.
+	TLS *tls.Config
+	// Authority overrides the :authority header and, over TLS, the name that is verified.
+	Authority string
+	// Timeout bounds the wait until a connection is ready.
+	Timeout time.Duration
+	// Interceptors is the client chain, in the order the calls pass it.
+	Interceptors []Interceptor
+}
+
+// Connect opens a connection to addr (host:port, unix:path, dns:///name) and
+// waits until it is ready. An error that time will not heal, such as a refused
+// connection, an unknown name or a failed handshake, comes back at once; every
+// error names addr.
+func Connect(ctx context.Context, addr string, o Options) (*grpc.ClientConn, error) {
+	creds := insecure.NewCredentials()
+	if o.TLS != nil {
+		creds = credentials.NewTLS(o.TLS)
+	}
+	var d dialer
+	opts := []grpc.DialOption{
+		grpc.WithTransportCredentials(creds),
+		grpc.WithContextDialer(d.dial),
+		grpc.WithDisableServiceConfig(),
+		grpc.WithDisableRetry(), // a retry would hide a failure that is to be counted
+		// A server that comes back is used again soon; a load generator must not wait out a minute.
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
+			MinConnectTimeout: 5 * time.Second,
+		}),
+	}
+	if o.Authority != "" {
+		opts = append(opts, grpc.WithAuthority(o.Authority))
+	}
+	for _, i := range o.Interceptors {
+		opts = append(opts, grpc.WithChainUnaryInterceptor(i.Unary), grpc.WithChainStreamInterceptor(i.Stream))
+	}
+	cc, err := grpc.NewClient(resolvable(addr), opts...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", addr, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
+	defer cancel()
+	if err := ready(ctx, cc, &d); err != nil {
+		cc.Close()
+		return nil, fmt.Errorf("connect to %s: %w", addr, err)
+	}
+	return cc, nil
+}
+
+// resolvable keeps grpc-go's resolvers out of the way of plain addresses.
+func resolvable(addr string) string {
+	if strings.Contains(addr, "://") || strings.HasPrefix(addr, "unix:") || strings.HasPrefix(addr, "dns:") {
+		return addr
+	}
+	return "passthrough:///" + addr
+}
+
+// ready waits until cc is, or cannot be.
+func ready(ctx context.Context, cc *grpc.ClientConn, d *dialer) error {
+	cc.Connect()
+	for {
+		state := cc.GetState()
+		switch state {
+		case connectivity.Ready:
+			return nil
+		case connectivity.TransientFailure:
+			if err := cause(ctx, cc); err != nil && !d.timedOut.Load() {
+				return err
+			}
+		case connectivity.Idle:
+			cc.Connect()
+		}
+		if !cc.WaitForStateChange(ctx, state) {
+			if err := cause(context.Background(), cc); err != nil && cc.GetState() == connectivity.TransientFailure {
+				return err
+			}
+			return fmt.Errorf("not ready in time (last state %s): %w", cc.GetState(), ctx.Err())
+		}
+	}
+}
+
+// cause is why a connection in TRANSIENT_FAILURE failed. grpc-go tells it only
+// to a call, which such a connection refuses before it sends anything; nil
+// where the connection came up meanwhile.
+func cause(ctx context.Context, cc *grpc.ClientConn) error {
+	ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+	defer cancel()
+	err := cc.Invoke(ctx, "/grpcbench.Probe/Cause", nil, nil, grpc.ForceCodecV2(codec{}))
+	if err == nil || cc.GetState() == connectivity.Ready {
+		return nil
+	}
+	text := status.Convert(err).Message()
+	for _, wrapping := range []string{"last connection error: ", "connection error: desc = ", "transport: ", "Error while dialing: "} {
+		if _, inner, ok := strings.Cut(text, wrapping); ok {
+			text = strings.Trim(inner, `"`)
+		}
+	}
+	return errors.New(text)
+}
+
+// dialer remembers whether its last failure was one that time may heal.
+type dialer struct{ timedOut atomic.Bool }
+
+func (d *dialer) dial(ctx context.Context, addr string) (net.Conn, error) {
+	network := "tcp"
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+		network, addr = "unix", path
+	}
+	var nd net.Dialer
+	conn, err := nd.DialContext(ctx, network, addr)
+	d.timedOut.Store(errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || isTimeout(err))
+	return conn, err
+}
+
+func isTimeout(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Timeout()
+}

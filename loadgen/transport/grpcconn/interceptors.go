@@ -1,0 +1,141 @@
+package grpcconn
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"grpcbench/loadgen/requestid"
+	"grpcbench/loadgen/transport"
+	"grpcbench/server/contract"
+)
+
+// Interceptor is one named client interceptor, unary and stream.
+type Interceptor struct {
+	Name   string
+	Unary  grpc.UnaryClientInterceptor
+	Stream grpc.StreamClientInterceptor
+}
+
+// Names are the client interceptors that [Interceptors] can build.
+var Names = []string{"requestid", "metrics", "logging"}
+
+// Interceptors builds the named chain, outermost first. Run is the run's part
+// of every request id; metrics are registered with reg, and one record per
+// call goes to logger.
+func Interceptors(names []string, run uint32, reg prometheus.Registerer, logger *slog.Logger) ([]Interceptor, error) {
+	var chain []Interceptor
+	for _, name := range names {
+		switch name {
+		case "requestid":
+			chain = append(chain, addRequestID(run))
+		case "metrics":
+			i, err := observe(reg)
+			if err != nil {
+				return nil, fmt.Errorf("build client interceptor %s: %w", name, err)
+			}
+			chain = append(chain, i)
+		case "logging":
+			chain = append(chain, after("logging", func(ctx context.Context, method string, took time.Duration, err error) {
+				logger.LogAttrs(ctx, slog.LevelInfo, "call", slog.String("method", method), slog.String("code", status.Code(err).String()),
+					slog.Duration("latency", took), slog.String("request_id", idOf(ctx, run)))
+			}))
+		default:
+			return nil, fmt.Errorf("unknown client interceptor %q: the client interceptors are %s", name, strings.Join(Names, ","))
+		}
+	}
+	return chain, nil
+}
+
+// callKey finds the call in its context.
+type callKey struct{}
+
+// callContext carries a worker's call; one serves all calls of the worker.
+type callContext struct {
+	context.Context //nolint:containedctx // it is a context
+	call            *transport.Call
+}
+
+func (c callContext) Value(key any) any {
+	if key == (callKey{}) {
+		return c.call
+	}
+	return c.Context.Value(key)
+}
+
+func idOf(ctx context.Context, run uint32) string {
+	c, ok := ctx.Value(callKey{}).(*transport.Call)
+	if !ok {
+		return ""
+	}
+	return requestid.ID{Run: run, Worker: c.Worker, Seq: c.Seq}.String()
+}
+
+// addRequestID sends each call's request id along.
+func addRequestID(run uint32) Interceptor {
+	with := func(ctx context.Context) context.Context {
+		if id := idOf(ctx, run); id != "" {
+			return metadata.AppendToOutgoingContext(ctx, contract.RequestIDKey, id)
+		}
+		return ctx
+	}
+	return Interceptor{
+		Name: "requestid",
+		Unary: func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			return invoker(with(ctx), method, req, reply, cc, opts...)
+		},
+		Stream: func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			return streamer(with(ctx), desc, cc, method, opts...)
+		},
+	}
+}
+
+// observe counts calls and times them.
+func observe(reg prometheus.Registerer) (Interceptor, error) {
+	handled := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "grpc_client_handled_total", Help: "Calls completed, by code.",
+	}, []string{"grpc_method", "grpc_code"})
+	handling := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "grpc_client_handling_seconds", Help: "Time from a call's start to its end.",
+		Buckets: prometheus.ExponentialBuckets(50e-6, 2, 18),
+	}, []string{"grpc_method"})
+	for _, c := range []prometheus.Collector{handled, handling} {
+		if err := reg.Register(c); err != nil {
+			return Interceptor{}, fmt.Errorf("register the client metrics: %w", err)
+		}
+	}
+	return after("metrics", func(_ context.Context, method string, took time.Duration, err error) {
+		handled.WithLabelValues(method, status.Code(err).String()).Inc()
+		handling.WithLabelValues(method).Observe(took.Seconds())
+	}), nil
+}
+
+// after calls report at the end of each call; a stream ends with the status that its RecvMsg returns.
+func after(name string, report func(ctx context.Context, method string, took time.Duration, err error)) Interceptor {
+	return Interceptor{
+		Name: name,
+		Unary: func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			start := time.Now()
+			err := invoker(ctx, method, req, reply, cc, opts...)
+			report(ctx, method, time.Since(start), err)
+			return err
+		},
+		Stream: func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			start := time.Now()
+			done := func(err error) { report(ctx, method, time.Since(start), err) }
+			stream, err := streamer(ctx, desc, cc, method, opts...)
+			if err != nil {
+				done(err)
+				return nil, err
+			}
+			return &reportedStream{ClientStream: stream, once: !desc.ServerStreams, done: done}, nil
+		},
+	}
+}

@@ -1,0 +1,248 @@
+// Package rest carries unary calls over net/http through a grpc-gateway, each
+// worker a goroutine with an HTTP connection of its own (HTTP/1.1 carries one
+// call at a time; over TLS a gateway may agree on HTTP/2 and share one).
+package rest
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+
+	"grpcbench/loadgen/requestid"
+	"grpcbench/loadgen/transport"
+	"grpcbench/server/contract"
+)
+
+// Dialer opens HTTP connections.
+type Dialer struct {
+	// Run is the run's part of every request id.
+	Run uint32
+	// TLS is nil for plaintext.
+	TLS *tls.Config
+	// Authority overrides the Host header.
+	Authority string
+	// Timeout bounds the wait for the first connection.
+	Timeout time.Duration
+}
+
+var _ transport.Dialer = Dialer{}
+
+// Dial implements [transport.Dialer]: addr is host:port or unix:path.
+func (d Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src transport.Source) (transport.Conn, error) {
+	network, host := "tcp", addr
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+		network, addr, host = "unix", path, "localhost"
+	}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var nd net.Dialer
+		return nd.DialContext(ctx, network, addr)
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
+	defer cancel()
+	probe, err := dial(ctx, "", "") // an address that does not answer is told before load starts
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", host, err)
+	}
+	if d.TLS != nil {
+		if err := handshake(ctx, probe, d.TLS, host); err != nil {
+			return nil, fmt.Errorf("connect to %s: %w", host, err)
+		}
+	}
+	probe.Close()
+	scheme := "http://"
+	if d.TLS != nil {
+		scheme = "https://"
+	}
+	t := &http.Transport{
+		DialContext: dial, TLSClientConfig: d.TLS, ForceAttemptHTTP2: d.TLS != nil,
+		MaxIdleConnsPerHost: requestid.MaxWorkers, DisableCompression: true,
+	}
+	if d.Authority != "" {
+		host = d.Authority
+	}
+	c := &conn{base: scheme + host, spec: spec, src: src, run: d.Run, client: &http.Client{
+		Transport:     t,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	c.NewWorker = c.newWorker
+	c.CloseConn = func() error { t.CloseIdleConnections(); return nil }
+	c.Init()
+	return c, nil
+}
+
+func handshake(ctx context.Context, raw net.Conn, config *tls.Config, addr string) error {
+	config = config.Clone()
+	if config.ServerName == "" {
+		config.ServerName, _, _ = net.SplitHostPort(addr)
+	}
+	return tls.Client(raw, config).HandshakeContext(ctx)
+}
+
+type conn struct {
+	transport.Pool
+	client *http.Client
+	base   string
+	spec   transport.Spec
+	src    transport.Source
+	run    uint32
+}
+
+type worker struct {
+	*conn
+	call   *transport.Call
+	ctx    context.Context //nolint:containedctx // the parent of each call's context
+	header http.Header
+	hint   int // bytes of the last request
+	answer bytes.Buffer
+}
+
+func (c *conn) newWorker(ctx context.Context, call *transport.Call) func() {
+	w := &worker{conn: c, call: call, ctx: ctx, header: http.Header{}}
+	for i := 0; i+1 < len(c.spec.Metadata); i += 2 {
+		w.header.Add(c.spec.Metadata[i], c.spec.Metadata[i+1])
+	}
+	if c.spec.HTTPMethod != http.MethodGet {
+		w.header.Set("Content-Type", "application/json")
+	}
+	if c.spec.Timeout > 0 {
+		w.header.Set("Grpc-Timeout", grpcTimeout(c.spec.Timeout))
+	}
+	return w.do
+}
+
+// do makes one call.
+func (w *worker) do() {
+	c := w.call
+	c.Sent = transport.Now()
+	ctx, cancel := w.ctx, context.CancelFunc(func() {})
+	if w.spec.Timeout > 0 {
+		ctx, cancel = context.WithTimeout(w.ctx, w.spec.Timeout)
+	}
+	err := w.roundTrip(ctx)
+	c.End = transport.Now()
+	if err != nil {
+		c.Code, c.Message = failure(err)
+	}
+	cancel()
+}
+
+func (w *worker) roundTrip(ctx context.Context) error {
+	c := w.call
+	// Memory of its own: net/http may still read the body of a call that timed out.
+	body, err := w.src.Append(make([]byte, 0, w.hint), c.Seq, 0)
+	if err != nil {
+		return fmt.Errorf("make the request: %w", err)
+	}
+	w.hint = len(body)
+	target, content := w.base+w.spec.Path, io.Reader(bytes.NewReader(body))
+	if w.spec.HTTPMethod == http.MethodGet {
+		target, content = w.base+string(body), nil
+	}
+	req, err := http.NewRequestWithContext(ctx, w.spec.HTTPMethod, target, content)
+	if err != nil {
+		return fmt.Errorf("make the request: %w", err)
+	}
+	for key, values := range w.header {
+		req.Header[key] = values
+	}
+	req.Header[idHeader] = []string{requestid.ID{Run: w.run, Worker: c.Worker, Seq: c.Seq}.String()}
+	c.MessagesSent, c.BytesSent = 1, int64(len(body))
+	res, err := w.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	w.answer.Reset()
+	if _, err := w.answer.ReadFrom(res.Body); err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	c.MessagesReceived, c.BytesReceived = 1, int64(w.answer.Len())
+	if report := res.Header.Get(contract.LoadReportKey); report != "" {
+		if raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(report, "=")); err == nil {
+			c.LoadReport = string(raw)
+		}
+	}
+	if res.StatusCode != http.StatusOK {
+		return statusError(res.StatusCode, w.answer.Bytes())
+	}
+	if err := w.src.Check(c.Seq, 0, 1, w.answer.Bytes()); err != nil {
+		return &callError{codes.DataLoss, err.Error()}
+	}
+	return nil
+}
+
+var idHeader = http.CanonicalHeaderKey(contract.RequestIDKey)
+
+// callError is a failure with a code of its own.
+type callError struct {
+	code    codes.Code
+	message string
+}
+
+func (e *callError) Error() string { return e.message }
+
+// statusError reads the gateway's error document, or else maps the HTTP status as gRPC's
+// http-grpc-status-mapping.md does.
+func statusError(httpStatus int, body []byte) error {
+	var st spb.Status
+	if protojson.Unmarshal(body, &st) == nil && st.GetCode() != 0 {
+		return &callError{codes.Code(st.GetCode()), st.GetMessage()}
+	}
+	code := codes.Unknown
+	switch httpStatus {
+	case http.StatusBadRequest:
+		code = codes.Internal
+	case http.StatusUnauthorized:
+		code = codes.Unauthenticated
+	case http.StatusForbidden:
+		code = codes.PermissionDenied
+	case http.StatusNotFound:
+		code = codes.Unimplemented
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		code = codes.Unavailable
+	}
+	return &callError{code, fmt.Sprintf("HTTP status %d", httpStatus)}
+}
+
+// failure is the code that a gRPC client would have seen.
+func failure(err error) (codes.Code, string) {
+	var own *callError
+	switch {
+	case errors.As(err, &own):
+		return own.code, own.message
+	case errors.Is(err, context.DeadlineExceeded):
+		return codes.DeadlineExceeded, err.Error()
+	case errors.Is(err, context.Canceled):
+		return codes.Canceled, err.Error()
+	default:
+		return codes.Unavailable, err.Error()
+	}
+}
+
+// grpcTimeout writes d as the Grpc-Timeout header: at most 8 digits, in the finest unit that holds it,
+// rounded up (gRPC over HTTP/2, "Timeout").
+func grpcTimeout(d time.Duration) string {
+	for _, u := range []struct {
+		unit time.Duration
+		name string
+	}{{time.Nanosecond, "n"}, {time.Microsecond, "u"}, {time.Millisecond, "m"}, {time.Second, "S"}, {time.Minute, "M"}} {
+		if n := (d + u.unit - 1) / u.unit; n < 1e8 {
+			return strconv.FormatInt(int64(n), 10) + u.name
+		}
+	}
+	return strconv.FormatInt(int64((d+time.Hour-1)/time.Hour), 10) + "H"
+}

@@ -1,0 +1,144 @@
+// Package transport defines how calls travel, for the engine that starts them
+// and for the transports below it: grpcconn (grpc-go) and rest (net/http).
+//
+// Calls are data: an RPC that fails is a [Call] with a code, not a Go error.
+package transport
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"google.golang.org/grpc/codes"
+)
+
+// Kind is one of gRPC's four kinds of RPC, a mask of who streams.
+type Kind uint8
+
+// The kinds.
+const (
+	Unary        Kind = 0
+	ClientStream Kind = 1
+	ServerStream Kind = 2
+	Bidi         Kind = ClientStream | ServerStream
+)
+
+func (k Kind) String() string {
+	return [...]string{"unary", "client stream", "server stream", "bidi"}[k&Bidi]
+}
+
+// Spec says what every call of a run does.
+type Spec struct {
+	// Method is the full method, such as /person.SearchService/Search.
+	Method string
+	Kind   Kind
+	// Send is how many messages a call sends; 0 means until [Conn.Finish]. A bidi call sends the
+	// next when the last is answered.
+	Send int
+	// Receive, where positive, is how many messages a call takes before it ends itself: a stream
+	// that its server never ends. Its own cancel is then a success.
+	Receive int
+	// Interval is the least time between two messages that a call sends.
+	Interval time.Duration
+	// Timeout is each call's deadline from its actual start; 0 means none.
+	Timeout time.Duration
+	// Metadata goes with every call, key and value by turns.
+	Metadata []string
+	// Path and HTTPMethod are the REST route; a GET's messages are its request targets.
+	HTTPMethod, Path string
+}
+
+// Source makes the messages of calls and judges the answers. Its methods are
+// called concurrently.
+type Source interface {
+	// Append appends the i-th message of call seq to dst.
+	Append(dst []byte, seq uint64, i int) ([]byte, error)
+	// Check says what is wrong with body, the i-th answer of call seq, when n messages were sent
+	// so far. It keeps nothing of body.
+	Check(seq uint64, i, n int, body []byte) error
+}
+
+// Series names a latency population of messages.
+type Series uint8
+
+// The message series, in nanoseconds each.
+const (
+	// FirstMessage is the time from a call's start to its first answer.
+	FirstMessage Series = iota
+	// MessageRTT is the time from a message's send to its answer, on a bidi stream in lockstep.
+	MessageRTT
+	// MessageSeries counts the series above.
+	MessageSeries
+)
+
+// Call is one RPC: first what the engine orders, then what the transport found.
+// Each belongs to a worker and is used again for the worker's next call; it is
+// the transport's from [Conn.Start] to [Owner.Done], the engine's otherwise.
+type Call struct {
+	Worker uint16
+	Seq    uint64
+	// Intended is when the call should have started; in a closed loop, when its worker became free.
+	Intended int64
+
+	// Sent is taken just before the call goes out, End when its last answer or its failure is in. Both,
+	// and Intended, are readings of [Now].
+	Sent, End int64
+	Code      codes.Code
+	// Message explains a Code other than OK.
+	Message string
+	// Sent and received messages, and their bytes before framing and compression.
+	MessagesSent, MessagesReceived int
+	BytesSent, BytesReceived       int64
+	// LoadReport is the ORCA report of the call's trailer, undecoded, or empty.
+	LoadReport string
+
+	Owner Owner
+	// Bound is the transport's state for this worker.
+	Bound any
+}
+
+// Reset clears what the transport found, before the next call.
+func (c *Call) Reset() {
+	c.Sent, c.End, c.Code, c.Message = 0, 0, codes.OK, ""
+	c.MessagesSent, c.MessagesReceived, c.BytesSent, c.BytesReceived = 0, 0, 0, 0
+	c.LoadReport = ""
+}
+
+// Owner hears of calls from the transport. Its methods may be called
+// concurrently, for different calls.
+type Owner interface {
+	// Done is called exactly once per started call, when it is over. It may start the next.
+	Done(c *Call)
+	// Message is told of one latency within a call, in nanoseconds.
+	Message(c *Call, s Series, ns int64)
+}
+
+// Conn carries the calls of some workers.
+type Conn interface {
+	// Start begins a call and returns before its answer. ErrClosed is its only error, and then
+	// Done is not called. Beside Close it may only be called from Done.
+	Start(c *Call) error
+	// Finish ends the streams that have no other end: they half-close and take their last answers.
+	Finish()
+	// Close cuts off what is still in flight, which still comes to Done, and returns when nothing
+	// of the connection runs any more.
+	Close() error
+}
+
+// ErrClosed says that a connection takes no more calls.
+var ErrClosed = errors.New("the connection is closed")
+
+// Dialer opens connections. Dial returns one that is ready, or why it cannot
+// be, with the address.
+type Dialer interface {
+	Dial(ctx context.Context, addr string, spec Spec, src Source) (Conn, error)
+}
+
+// epoch is what Now counts from.
+var epoch = time.Now()
+
+// Now reads the one clock of a run: monotonic nanoseconds from an arbitrary zero.
+func Now() int64 { return int64(time.Since(epoch)) }
+
+// Wall is the wall-clock time of a reading of [Now].
+func Wall(ns int64) time.Time { return time.Now().Add(time.Duration(ns - Now())) }
