@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -42,6 +43,10 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(start(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
+
+// gcPercent lets the heap of a load run, a few MiB that live, grow to some tens before it is
+// collected: a fifth of the CPU per call is the collector's at Go's default.
+const gcPercent = 400
 
 // errInvalid is a run whose verdict is INVALID; its reasons stand in the report.
 var errInvalid = errors.New("the measurement is INVALID")
@@ -112,6 +117,9 @@ func load(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	if !p.Quiet {
 		fmt.Fprintf(stderr, "loadgen: %s\n", report.Announce(p))
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
 	}
 	doc, err := run.Run(ctx, p)
 	if doc == nil {

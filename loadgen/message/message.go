@@ -15,7 +15,7 @@ import (
 const CounterLen = 16
 
 // Placeholder stands for the counter in the text given to [New].
-const Placeholder = "ffffffffcounter!"
+const Placeholder = "zzcounterherezzz"
 
 // Template is an encoded message, perhaps with a counter. It is read-only and
 // may be used concurrently. The zero Template is the empty message.
