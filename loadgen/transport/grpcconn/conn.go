@@ -63,7 +63,7 @@ func (c *conn) newWorker(ctx context.Context, call *transport.Call) func() {
 	if len(c.spec.Metadata) > 0 {
 		ctx = metadata.AppendToOutgoingContext(ctx, c.spec.Metadata...)
 	}
-	w.ctx = callContext{Context: ctx, call: call}
+	w.ctx = WithCall(ctx, call)
 	w.opts = []grpc.CallOption{grpc.ForceCodecV2(codec{}), grpc.Trailer(&w.trailer)}
 	if c.spec.Kind == transport.Unary {
 		return w.unary

@@ -70,6 +70,11 @@ func (c callContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
+// WithCall makes the context of a worker's calls: the interceptors find c in it.
+func WithCall(ctx context.Context, c *transport.Call) context.Context {
+	return callContext{Context: ctx, call: c}
+}
+
 func idOf(ctx context.Context, run uint32) string {
 	c, ok := ctx.Value(callKey{}).(*transport.Call)
 	if !ok {

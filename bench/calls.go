@@ -1,0 +1,165 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"grpcbench/loadgen/scenario"
+	"grpcbench/loadgen/transport"
+	"grpcbench/loadgen/transport/grpcconn"
+	"grpcbench/loadgen/transport/rest"
+	"grpcbench/server/contract"
+	"grpcbench/server/target"
+)
+
+// calls measures every RPC end to end over each transport, one call after
+// another, and Search also with many in flight. Streams carry ten messages.
+func calls(b *testing.B) {
+	ready := startTarget(b)
+	for _, def := range scenario.All() {
+		for _, name := range def.Transports() {
+			o := scenario.Options{Transport: name, HTTPMethod: http.MethodPost, Messages: 10, Timeout: 20 * time.Second}
+			b.Run(fmt.Sprintf("rpc=%s/transport=%s/c=1", def.Name, name), func(b *testing.B) {
+				oneByOne(b, dial(b, ready, def, o))
+			})
+			if def.Name == "Search" {
+				b.Run(fmt.Sprintf("rpc=%s/transport=%s/c=50", def.Name, name), func(b *testing.B) {
+					together(b, dial(b, ready, def, o), 50)
+				})
+			}
+		}
+	}
+	for _, size := range []int{1 << 10, 64 << 10} {
+		def, err := scenario.Find("Search")
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(fmt.Sprintf("rpc=Search/transport=grpc/c=1/size=%dKiB", size>>10), func(b *testing.B) {
+			b.SetBytes(int64(size))
+			oneByOne(b, dial(b, ready, def, scenario.Options{Transport: scenario.GRPC, Size: size, Timeout: 20 * time.Second}))
+		})
+	}
+}
+
+// startTarget runs a target in this process until b ends.
+func startTarget(b *testing.B) contract.Ready {
+	b.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	out, in := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		err := target.Run(ctx, []string{
+			"-listen", "127.0.0.1:0", "-http", "127.0.0.1:0", "-interceptors", "recovery,requestid,metrics,timeout",
+		}, nil, in, io.Discard)
+		in.CloseWithError(fmt.Errorf("the target ended: %w", err))
+		ended <- err
+	}()
+	var ready contract.Ready
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, &ready)
+	}
+	if err != nil {
+		cancel()
+		b.Fatalf("start a target: %v", err)
+	}
+	b.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			b.Errorf("end the target: %v", err)
+		}
+	})
+	return ready
+}
+
+func dial(b *testing.B, ready contract.Ready, def scenario.Definition, o scenario.Options) transport.Conn {
+	b.Helper()
+	spec, src, err := def.Build(o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	chain, err := grpcconn.Interceptors([]string{"requestid"}, 1, nil, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var dialer transport.Dialer = grpcconn.Dialer{Options: grpcconn.Options{Timeout: 5 * time.Second, Interceptors: chain}}
+	addr := ready.Addr
+	if o.Transport == scenario.REST {
+		dialer, addr = rest.Dialer{Run: 1, Timeout: 5 * time.Second}, ready.HTTP
+	}
+	conn, err := dialer.Dial(b.Context(), addr, spec, src)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// waiter makes a call and waits for its end.
+type waiter struct {
+	call transport.Call
+	done chan struct{}
+}
+
+func newWaiter(worker int) *waiter {
+	w := &waiter{done: make(chan struct{}, 1)}
+	w.call.Worker, w.call.Owner = uint16(worker), w
+	return w
+}
+
+// Done implements transport.Owner.
+func (w *waiter) Done(*transport.Call) { w.done <- struct{}{} }
+
+// Message implements transport.Owner.
+func (w *waiter) Message(*transport.Call, transport.Series, int64) {}
+
+func (w *waiter) do(conn transport.Conn) error {
+	seq := w.call.Seq + 1
+	w.call.Reset()
+	w.call.Seq = seq
+	if err := conn.Start(&w.call); err != nil {
+		return err
+	}
+	<-w.done
+	if w.call.Code != codes.OK {
+		return fmt.Errorf("%v: %s", w.call.Code, w.call.Message)
+	}
+	return nil
+}
+
+func oneByOne(b *testing.B, conn transport.Conn) {
+	b.Helper()
+	b.ReportAllocs()
+	w := newWaiter(0)
+	for b.Loop() {
+		if err := w.do(conn); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func together(b *testing.B, conn transport.Conn, workers int) {
+	b.Helper()
+	b.ReportAllocs()
+	b.SetParallelism(max(1, workers/runtime.GOMAXPROCS(0)))
+	var n atomic.Int64
+	b.RunParallel(func(pb *testing.PB) {
+		w := newWaiter(int(n.Add(1)))
+		for pb.Next() {
+			if err := w.do(conn); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}

@@ -1,0 +1,114 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"grpcbench/loadgen/transport/grpcconn"
+	"grpcbench/pb/person"
+	"grpcbench/server/contract"
+	"grpcbench/server/interceptor"
+)
+
+// serverInterceptors measures each interceptor alone around a handler that does
+// nothing, called directly: a stream has one message each way.
+func serverInterceptors(b *testing.B) {
+	faults, err := interceptor.ParseFaults("error=0:UNAVAILABLE,panic=0.000000001")
+	if err != nil {
+		b.Fatal(err)
+	}
+	names, err := interceptor.Parse("all")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, name := range names {
+		cfg := interceptor.Config{
+			Names: []string{name}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Registerer: prometheus.NewRegistry(),
+			UnaryTimeout: time.Second, RecvTimeout: time.Second,
+		}
+		if name == interceptor.Inject {
+			cfg.Faults = faults
+		}
+		chain, err := interceptor.New(cfg)
+		if err != nil {
+			b.Fatal(err)
+		}
+		ctx := metadata.NewIncomingContext(context.Background(), metadata.Pairs(contract.RequestIDKey, "00000001-0002-000000000003"))
+		ctx = grpc.NewContextWithServerTransportStream(ctx, noTransport{})
+		b.Run(fmt.Sprintf("interceptor=%s/kind=unary/side=server", name), func(b *testing.B) {
+			b.ReportAllocs()
+			req, res := &person.PersonReq{}, &person.PersonRes{}
+			info := &grpc.UnaryServerInfo{FullMethod: "/person.SearchService/Search"}
+			handler := func(context.Context, any) (any, error) { return res, nil }
+			for b.Loop() {
+				if _, err := chain[0].Unary(ctx, req, info, handler); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(fmt.Sprintf("interceptor=%s/kind=stream/side=server", name), func(b *testing.B) {
+			b.ReportAllocs()
+			msg := &person.PersonReq{}
+			info := &grpc.StreamServerInfo{FullMethod: "/person.SearchService/SearchIO", IsClientStream: true, IsServerStream: true}
+			handler := func(_ any, ss grpc.ServerStream) error {
+				if err := ss.RecvMsg(msg); err != nil {
+					return err
+				}
+				return ss.SendMsg(msg)
+			}
+			for b.Loop() {
+				if err := chain[0].Stream(nil, noStream{ctx: ctx}, info, handler); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// clientInterceptors measures each client interceptor alone around a call that does nothing.
+func clientInterceptors(b *testing.B) {
+	for _, name := range grpcconn.Names {
+		chain, err := grpcconn.Interceptors([]string{name}, 1, prometheus.NewRegistry(), slog.New(slog.NewTextHandler(io.Discard, nil)))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(fmt.Sprintf("interceptor=%s/kind=unary/side=client", name), func(b *testing.B) {
+			b.ReportAllocs()
+			ctx := grpcconn.WithCall(context.Background(), &newWaiter(1).call)
+			invoker := func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error { return nil }
+			for b.Loop() {
+				if err := chain[0].Unary(ctx, "/person.SearchService/Search", nil, nil, nil, invoker); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// noTransport takes headers for nobody.
+type noTransport struct{}
+
+func (noTransport) Method() string               { return "" }
+func (noTransport) SetHeader(metadata.MD) error  { return nil }
+func (noTransport) SendHeader(metadata.MD) error { return nil }
+func (noTransport) SetTrailer(metadata.MD) error { return nil }
+
+// noStream receives and sends without end.
+type noStream struct {
+	ctx context.Context //nolint:containedctx // grpc.ServerStream hands its context out by a method
+}
+
+func (noStream) SetHeader(metadata.MD) error  { return nil }
+func (noStream) SendHeader(metadata.MD) error { return nil }
+func (noStream) SetTrailer(metadata.MD)       {}
+func (s noStream) Context() context.Context   { return s.ctx }
+func (noStream) SendMsg(any) error            { return nil }
+func (noStream) RecvMsg(any) error            { return nil }
