@@ -11,7 +11,7 @@ TMP  := $(CURDIR)/.tmp
 BIN  := $(TMP)/bin
 LINT := $(firstword $(wildcard $(BIN)/golangci-lint) $(shell command -v golangci-lint))
 
-.PHONY: help all generate build test lint bench report clean
+.PHONY: help all generate build test lint bench peers report clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,33 @@ generate: $(BIN)/buf ## make pb/ anew from proto/
 
 build: ## build ./server and ./loadgen into .tmp/bin
 	go build -o $(BIN)/ ./server ./loadgen
+
+test: ## vet, lint where golangci-lint is there, and all tests with the race detector (SHORT=1 for the quick ones)
+	go vet ./...
+	@if [ -n "$(LINT)" ]; then echo "$(LINT) run"; $(LINT) run; \
+		else echo "lint skipped: golangci-lint is not installed (make lint installs it)"; fi
+	go test -race $(if $(SHORT),-short) ./...
+
+lint: $(if $(LINT),,$(BIN)/golangci-lint) ## golangci-lint; installed into .tmp/bin where it is missing
+	$(or $(LINT),$(BIN)/golangci-lint) run
+
+bench: ## the benchmark suite
+	go test -run '^$$' -bench ./bench
+
+peers: ## what loadgen costs beside other generators
+	go run ./bench/peers
+
+# The runs of `make report` where there is none yet: every RPC, briefly.
+RPCS := Search SearchIn SearchOut SearchIO CreateRepo GetUser GetHelp Check Watch
+
+report: build ## results/report.md and results/report.html of all runs below results/; makes a short set where there is none
+	@if [ -z "$$(find results -name result.json -print -quit 2>/dev/null)" ]; then \
+		for rpc in $(RPCS); do $(BIN)/loadgen -rpc $$rpc -c 8 -d 2s -q || exit; done; \
+		for method in GET POST; do $(BIN)/loadgen -rpc Search -transport rest -http-method $$method -name "Search $$method" -c 8 -d 2s -q || exit; done; \
+	fi
+	$(BIN)/loadgen report -format md -o results/report.md results
+	$(BIN)/loadgen report -format html -o results/report.html results
+	@echo "results/report.md results/report.html"
 
 $(BIN)/buf: Makefile
 	GOBIN=$(BIN) go install $(BUF)

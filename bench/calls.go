@@ -101,7 +101,11 @@ func dial(b *testing.B, ready contract.Ready, def scenario.Definition, o scenari
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { conn.Close() })
+	b.Cleanup(func() {
+		if err := conn.Close(); err != nil {
+			b.Errorf("close the connection: %v", err)
+		}
+	})
 	return conn
 }
 

@@ -52,7 +52,7 @@ func Start(ctx context.Context, args []string, log io.Writer) (*Target, error) {
 		return nil, fmt.Errorf("find this binary to start a target from: %w", err)
 	}
 	// Not CommandContext: it is Stop that ends the target, after the calls in flight.
-	cmd := exec.Command(self, "target", "-supervised")
+	cmd := exec.Command(self, "target", "-supervised") //nolint:noctx // see above
 	cmd.Args[0] = os.Args[0]
 	cmd.SysProcAttr = ownGroup() // a terminal's ^C is for the load run, which then stops its target itself
 	cmd.WaitDelay = time.Second

@@ -23,7 +23,7 @@ func CSV(w io.Writer, docs ...*result.Document) error {
 			}
 			add := func(p string, ns, low, high int64) {
 				row := append([]string{}, head...)
-				rows = append(rows, append(row, p, fmt.Sprint(ns), fmt.Sprint(low), fmt.Sprint(high)))
+				rows = append(rows, append(row, p, strconv.FormatInt(ns, 10), strconv.FormatInt(low, 10), strconv.FormatInt(high, 10)))
 			}
 			for _, p := range l.Percentiles {
 				add(strconv.FormatFloat(p.P, 'f', -1, 64), p.Ns, p.LowNs, p.HighNs)

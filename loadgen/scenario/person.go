@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"grpcbench/loadgen/message"
 	"grpcbench/loadgen/transport"
@@ -70,7 +71,7 @@ func searchJSON(httpMethod string, size int) (message.Source, string, error) {
 	want := fmt.Appendf(nil, `{"name":%q,"age":%d,"body":{"name":%q}}`, answer.GetName(), answer.GetAge(), answer.GetBody().GetName())
 	request := fmt.Appendf(nil, `{"name":%q,"age":%d,"body":{"name":"hi"}}`, payload(size), personAge)
 	if httpMethod == http.MethodGet {
-		query := url.Values{"name": {payload(size)}, "age": {fmt.Sprint(personAge)}, "body.name": {"hi"}}
+		query := url.Values{"name": {payload(size)}, "age": {strconv.Itoa(personAge)}, "body.name": {"hi"}}
 		request = fmt.Appendf(nil, "%s?%s", path, query.Encode())
 	}
 	sent, err := message.New(request)

@@ -6,6 +6,7 @@
 package interceptor
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -110,6 +111,6 @@ func build(name string, cfg Config) (Interceptor, error) {
 	case Inject:
 		return newInject(cfg.Faults, cfg.AllowInject, cfg.Logger), nil
 	default:
-		return Interceptor{}, fmt.Errorf("no such interceptor")
+		return Interceptor{}, errors.New("no such interceptor")
 	}
 }

@@ -49,7 +49,7 @@ func newServer(ctx context.Context, c config, logger *slog.Logger) (_ *server, e
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	c.chain.Logger, c.chain.Registerer = logger, registry
-	chain, err := interceptor.New(c.chain)
+	chain, err := interceptor.New(c.chain) //nolint:contextcheck // each call brings its own
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func newServer(ctx context.Context, c config, logger *slog.Logger) (_ *server, e
 			s.close()
 		}
 	}()
-	if s.grpcLis, err = listen(c.listen); err != nil {
+	if s.grpcLis, err = listen(ctx, c.listen); err != nil {
 		return nil, fmt.Errorf("listen for gRPC: %w", err)
 	}
 	s.ready.Addr = dialable(s.grpcLis)
@@ -116,7 +116,7 @@ func (s *server) addGateway(ctx context.Context, addr string, registry *promethe
 	if err != nil {
 		return err
 	}
-	if s.httpLis, err = listen(addr); err != nil {
+	if s.httpLis, err = listen(ctx, addr); err != nil {
 		return fmt.Errorf("listen for HTTP: %w", err)
 	}
 	s.ready.HTTP = dialable(s.httpLis)
@@ -150,7 +150,7 @@ func (s *server) serve(ctx context.Context, drain func() time.Duration) error {
 	}
 	group.Go(func() error {
 		<-failed.Done()
-		s.shutdown(drain())
+		s.shutdown(drain()) //nolint:contextcheck // the serving context is over: that is why it drains
 		return nil
 	})
 	return group.Wait()
@@ -187,11 +187,13 @@ func (s *server) close() {
 }
 
 // listen opens host:port or unix:path.
-func listen(addr string) (net.Listener, error) {
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	network := "tcp"
 	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
-		return net.Listen("unix", path)
+		network, addr = "unix", path
 	}
-	return net.Listen("tcp", addr)
+	var config net.ListenConfig
+	return config.Listen(ctx, network, addr)
 }
 
 // dialable is the address that reaches l from this machine, as loadgen's -addr takes it.

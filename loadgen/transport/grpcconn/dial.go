@@ -97,7 +97,7 @@ func ready(ctx context.Context, cc *grpc.ClientConn, d *dialer) error {
 			cc.Connect()
 		}
 		if !cc.WaitForStateChange(ctx, state) {
-			if err := cause(context.Background(), cc); err != nil && cc.GetState() == connectivity.TransientFailure {
+			if err := cause(context.WithoutCancel(ctx), cc); err != nil && cc.GetState() == connectivity.TransientFailure {
 				return err
 			}
 			return fmt.Errorf("not ready in time (last state %s): %w", cc.GetState(), ctx.Err())

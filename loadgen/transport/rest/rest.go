@@ -11,16 +11,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
+	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/encoding/protojson"
-
-	spb "google.golang.org/genproto/googleapis/rpc/status"
 
 	"grpcbench/loadgen/requestid"
 	"grpcbench/loadgen/transport"
@@ -156,9 +156,7 @@ func (w *worker) roundTrip(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make the request: %w", err)
 	}
-	for key, values := range w.header {
-		req.Header[key] = values
-	}
+	maps.Copy(req.Header, w.header)
 	req.Header[idHeader] = []string{requestid.ID{Run: w.run, Worker: c.Worker, Seq: c.Seq}.String()}
 	c.MessagesSent, c.BytesSent = 1, int64(len(body))
 	res, err := w.client.Do(req)
