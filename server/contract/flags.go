@@ -20,13 +20,21 @@ func ParseFlags(fs *flag.FlagSet, args []string) (problems []error) {
 		if errors.Is(err, flag.ErrHelp) {
 			return problems
 		}
-		args = fs.Args()
-		if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-			args = args[1:] // the value of a flag that does not exist
+		rest := fs.Args()
+		if len(rest) == len(args) {
+			args = rest[1:] // bad syntax, which Parse leaves where it is
+			continue
 		}
+		bad := args[len(args)-len(rest)-1]
+		unknown := strings.HasPrefix(err.Error(), "flag provided but not defined") // the package has no error value for it
+		if unknown && !strings.Contains(bad, "=") && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
+			rest = rest[1:] // the value of a flag that does not exist
+		}
+		args = rest
 	}
 	if fs.NArg() > 0 {
 		problems = append(problems, fmt.Errorf("unexpected argument %q", fs.Arg(0)))
+		return append(problems, ParseFlags(fs, fs.Args()[1:])...)
 	}
 	return problems
 }

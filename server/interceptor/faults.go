@@ -55,6 +55,9 @@ func (f *Faults) set(key string, args []string) (err error) {
 	case "error":
 		err = f.setError(args)
 	case "panic":
+		if len(args) != 1 {
+			return errors.New("want panic=RATE")
+		}
 		f.panicRate, err = parseShare(args[0])
 	case "gate":
 		if len(args) != 2 {
@@ -64,6 +67,9 @@ func (f *Faults) set(key string, args []string) (err error) {
 			f.gateFor, err = parseDelay(args[1])
 		}
 	case "seed":
+		if len(args) != 1 {
+			return errors.New("want seed=N")
+		}
 		f.seed, err = strconv.ParseUint(args[0], 10, 64)
 	default:
 		err = errors.New("the faults are delay, error, panic, gate and seed")

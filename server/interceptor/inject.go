@@ -56,6 +56,9 @@ func (i *injector) apply(ctx context.Context) error {
 			if err != nil {
 				return status.Errorf(codes.InvalidArgument, "%s: %v", contract.InjectKey, err)
 			}
+			if own.gateFor > 0 {
+				return status.Errorf(codes.InvalidArgument, "%s: a gate is the server's", contract.InjectKey)
+			}
 			faults = own
 		}
 	}

@@ -90,7 +90,10 @@ func newMetrics(reg prometheus.Registerer) (Interceptor, error) {
 
 func (m *method) done(ctx context.Context, code codes.Code, start time.Time) {
 	took := time.Since(start).Seconds()
-	m.handled[min(code, codes.Unauthenticated)].Inc()
+	if code > codes.Unauthenticated {
+		code = codes.Unknown
+	}
+	m.handled[code].Inc()
 	if id := idOf(ctx); id != "" {
 		m.handling.ObserveWithExemplar(took, prometheus.Labels{exemplarLabel: id})
 		return

@@ -2,6 +2,7 @@ package interceptor
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"runtime/debug"
 
@@ -19,6 +20,9 @@ type panicked struct {
 	value any
 	stack []byte
 }
+
+// String is what a process without recovery dies with.
+func (p *panicked) String() string { return fmt.Sprintf("%v\n\n%s", p.value, p.stack) }
 
 // protect runs fn and turns a panic of it into a value; p is nil where there was none.
 func protect(fn func() error) (p *panicked, err error) {

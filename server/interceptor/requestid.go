@@ -3,6 +3,7 @@ package interceptor
 import (
 	"context"
 	"crypto/rand"
+	"unicode/utf8"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -27,7 +28,7 @@ func idOf(ctx context.Context) string {
 	if id := IDFromContext(ctx); id != "" {
 		return id
 	}
-	if ids := metadata.ValueFromIncomingContext(ctx, contract.RequestIDKey); len(ids) > 0 && len(ids[0]) <= maxIDLen {
+	if ids := metadata.ValueFromIncomingContext(ctx, contract.RequestIDKey); len(ids) > 0 && len(ids[0]) <= maxIDLen && utf8.ValidString(ids[0]) {
 		return ids[0]
 	}
 	return ""

@@ -58,7 +58,7 @@ func newTimeout(unary, recv time.Duration, logger *slog.Logger) Interceptor {
 			}
 		},
 		Stream: func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-			return handler(srv, &timeoutStream{ServerStream: ss, limit: recv, method: info.FullMethod})
+			return handler(srv, &timeoutStream{ServerStream: ss, limit: recv, method: info.FullMethod, logger: logger})
 		},
 	}
 }
@@ -100,6 +100,7 @@ type timeoutStream struct {
 	grpc.ServerStream
 	limit  time.Duration
 	method string
+	logger *slog.Logger
 	late   error
 }
 
@@ -107,11 +108,18 @@ func (s *timeoutStream) RecvMsg(m any) error {
 	if s.late != nil {
 		return s.late
 	}
-	done := make(chan result, 1)
+	done := make(chan result)
+	gone := make(chan struct{})
 	go func() {
 		var r result
 		r.panic, r.err = protect(func() error { return s.ServerStream.RecvMsg(m) })
-		done <- r
+		select {
+		case done <- r:
+		case <-gone:
+			if r.panic != nil {
+				r.panic.log(s.Context(), s.logger, s.method)
+			}
+		}
 	}()
 	timer := time.NewTimer(s.limit)
 	defer timer.Stop()
@@ -122,6 +130,7 @@ func (s *timeoutStream) RecvMsg(m any) error {
 		}
 		return r.err
 	case <-timer.C:
+		close(gone)
 		s.late = deadlineExceeded(s.method)
 		return s.late
 	}

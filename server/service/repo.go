@@ -2,7 +2,6 @@ package service
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"net/url"
@@ -61,10 +60,7 @@ func (r *Repo) CreateRepo(stream grpc.ClientStreamingServer[repo.RepoCreateReque
 	if upload == nil {
 		return status.Error(codes.InvalidArgument, "no context")
 	}
-	where, err := url.JoinPath("https://git.example.com", url.PathEscape(upload.GetCreatorId()), url.PathEscape(upload.GetName()))
-	if err != nil {
-		return fmt.Errorf("name the repository: %w", err)
-	}
+	where := "https://git.example.com/" + url.PathEscape(upload.GetCreatorId()) + "/" + url.PathEscape(upload.GetName())
 	return stream.SendAndClose(&repo.RepoCreateReply{
 		Repo: &repo.Repository{Id: strconv.FormatUint(r.created.Add(1), 10), Name: upload.GetName(), Url: where},
 		Size: int32(size),

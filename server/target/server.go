@@ -37,6 +37,7 @@ type server struct {
 	grpc    *grpc.Server
 	health  *health.Server
 	grpcLis net.Listener
+	logger  *slog.Logger
 	// http, httpLis and loopback are nil without a gateway.
 	http     *http.Server
 	httpLis  net.Listener
@@ -57,10 +58,11 @@ func newServer(ctx context.Context, c config, logger *slog.Logger) (_ *server, e
 	if err != nil {
 		return nil, err
 	}
-	s := &server{grpc: newGRPC(c, chain, serverTLS)}
+	s := &server{grpc: newGRPC(c, chain, serverTLS), logger: logger}
 	s.health = service.NewHealth(s.grpc)
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
+	s.ready.Interceptors = []string{}
 	for _, i := range chain {
 		s.ready.Interceptors = append(s.ready.Interceptors, i.Name)
 	}
@@ -123,15 +125,19 @@ func (s *server) addGateway(ctx context.Context, addr string, registry *promethe
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true, Registry: registry}))
 	mux.Handle("/", routes)
-	s.http = &http.Server{Handler: mux, TLSConfig: serverTLS, ReadHeaderTimeout: 10 * time.Second}
+	s.http = &http.Server{
+		Handler: mux, TLSConfig: serverTLS, ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelWarn),
+	}
 	return nil
 }
 
 // serve answers until ctx ends, then drains for at most the given time, and returns when nothing runs any more.
-func (s *server) serve(ctx context.Context, drain func() time.Duration) error {
+// A drain ends early with alive: then nobody is left to drain for.
+func (s *server) serve(ctx, alive context.Context, drain time.Duration) error {
 	group, failed := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		if err := s.grpc.Serve(s.grpcLis); err != nil {
+		if err := s.grpc.Serve(s.grpcLis); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 			return fmt.Errorf("serve gRPC: %w", err)
 		}
 		return nil
@@ -150,7 +156,7 @@ func (s *server) serve(ctx context.Context, drain func() time.Duration) error {
 	}
 	group.Go(func() error {
 		<-failed.Done()
-		s.shutdown(drain()) //nolint:contextcheck // the serving context is over: that is why it drains
+		s.shutdown(alive, drain)
 		return nil
 	})
 	return group.Wait()
@@ -158,9 +164,9 @@ func (s *server) serve(ctx context.Context, drain func() time.Duration) error {
 
 // shutdown tells health first, lets the gateway's calls end before the server
 // they go to, and stops hard what is left after drain.
-func (s *server) shutdown(drain time.Duration) {
+func (s *server) shutdown(alive context.Context, drain time.Duration) {
 	s.health.Shutdown()
-	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	ctx, cancel := context.WithTimeout(alive, drain)
 	defer cancel()
 	if s.http != nil {
 		if err := s.http.Shutdown(ctx); err != nil {

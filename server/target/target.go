@@ -12,7 +12,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"time"
 
 	"grpcbench/server/contract"
 )
@@ -50,27 +49,24 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		s.close()
 		return fmt.Errorf("say that the target is ready: %w", err)
 	}
-	drain := func() time.Duration { return c.drain }
+	alive := context.Background()
 	if c.supervised {
-		var orphaned context.CancelCauseFunc
-		ctx, orphaned = context.WithCancelCause(ctx)
-		serving := ctx
-		drain = func() time.Duration {
-			if errors.Is(context.Cause(serving), errOrphaned) {
-				return 0 // nobody is left to wait for
-			}
-			return c.drain
-		}
+		var orphaned, stop context.CancelFunc
+		alive, orphaned = context.WithCancel(alive)
+		ctx, stop = context.WithCancel(ctx)
 		// This goroutine ends with stdin, or with the process: a read of stdin cannot be interrupted.
-		go func() { orphaned(obey(lines, out)) }()
+		go func() {
+			if err := obey(lines, out); err != nil {
+				s.logger.Error("supervised", "error", err)
+			}
+			orphaned()
+			stop()
+		}()
 	}
-	return s.serve(ctx, drain)
+	return s.serve(ctx, alive, c.drain)
 }
 
-// errOrphaned is the end of a supervised target's stdin.
-var errOrphaned = errors.New("the parent is gone")
-
-// obey answers marks until stdin ends or says something else.
+// obey answers marks until stdin ends.
 func obey(lines *bufio.Reader, out *json.Encoder) error {
 	meter, err := contract.NewMeter()
 	if err != nil {
@@ -79,7 +75,10 @@ func obey(lines *bufio.Reader, out *json.Encoder) error {
 	for {
 		var m contract.Mark
 		if err := readLine(lines, &m); err != nil {
-			return errOrphaned
+			if errors.Is(err, io.EOF) {
+				return nil // the parent is gone
+			}
+			return fmt.Errorf("read a mark: %w", err)
 		}
 		if m.Mark == contract.MarkStart {
 			if meter, err = contract.NewMeter(); err != nil {
@@ -91,7 +90,7 @@ func obey(lines *bufio.Reader, out *json.Encoder) error {
 			return err
 		}
 		if err := out.Encode(usage); err != nil {
-			return errOrphaned
+			return fmt.Errorf("answer a mark: %w", err)
 		}
 	}
 }

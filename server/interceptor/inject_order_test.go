@@ -1,0 +1,124 @@
+package interceptor
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"grpcbench/server/contract"
+)
+
+// The gate closes FROM after the first call, and then holds every call until it opens.
+func TestInjectGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		chain, _ := injecting(t, "gate=10s:1s", false)
+		start := time.Now()
+		var calls sync.WaitGroup
+		at := func(from, want time.Duration) {
+			calls.Go(func() {
+				time.Sleep(from)
+				if _, err := unary(t.Context(), chain, answer); err != nil {
+					t.Errorf("the call at %v: %v", from, err)
+				}
+				if done := time.Since(start); done != want {
+					t.Errorf("the call at %v ended at %v, want %v", from, done, want)
+				}
+			})
+		}
+		at(0, 0)
+		at(5*time.Second, 5*time.Second)
+		at(10*time.Second-1, 10*time.Second-1)
+		for i := range time.Duration(50) { // closed: all of them come out together
+			at(10*time.Second+i*20*time.Millisecond, 11*time.Second)
+		}
+		at(11*time.Second, 11*time.Second)
+		at(30*time.Second, 30*time.Second) // it closes once
+		calls.Wait()
+	})
+}
+
+func TestInjectGateAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		chain, _ := injecting(t, "gate=0s:1s", false)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		if err := outcome(ctx, chain); status.Code(err) != codes.DeadlineExceeded || time.Since(start) != 100*time.Millisecond {
+			t.Errorf("a held call whose time is over ended after %v with %v", time.Since(start), err)
+		}
+		if err := outcome(t.Context(), chain); err != nil || time.Since(start) != time.Second {
+			t.Errorf("the next call ended at %v with %v, want OK at 1s", time.Since(start), err)
+		}
+	})
+}
+
+func ordering(ctx context.Context, order string) context.Context {
+	return metadata.NewIncomingContext(ctx, metadata.Pairs(contract.InjectKey, order))
+}
+
+func TestInjectByMetadata(t *testing.T) {
+	for _, tt := range []struct {
+		reason, own, order string
+		allow              bool
+		code               codes.Code
+		says               string
+		took               time.Duration
+	}{
+		{"a call orders its own delay", "", "delay=7ms", true, codes.OK, "", 7 * time.Millisecond},
+		{"and its own error", "", "error=1:NOT_FOUND", true, codes.NotFound, "injected error", 0},
+		{"where it may not, nothing happens", "", "error=1:NOT_FOUND", false, codes.OK, "", 0},
+		{"where it may not, not even its mistakes matter", "", "nonsense", false, codes.OK, "", 0},
+		{"an order replaces the server's", "delay=5ms", "delay=7ms", true, codes.OK, "", 7 * time.Millisecond},
+		{"where it may not, the server's stays", "delay=5ms", "delay=7ms", false, codes.OK, "", 5 * time.Millisecond},
+		{"an empty order spares the call", "delay=5ms", "", true, codes.OK, "", 0},
+		{"a malformed order is the caller's mistake", "", "delay=fast", true, codes.InvalidArgument, `"fast"`, 0},
+		{"an unknown one too", "delay=5ms", "sleep=5ms", true, codes.InvalidArgument, "x-inject", 0},
+	} {
+		t.Run(tt.reason, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				chain, _ := injecting(t, tt.own, tt.allow)
+				ctx := ordering(t.Context(), tt.order)
+				for kind, err := range map[string]func() error{
+					"unary": func() error { return outcome(ctx, chain) },
+					"stream": func() error {
+						return stream(&fakeStream{ctx: ctx}, chain, func(grpc.ServerStream) error { return nil })
+					},
+				} {
+					start := time.Now()
+					s := status.Convert(err())
+					if took := time.Since(start); s.Code() != tt.code || !strings.Contains(s.Message(), tt.says) || took != tt.took {
+						t.Errorf("%s: ended after %v with %v, want %v that says %s after %v", kind, took, s.Err(), tt.code, tt.says, tt.took)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A gate that one call orders for itself moves no other call's.
+func TestInjectGateByMetadataLeavesTheServers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		chain, _ := injecting(t, "gate=10s:1s", true)
+		_ = outcome(ordering(t.Context(), "gate=0s:1ms"), chain)
+		if err := outcome(t.Context(), chain); err != nil { // the first call under the server's gate
+			t.Error(err)
+		}
+		first := time.Now()
+		time.Sleep(10 * time.Second)
+		if err := outcome(t.Context(), chain); err != nil {
+			t.Error(err)
+		}
+		// From 10 s after the first call, whichever of the two that was, the gate is closed.
+		if held := time.Since(first); held < 10900*time.Millisecond {
+			t.Errorf("a call in the server's gate=10s:1s went through at %v: the gate is another call's", held)
+		}
+	})
+}
