@@ -40,7 +40,7 @@ func parts(b *testing.B) {
 	}
 	b.Run("part=recorder.Message", func(b *testing.B) {
 		b.ReportAllocs()
-		s := recorder.New(recorder.Config{Streams: true, Lockstep: true}).NewShard()
+		s := recorder.New(recorder.Config{Messages: []recorder.Series{recorder.MessageRTT}}).NewShard()
 		var n int64
 		for b.Loop() {
 			n++

@@ -26,6 +26,7 @@ const (
 	exitOK      = 0
 	exitFailed  = 1 // it could not be carried out, or every call failed
 	exitUsage   = 2
+	exitMissed  = 3 // an -slo was missed
 	exitInvalid = 4 // the measurement cannot be believed
 )
 
@@ -48,8 +49,11 @@ func main() {
 // collected: a fifth of the CPU per call is the collector's at Go's default.
 const gcPercent = 400
 
-// errInvalid is a run whose verdict is INVALID; its reasons stand in the report.
-var errInvalid = errors.New("the measurement is INVALID")
+var (
+	// errInvalid is a run whose verdict is INVALID; its reasons stand in the report.
+	errInvalid = errors.New("the measurement is INVALID")
+	errMissed  = errors.New("-slo")
+)
 
 // start runs a subcommand and returns the exit code.
 func start(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -67,6 +71,8 @@ func start(ctx context.Context, args []string, stdin io.Reader, stdout, stderr i
 		return exitUsage
 	case errors.Is(err, errInvalid):
 		return exitInvalid
+	case errors.Is(err, errMissed):
+		return exitMissed
 	default:
 		return exitFailed
 	}
@@ -127,7 +133,14 @@ func load(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	err = errors.Join(err, report.Show(stdout, p.Format, doc))
 	if err == nil && doc.Verdict.Status == verdict.Invalid {
-		return errInvalid
+		err = fmt.Errorf("%w: %s", errInvalid, strings.Join(doc.Verdict.Reasons, "; "))
+	}
+	if err == nil {
+		for _, k := range doc.SLO {
+			if !k.Met {
+				err = errors.Join(err, fmt.Errorf("%w %s: %s", errMissed, k.Objective, k.Result))
+			}
+		}
 	}
 	return err
 }

@@ -1,8 +1,9 @@
 // Package engine is the run loop: it starts calls, hears of their end, records
 // them and starts the next, over any transport.
 //
-// Connections are shared out to shards. A shard's lock makes it the one writer
-// of its recorder; the engine takes no other lock per call.
+// A feed says when calls start: when the last is over (closed loop), or by a
+// schedule (open loop). Connections are shared out to shards. A shard's lock
+// makes it the one writer of its recorder.
 package engine
 
 import (
@@ -11,13 +12,13 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"grpcbench/loadgen/pace"
 	"grpcbench/loadgen/recorder"
+	"grpcbench/loadgen/schedule"
 	"grpcbench/loadgen/transport"
 )
 
@@ -27,16 +28,26 @@ type Config struct {
 	Addr   string
 	Spec   transport.Spec
 	Source transport.Source
-	// Workers is the number of calls in flight, shared out to Conns connections.
+	// Workers is the most calls in flight, shared out to Conns connections.
 	Workers, Conns int
 	// Warmup comes first and is not recorded. Duration is the measured window; 0 has no end but Total's.
 	Warmup, Duration time.Duration
 	// Total ends the run after so many measured calls; 0 is no limit.
 	Total int64
+	// Arrivals are the intended starts of an open loop's measured calls, since the window's begin, and
+	// WarmupArrivals those of its warm-up. Without Arrivals the loop is closed.
+	Arrivals, WarmupArrivals schedule.Schedule
+	// Expected is about how many calls the window will have, where that is known; else 0.
+	Expected int64
+	// Spin keeps the pacer of an open loop from sleeping through the last part of a wait: more precise,
+	// at the price of a core.
+	Spin bool
 	// Drain is how long calls in flight may go on after the end; then they are cut off as unfinished.
 	Drain time.Duration
 	// Measuring, where set, is called as the measured window begins.
 	Measuring func() error
+	// Sleep replaces the precise sleep until a reading of transport.Now; nil is that. It may be called concurrently.
+	Sleep func(at int64)
 }
 
 // Outcome is the measured window: readings of [transport.Now].
@@ -45,6 +56,14 @@ type Outcome struct {
 	Start, End int64
 	// Warmup counts the calls before Start.
 	Warmup int64
+	// InFlight is the mean number of measured calls in flight between Start and End, looked at Looks
+	// times, independently of any latency; Deviation is the standard deviation of those looks.
+	InFlight, Deviation float64
+	Looks               int
+	// Stood is the longest time between two looks, which are 10 ms apart where this process runs.
+	Stood time.Duration
+	// Slices are samples of consecutive calls, for judging arrivals and independence.
+	Slices []Slice
 }
 
 // Run makes the calls of cfg and records those of the measured window with rec.
@@ -53,14 +72,13 @@ type Outcome struct {
 // call is no error.
 func Run(ctx context.Context, cfg Config, rec *recorder.Recorder) (Outcome, error) {
 	r := &run{cfg: cfg, rec: rec}
-	r.left.Store(cfg.Total)
 	if err := r.dial(ctx); err != nil {
 		return Outcome{}, err
 	}
 	r.start()
 	err := r.measure(ctx)
 	err = errors.Join(err, r.finish())
-	return Outcome{Start: r.from, End: r.end, Warmup: r.warmup}, err
+	return r.outcome, err
 }
 
 type run struct {
@@ -69,17 +87,16 @@ type run struct {
 	conns  []transport.Conn
 	shards []*shard
 	calls  []transport.Call // by worker
+	feed   feed
 
-	// from and until bound the starts of measured calls; end is when the last of them was over.
-	from, until, end int64
-	flushed          int64 // the end of the last recorded interval
-	seq              atomic.Uint64
-	left             atomic.Int64 // measured calls still to be started, with Total
-	stopping         atomic.Bool
-	active           sync.WaitGroup // workers that are not done
-	idle             chan struct{}  // closed when active is zero
-
-	warmup int64
+	// from and until bound the intended starts of measured calls.
+	from, until int64
+	flushed     int64 // the end of the last recorded interval
+	outcome     Outcome
+	looks       looks
+	probe       *probe
+	background  errgroup.Group // the pacer and the looker
+	ended       chan struct{}
 }
 
 // dial opens all connections, or none.
@@ -99,7 +116,7 @@ func (r *run) dial(ctx context.Context) error {
 	return nil
 }
 
-// start sets the times of the run and sends every worker's first call.
+// start sets the times of the run and lets every worker ask for its first call.
 func (r *run) start() {
 	// More recorders than this would cost memory and win nothing: each is written by one thread at a time.
 	r.shards = make([]*shard, min(r.cfg.Conns, 2*runtime.GOMAXPROCS(0)))
@@ -108,27 +125,66 @@ func (r *run) start() {
 	}
 	now := transport.Now()
 	r.from = now + int64(r.cfg.Warmup)
-	r.flushed, r.end = r.from, r.from
+	r.flushed = r.from
+	r.outcome.Start, r.outcome.End = r.from, r.from
 	r.until = math.MaxInt64
 	if r.cfg.Duration > 0 {
 		r.until = r.from + int64(r.cfg.Duration)
 	}
+	r.ended = make(chan struct{})
+	r.probe = newProbe(r.cfg.Expected)
+	r.background.Go(r.look)
 	r.calls = make([]transport.Call, r.cfg.Workers)
-	r.active.Add(len(r.calls))
-	r.idle = make(chan struct{})
+	if r.cfg.Arrivals == nil {
+		r.feed = newClosedLoop(r.from, r.until, r.cfg.Total, r.cfg.Workers)
+	} else {
+		r.startPacer(now)
+	}
 	for w := range r.calls {
 		c := &r.calls[w]
-		c.Worker, c.Owner = uint16(w), r.shards[w%r.cfg.Conns%len(r.shards)]
-		r.shards[w%r.cfg.Conns%len(r.shards)].first(c, now)
+		s := r.shards[w%r.cfg.Conns%len(r.shards)]
+		c.Worker, c.Owner = uint16(w), s
+		s.begin(c, now)
 	}
-	go func() {
-		r.active.Wait()
-		close(r.idle)
-	}()
 }
 
-// conn is the connection that carries c.
+// startPacer makes the feed an open loop and starts what paces it.
+func (r *run) startPacer(now int64) {
+	measured := r.cfg.Arrivals
+	if r.cfg.Total > 0 {
+		measured = schedule.Limit(measured, r.cfg.Total)
+	}
+	phases := []phase{{r.from, measured}}
+	if r.cfg.WarmupArrivals != nil {
+		phases = append([]phase{{now, r.cfg.WarmupArrivals}}, phases...)
+	}
+	open := newOpenLoop(phases, r.until, r.cfg.Workers)
+	r.feed = open
+	r.background.Go(func() error {
+		sleep, undo := r.sleeper()
+		defer undo()
+		if r.cfg.Spin && r.cfg.Sleep == nil {
+			sleep = func(at int64) { pace.SpinUntil(transport.Now, at) }
+		}
+		open.pace(sleep, func(c *transport.Call) { r.shard(c).dispatch(c) })
+		return nil
+	})
+}
+
+// sleeper returns what sleeps until a reading of transport.Now, for the calling goroutine alone, until undo.
+func (r *run) sleeper() (sleep func(at int64), undo func()) {
+	if r.cfg.Sleep != nil {
+		return r.cfg.Sleep, func() {}
+	}
+	return func(at int64) { pace.SleepUntil(transport.Now, at) }, pace.Precise()
+}
+
+// conn is the connection that carries c, and shard the recorder's writer for it.
 func (r *run) conn(c *transport.Call) transport.Conn { return r.conns[int(c.Worker)%len(r.conns)] }
+
+func (r *run) shard(c *transport.Call) *shard {
+	return r.shards[int(c.Worker)%len(r.conns)%len(r.shards)]
+}
 
 // measure waits for the end of the run, and records an interval each second of the measured window.
 func (r *run) measure(ctx context.Context) error {
@@ -136,7 +192,7 @@ func (r *run) measure(ctx context.Context) error {
 	defer warm.Stop()
 	select {
 	case <-warm.C:
-	case <-r.idle:
+	case <-r.feed.idle():
 	case <-ctx.Done():
 		return nil
 	}
@@ -151,23 +207,28 @@ func (r *run) measure(ctx context.Context) error {
 		defer t.Stop()
 		ended = t.C
 	}
+	idle := r.feed.idle()
+	if r.cfg.Arrivals != nil && r.cfg.Total == 0 {
+		idle = nil // the last arrival is before the end of the window
+	}
 	return r.record(func(second <-chan time.Time) bool {
 		select {
 		case <-second:
 			return true
 		case <-ended:
-		case <-r.idle:
+		case <-idle:
 		case <-ctx.Done():
 		}
 		return false
 	})
 }
 
-// finish lets the calls in flight end, cuts off those that do not, and closes the connections.
+// finish lets the calls in flight end, and what was due before; cuts off what does not; and closes the connections.
 func (r *run) finish() error {
-	r.stopping.Store(true)
-	if now := transport.Now(); now > r.from {
-		r.end = min(now, r.until)
+	now := transport.Now()
+	r.feed.stop(now)
+	if now > r.from {
+		r.outcome.End = min(now, r.until)
 	}
 	for _, c := range r.conns {
 		c.Finish()
@@ -178,24 +239,27 @@ func (r *run) finish() error {
 		select {
 		case <-second:
 			return true
-		case <-r.idle:
+		case <-r.feed.idle():
 		case <-drained.C:
 		}
 		return false
 	})
+	r.feed.close()
 	for _, s := range r.shards {
 		s.cutOff()
 	}
-	err = errors.Join(err, r.close())
-	<-r.idle
+	close(r.ended)
+	err = errors.Join(err, r.background.Wait(), r.close())
+	<-r.feed.idle()
+	r.shards[0].owe(r.feed.owed())
 	for _, s := range r.shards {
-		r.end = max(r.end, s.lastEnd)
-		r.warmup += s.warmup
+		r.outcome.End = max(r.outcome.End, s.lastEnd)
+		r.outcome.Warmup += s.warmup
 	}
-	if r.end > r.flushed {
-		err = errors.Join(err, r.flush(r.end))
-	}
-	return err
+	r.outcome.InFlight, r.outcome.Deviation, r.outcome.Looks = r.looks.mean()
+	r.outcome.Stood = r.looks.longest
+	r.outcome.Slices = r.probe.slices()
+	return errors.Join(err, r.flush(max(r.outcome.End, r.flushed)))
 }
 
 // record flushes an interval for each second while wait says so.

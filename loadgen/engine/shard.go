@@ -10,9 +10,9 @@ import (
 	"grpcbench/loadgen/transport"
 )
 
-// A worker whose call failed at once, because there is no connection, pauses
-// before the next: a loop of failures that never leave this process would
-// measure nothing and take the server's core.
+// A worker of a closed loop whose call failed at once, because there is no
+// connection, pauses before the next: a loop of failures that never leave this
+// process would measure nothing and take the server's core.
 const (
 	atOnce = int64(time.Millisecond)
 	pause  = 10 * time.Millisecond
@@ -25,7 +25,9 @@ type shard struct {
 	mu      sync.Mutex // makes this the one writer of rec
 	rec     *recorder.Shard
 	sample  recorder.Sample // reused
-	lastEnd int64           // of a measured call
+	started int64           // measured calls, and those that are over
+	over    int64
+	lastEnd int64 // of a measured call
 	warmup  int64
 	cut     bool
 	paused  map[*transport.Call]*time.Timer
@@ -33,12 +35,11 @@ type shard struct {
 
 var _ transport.Owner = (*shard)(nil)
 
-// first starts a worker's first call.
-func (s *shard) first(c *transport.Call, now int64) {
-	s.mu.Lock()
-	ok := s.prepare(c, now)
-	s.mu.Unlock()
-	s.send(c, ok)
+// begin starts a worker.
+func (s *shard) begin(c *transport.Call, now int64) {
+	if s.run.feed.next(c, now) {
+		s.dispatch(c)
+	}
 }
 
 // Done records the call and starts the worker's next.
@@ -46,14 +47,27 @@ func (s *shard) Done(c *transport.Call) {
 	s.mu.Lock()
 	s.record(c)
 	noConnection := c.Code == codes.Unavailable && c.End-c.Sent < atOnce
-	ok := s.prepare(c, c.End)
-	if ok && noConnection {
+	if !s.run.feed.next(c, c.End) {
+		s.mu.Unlock()
+		return
+	}
+	s.prepare(c)
+	if noConnection && s.run.cfg.Arrivals == nil && !s.cut {
 		s.pauseLocked(c)
 		s.mu.Unlock()
 		return
 	}
 	s.mu.Unlock()
-	s.send(c, ok)
+	s.send(c)
+}
+
+// messageSeries are the recorder's names of the transport's series.
+var messageSeries = [transport.MessageSeries]recorder.Series{
+	transport.FirstMessage:    recorder.FirstMessage,
+	transport.MessageRTT:      recorder.MessageRTT,
+	transport.MessageResponse: recorder.MessageResponse,
+	transport.MessageGap:      recorder.MessageGap,
+	transport.SendBlocked:     recorder.SendBlocked,
 }
 
 // Message records a latency within a call.
@@ -61,51 +75,54 @@ func (s *shard) Message(c *transport.Call, series transport.Series, ns int64) {
 	if c.Intended < s.run.from {
 		return
 	}
-	of := recorder.FirstMessage
-	if series == transport.MessageRTT {
-		of = recorder.MessageRTT
-	}
 	s.mu.Lock()
-	s.rec.Message(of, ns)
+	s.rec.Message(messageSeries[series], ns)
 	s.mu.Unlock()
 }
 
-// prepare makes c the worker's next call; false where there is none.
-func (s *shard) prepare(c *transport.Call, now int64) bool {
-	if s.cut || s.run.stopping.Load() || now >= s.run.until {
-		return false
-	}
-	measured := now >= s.run.from
-	if measured && s.run.cfg.Total > 0 && s.run.left.Add(-1) < 0 {
-		return false
-	}
-	c.Reset()
-	c.Seq, c.Intended = s.run.seq.Add(1)-1, now
-	if measured {
-		s.rec.Due(1)
-	} else {
-		s.warmup++
-	}
-	return true
+// dispatch starts a call that the feed gave to a free worker.
+func (s *shard) dispatch(c *transport.Call) {
+	s.mu.Lock()
+	s.prepare(c)
+	s.mu.Unlock()
+	s.send(c)
 }
 
-// send starts a prepared call, or ends the worker. It is called without the lock: Done may follow at once.
-func (s *shard) send(c *transport.Call, ok bool) {
-	if ok {
-		if s.run.conn(c).Start(c) == nil {
-			return
-		}
+// prepare makes c ready for its next call, and counts it.
+func (s *shard) prepare(c *transport.Call) {
+	c.Reset()
+	if c.Intended < s.run.from {
+		s.warmup++
+		return
+	}
+	s.started++
+	s.rec.Due(1)
+}
+
+// send starts a prepared call. It is called without the lock: Done may follow at once.
+func (s *shard) send(c *transport.Call) {
+	if s.run.conn(c).Start(c) != nil {
 		s.mu.Lock()
 		s.neverSent(c)
 		s.mu.Unlock()
 	}
-	s.run.active.Done()
 }
 
+// neverSent takes away a worker whose call could not be started.
 func (s *shard) neverSent(c *transport.Call) {
 	if c.Intended >= s.run.from {
+		s.over++
 		s.rec.NeverSent(1)
 	}
+	s.run.feed.leave()
+}
+
+// owe counts calls that were due, and that no worker was free for.
+func (s *shard) owe(n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rec.Due(n)
+	s.rec.NeverSent(n)
 }
 
 // pauseLocked starts c after the pause, unless the run is cut off before.
@@ -121,9 +138,8 @@ func (s *shard) pauseLocked(c *transport.Call) {
 		}
 		delete(s.paused, c)
 		c.Intended = max(c.Intended, transport.Now())
-		if s.run.conn(c).Start(c) != nil {
+		if s.run.conn(c).Start(c) != nil { // does not call Done before it returns
 			s.neverSent(c)
-			s.run.active.Done()
 		}
 	})
 }
@@ -137,7 +153,6 @@ func (s *shard) cutOff() {
 	for c, t := range s.paused {
 		t.Stop()
 		s.neverSent(c)
-		s.run.active.Done()
 	}
 	s.paused = nil
 }
@@ -147,16 +162,25 @@ func (s *shard) record(c *transport.Call) {
 	if c.Intended < s.run.from {
 		return
 	}
+	s.over++
 	s.lastEnd = max(s.lastEnd, c.End)
 	s.sample = recorder.Sample{
 		Worker: c.Worker, Seq: c.Seq,
-		Intended: c.Intended, Sent: c.Sent, Done: c.End,
+		Intended: c.Intended, Free: c.Free, Sent: c.Sent, Done: c.End,
 		Code: c.Code, Message: c.Message, Unfinished: s.cut && c.Code == codes.Canceled,
 		MessagesSent: c.MessagesSent, MessagesReceived: c.MessagesReceived,
 		BytesSent: c.BytesSent, BytesReceived: c.BytesReceived,
 		LoadReport: c.LoadReport,
 	}
 	s.rec.Call(&s.sample)
+	s.run.probe.note(c)
+}
+
+// inFlight counts the measured calls that are started and not over.
+func (s *shard) inFlight() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.started - s.over
 }
 
 // take takes the shard's current interval out.

@@ -92,14 +92,21 @@ func load(fs *flag.FlagSet, p *Plan) {
 	for _, name := range []string{"n", "total"} {
 		fs.Int64Var(&p.Total, name, 0, "measured calls; with -n alone there is no -d")
 	}
+	fs.Float64Var(&p.Rate, "rate", 0, "calls per second, all workers together: an open loop; 0 is a closed loop")
+	fs.StringVar(&p.Arrival, "arrival", Uniform, "open loop: `uniform|poisson`")
+	fs.StringVar(&p.Stages, "stages", "", "open loop in `stages`: 10s:100,30s:100..1000 is a step, then a ramp; it sets the duration")
+	fs.Uint64Var(&p.Seed, "seed", 1, "of -arrival poisson: the same seed gives the same schedule")
+	fs.BoolVar(&p.Spin, "spin", false, "open loop: spin for the last 60 us of a wait; precise, and takes a core")
 	contract.DurationVar(fs, &p.Warmup, "warmup", time.Second, "load before the measured time, not recorded")
 	contract.DurationVar(fs, &p.Drain, "drain", 5*time.Second, "at the end, wait this long for calls in flight; the rest count as unfinished")
 	fs.IntVar(&p.Messages, "messages", 100, "messages a client's stream carries; 0 until the run ends")
 	contract.DurationVar(fs, &p.Interval, "interval", 0, "least time between two messages of a stream")
+	fs.Float64Var(&p.MessageRate, "message-rate", 0, "messages per second that clients' streams send, all together, at intended times")
 	fs.IntVar(&p.Size, "size", 0, "payload `bytes` of a message; 0 is the RPC's own")
 	fs.BoolVar(&p.PerWorker, "per-worker", false, "keep a histogram of each worker too, in latency.hlog")
 	p.ClientInterceptors = []string{"requestid"}
 	fs.Var((*listFlag)(&p.ClientInterceptors), "client-interceptors", "`list` of requestid, metrics, logging, outermost first; or none")
+	fs.StringVar(&p.SLO, "slo", "", "`limits` to keep, as in 'p99<10ms,p99.9(service)<50ms,errors<0.1%,achieved>99%'; missed is exit code 3")
 	fs.StringVar(&p.Out, "o", "", "`folder` of the run's files; default results/<utc>-<rpc>")
 	fs.StringVar(&p.Name, "name", "", "a `label` for the run")
 	fs.StringVar(&p.Format, "format", "text", "what goes to the terminal at the end: `text|json|md|csv`")

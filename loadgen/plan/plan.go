@@ -3,9 +3,11 @@
 package plan
 
 import (
+	"math"
 	"time"
 
 	"grpcbench/loadgen/scenario"
+	"grpcbench/loadgen/schedule"
 )
 
 // Plan is every setting of one run. It is plain data: result.json holds it as it is.
@@ -22,10 +24,18 @@ type Plan struct {
 	Warmup  time.Duration `json:"warmup_ns"`
 	Drain   time.Duration `json:"drain_ns"`
 
+	// Rate, in calls per second, and Stages make the loop open; at most one is set. 0 and empty: closed.
+	Rate    float64 `json:"rate"`
+	Stages  string  `json:"stages"`
+	Arrival string  `json:"arrival"`
+	Seed    uint64  `json:"seed"`
+	Spin    bool    `json:"spin"`
+
 	Timeout        time.Duration `json:"timeout_ns"` // 0: none
 	ConnectTimeout time.Duration `json:"connect_timeout_ns"`
 	Messages       int           `json:"messages"`
 	Interval       time.Duration `json:"interval_ns"`
+	MessageRate    float64       `json:"message_rate"` // of all streams together
 	Size           int           `json:"size"`
 	Metadata       []string      `json:"metadata"` // key and value by turns
 	PerWorker      bool          `json:"per_worker"`
@@ -35,6 +45,7 @@ type Plan struct {
 	Authority          string   `json:"authority"`
 	Target             []string `json:"target"` // flags of the embedded target
 
+	SLO    string `json:"slo"`
 	Out    string `json:"out"`
 	Name   string `json:"name"`
 	Format string `json:"format"`
@@ -57,6 +68,63 @@ func (p Plan) Embedded() bool { return p.Addr == "" }
 func (p Plan) Options() scenario.Options {
 	return scenario.Options{
 		Transport: p.Transport, HTTPMethod: p.HTTPMethod, Messages: p.Messages, Size: p.Size,
-		Interval: p.Interval, Timeout: p.Timeout, Metadata: p.Metadata,
+		Interval: p.Interval, Pace: p.pace(), Timeout: p.Timeout, Metadata: p.Metadata,
 	}
 }
+
+// pace is the time between two messages of one stream, by which all workers' together make MessageRate.
+func (p Plan) pace() time.Duration {
+	if p.MessageRate == 0 {
+		return 0
+	}
+	return time.Duration(float64(p.Workers) / p.MessageRate * 1e9)
+}
+
+// Open says whether calls start by a schedule.
+func (p Plan) Open() bool { return p.Rate > 0 || p.Stages != "" }
+
+// Arrivals returns the schedules of an open loop's measured calls and of its
+// warm-up, anew at each call; both are nil in a closed loop. The warm-up runs
+// evenly at the rate that the measured part begins with.
+func (p Plan) Arrivals() (measured, warmup schedule.Schedule, err error) {
+	if !p.Open() {
+		return nil, nil, nil
+	}
+	d := p.D
+	if d == 0 {
+		d = math.MaxInt64 // Total ends it
+	}
+	rate := schedule.PerSecond(p.Rate)
+	switch {
+	case p.Stages != "":
+		stages, err := schedule.ParseStages(p.Stages)
+		if err != nil {
+			return nil, nil, err
+		}
+		rate = stages[0].From
+		measured = schedule.Stages(stages, p.Arrival == Poisson, p.Seed)
+	case p.Arrival == Poisson:
+		measured = schedule.Poisson(rate, d, p.Seed)
+	default:
+		measured = schedule.Uniform(rate, d)
+	}
+	return measured, schedule.Uniform(rate, p.Warmup), nil
+}
+
+// Expected is about how many calls an open loop's window will have; 0 where that is not known.
+func (p Plan) Expected() int64 {
+	if p.Stages != "" || !p.Open() {
+		return 0
+	}
+	n := int64(p.Rate * p.D.Seconds())
+	if p.Total > 0 && (n == 0 || p.Total < n) {
+		n = p.Total
+	}
+	return n
+}
+
+// The arrival processes.
+const (
+	Uniform = "uniform"
+	Poisson = "poisson"
+)

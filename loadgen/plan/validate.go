@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"grpcbench/loadgen/requestid"
 	"grpcbench/loadgen/scenario"
+	"grpcbench/loadgen/schedule"
+	"grpcbench/loadgen/verdict"
 )
 
 // ClientInterceptors are the names that -client-interceptors takes.
@@ -29,6 +32,9 @@ func (p *Plan) resolve(given map[string]bool) {
 		p.Timeout = 0 // a stream as long as the run
 	}
 	p.resolveTLS(given)
+	if stages, err := schedule.ParseStages(p.Stages); err == nil && p.Stages != "" && !given["duration"] {
+		p.D = schedule.Length(stages)
+	}
 	if p.Quiet && !given["format"] {
 		p.Format = Silent
 	}
@@ -73,6 +79,10 @@ func (p *Plan) problems(given map[string]bool) (all []error) {
 	all = append(all, p.limits()...)
 	all = append(all, p.choices(given)...)
 	all = append(all, p.connection()...)
+	all = append(all, p.openLoop(given, d)...)
+	if _, err := verdict.ParseSLO(p.SLO); err != nil {
+		wrong("-slo: %w", err)
+	}
 	if need := time.Duration(p.Messages-1) * p.Interval; p.Timeout > 0 && need >= p.Timeout {
 		wrong("-messages %d, %v apart, take %v: more than -timeout %v", p.Messages, p.Interval, need, p.Timeout)
 	}
@@ -141,6 +151,46 @@ func (p *Plan) limits() (all []error) {
 	}
 	if p.D == 0 && p.Total == 0 {
 		all = append(all, errors.New("the run has no end: give -d or -n"))
+	}
+	return all
+}
+
+// openLoop checks what makes calls and messages start on time.
+func (p *Plan) openLoop(given map[string]bool, d scenario.Definition) (all []error) {
+	wrong := func(format string, args ...any) { all = append(all, fmt.Errorf(format, args...)) }
+	for _, r := range []struct {
+		flag string
+		rate float64
+	}{{"rate", p.Rate}, {"message-rate", p.MessageRate}} {
+		if _, err := schedule.ParseRate(strconv.FormatFloat(r.rate, 'g', -1, 64)); err != nil {
+			wrong("-%s %v: want 0.001 to %.0f per second, or 0", r.flag, r.rate, schedule.MaxRate)
+		}
+	}
+	if p.Stages != "" {
+		stages, err := schedule.ParseStages(p.Stages)
+		switch {
+		case err != nil:
+			wrong("-stages: %w", err)
+		case given["duration"] && p.D != schedule.Length(stages):
+			wrong("-d %v: -stages take %v", p.D, schedule.Length(stages))
+		}
+		if p.Rate > 0 {
+			wrong("-rate and -stages: give one of them")
+		}
+	}
+	if err := oneOf("arrival", p.Arrival, []string{Uniform, Poisson}); err != nil {
+		all = append(all, err)
+	}
+	for _, flag := range []string{"arrival", "spin", "seed"} {
+		if given[flag] && !p.Open() {
+			wrong("-%s is for an open loop: give -rate or -stages", flag)
+		}
+	}
+	if p.MessageRate > 0 && !d.Streams() {
+		wrong("-message-rate %v: %s sends one message a call", p.MessageRate, p.RPC)
+	}
+	if p.MessageRate > 0 && p.Interval > 0 {
+		wrong("-message-rate and -interval: give one of them")
 	}
 	return all
 }

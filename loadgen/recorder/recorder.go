@@ -22,16 +22,20 @@ type Series uint8
 // The series. Response and Lag exist in an open loop only: without an intended
 // time a response is its service.
 const (
-	Response     Series = iota // done - intended
-	Service                    // done - sent
-	Lag                        // sent - intended
-	FirstMessage               // a call's start to its first answer
-	MessageRTT                 // a message's send to its answer
+	Response        Series = iota // done - intended
+	Service                       // done - sent
+	Lag                           // sent - intended
+	Pacing                        // sent - the later of intended and the worker being free: the generator\'s own part of lag
+	FirstMessage                  // a call's start to its first answer
+	MessageRTT                    // a message's send to its answer
+	MessageResponse               // a message's intended send to its answer
+	MessageGap                    // between two answers of a stream
+	SendBlocked                   // a message's send, until the transport took it
 	seriesCount
 )
 
 func (s Series) String() string {
-	return [...]string{"response", "service", "lag", "first_message", "message_rtt"}[s]
+	return [...]string{"response", "service", "lag", "pacing", "first_message", "message_rtt", "message_response", "message_gap", "send_blocked"}[s]
 }
 
 // Every histogram runs from 1 ns to 1 h at three digits, so that a bucket is at
@@ -47,17 +51,18 @@ func NewHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(lowest, hi
 
 // Sample is one completed call. Times are readings of one monotonic clock in nanoseconds.
 type Sample struct {
-	Worker               uint16
-	Seq                  uint64
-	Intended, Sent, Done int64
-	Code                 codes.Code
-	Message              string
-	Unfinished           bool // cut off by the run's own end: neither a success nor a failure
-	MessagesSent         int
-	MessagesReceived     int
-	BytesSent            int64
-	BytesReceived        int64
-	LoadReport           string
+	Worker uint16
+	Seq    uint64
+	// Free is when the call's worker was free for it.
+	Intended, Free, Sent, Done int64
+	Code                       codes.Code
+	Message                    string
+	Unfinished                 bool // cut off by the run's own end: neither a success nor a failure
+	MessagesSent               int
+	MessagesReceived           int
+	BytesSent                  int64
+	BytesReceived              int64
+	LoadReport                 string
 }
 
 // Counts say what became of the calls that were due: due = ok + failed + unfinished + never_sent.
@@ -147,12 +152,22 @@ func (iv *Interval) Headline() *Latencies {
 	return iv.Latencies[Service]
 }
 
+// Series are the latencies of a series by its name; nil where the run does not have it.
+func (iv *Interval) Series(name string) *Latencies {
+	for s, l := range iv.Latencies {
+		if Series(s).String() == name {
+			return l
+		}
+	}
+	return nil
+}
+
 // Config says what a run records.
 type Config struct {
 	// OpenLoop runs have intended times of their own.
 	OpenLoop bool
-	// Streams have message series; Lockstep ones also the round trip of each message.
-	Streams, Lockstep bool
+	// Messages are the series within calls that this kind of call has.
+	Messages []Series
 	// PerWorker also keeps a histogram for each worker.
 	PerWorker bool
 	// LateAfter is the lag, in nanoseconds, past which a call counts as late.
@@ -164,15 +179,9 @@ type Config struct {
 func (c Config) series() []Series {
 	s := []Series{Service}
 	if c.OpenLoop {
-		s = append(s, Response, Lag)
+		s = append(s, Response, Lag, Pacing)
 	}
-	if c.Streams {
-		s = append(s, FirstMessage)
-	}
-	if c.Lockstep {
-		s = append(s, MessageRTT)
-	}
-	return s
+	return append(s, c.Messages...)
 }
 
 // Recorder merges the shards of a run. Its methods are not for concurrent use.

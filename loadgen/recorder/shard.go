@@ -54,6 +54,7 @@ func (s *Shard) Call(c *Sample) {
 		s.record(Response, response)
 		lag := c.Sent - c.Intended
 		s.record(Lag, lag)
+		s.record(Pacing, c.Sent-max(c.Intended, c.Free))
 		if lag > s.cfg.LateAfter {
 			counts.Late++
 		}

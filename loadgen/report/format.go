@@ -76,7 +76,7 @@ func percentileName(p float64) string { return "p" + strconv.FormatFloat(p, 'f',
 // seriesOrder is that of the tables; a closed loop's service is its response, so it is left out there.
 func seriesOrder(d *result.Document) []string {
 	var names []string
-	for _, s := range []string{"response", "service", "lag", "first_message", "message_rtt"} {
+	for _, s := range []string{"response", "service", "lag", "pacing", "first_message", "message_rtt", "message_response", "message_gap", "send_blocked"} {
 		if s == "service" && d.Loop == "closed" {
 			continue
 		}

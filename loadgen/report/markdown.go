@@ -45,6 +45,12 @@ func markdownRun(b *strings.Builder, d *result.Document) {
 	for _, line := range failures(d) {
 		fmt.Fprintf(b, "- %s\n", line)
 	}
+	for _, k := range d.SLO {
+		fmt.Fprintf(b, "- `%s` %s\n", k.Objective, k.Result)
+	}
+	if len(d.SLO) > 0 {
+		b.WriteString("\n")
+	}
 	table(b, latencyTable(d))
 	for _, kind := range []string{"slow", "failed"} {
 		if rows := exemplarTable(d, kind, 10); len(rows) > 1 {

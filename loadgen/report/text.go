@@ -27,6 +27,12 @@ func Text(w io.Writer, d *result.Document) error {
 	for _, line := range failures(d) {
 		fmt.Fprintf(&b, "          %s\n", line)
 	}
+	if l := d.Latency["response"]; l.EffectiveCount < l.Count {
+		fmt.Fprintf(&b, "          neighbouring calls are alike: for the intervals they count as %s independent ones\n", count(l.EffectiveCount))
+	}
+	for _, k := range d.SLO {
+		fmt.Fprintf(&b, "slo       %s %s\n", k.Objective, k.Result)
+	}
 	b.WriteString("\n")
 	columns(&b, latencyTable(d))
 	if slow := exemplarTable(d, "slow", 5); len(slow) > 1 {

@@ -31,6 +31,7 @@ type Document struct {
 	Loop       string          `json:"loop"`        // "closed" or "open"
 	Notes      []string        `json:"notes"`       // what a reader must know about the figures
 	Verdict    verdict.Verdict `json:"verdict"`
+	SLO        []verdict.Kept  `json:"slo"` // what came of -slo
 
 	Counts      recorder.Counts    `json:"counts"`
 	WarmupCalls int64              `json:"warmup_calls"` // made before the window, in no other figure
@@ -41,6 +42,9 @@ type Document struct {
 	LatencyByCode map[string]Latency `json:"latency_by_code"`
 	Exemplars     []Exemplar         `json:"exemplars"`
 	Series        []Point            `json:"series"`
+
+	// Arrivals is how an open loop's calls were spaced.
+	Arrivals verdict.Arrivals `json:"arrivals"`
 
 	Client      Usage       `json:"client"`
 	Server      *Usage      `json:"server,omitempty"` // where it was embedded
@@ -58,15 +62,16 @@ type Rate struct {
 
 // Latency is one population.
 type Latency struct {
-	Count       int64        `json:"count"`
-	MeanNs      float64      `json:"mean_ns"`
-	MinNs       int64        `json:"min_ns"`
-	MaxNs       int64        `json:"max_ns"`
-	Percentiles []Percentile `json:"percentiles"`
+	Count int64 `json:"count"`
+	// EffectiveCount is how many independent calls the count is worth; the intervals rest on it.
+	EffectiveCount int64        `json:"effective_count"`
+	MeanNs         float64      `json:"mean_ns"`
+	MinNs          int64        `json:"min_ns"`
+	MaxNs          int64        `json:"max_ns"`
+	Percentiles    []Percentile `json:"percentiles"`
 }
 
-// Percentile is a value with its exact 95 % confidence interval within the run,
-// for independent calls.
+// Percentile is a value with its exact 95 % confidence interval within the run.
 type Percentile struct {
 	P      float64 `json:"p"`
 	Ns     int64   `json:"ns"`

@@ -1,8 +1,10 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"grpcbench/loadgen/engine"
+	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/requestid"
 	"grpcbench/loadgen/result"
@@ -25,7 +28,7 @@ const slowestKept = 100
 // unfinishedDocument is what a run that is killed leaves as its result.json.
 func (r *run) unfinishedDocument() *result.Document {
 	return &result.Document{
-		Schema: result.Schema, RunID: r.prefix(), Started: time.Now(), Plan: r.plan, Loop: "closed", Target: r.target,
+		Schema: result.Schema, RunID: r.prefix(), Started: time.Now(), Plan: r.plan, Loop: loop(r.plan), Target: r.target,
 		Notes: []string{"what was measured until the end is in " + result.HlogFile},
 		Verdict: verdict.Verdict{Status: verdict.Invalid, Reasons: []string{
 			"the run has not ended, or was killed",
@@ -42,8 +45,17 @@ func (r *run) document(ctx context.Context, o engine.Outcome) (*result.Document,
 	d.Started = transport.Wall(o.Start)
 	d.DurationNs = o.End - o.Start
 	d.Counts, d.WarmupCalls = c, o.Warmup
-	d.Notes = []string{"closed loop: a call starts when its worker is free, so response is service, and coordinated omission is not corrected"}
+	d.Notes = []string{}
+	if !r.plan.Open() {
+		d.Notes = append(d.Notes, "closed loop: a call starts when its worker is free, so response is service, and coordinated omission is not corrected")
+	}
 	d.Codes = map[string]int64{}
+	if late := total.Codes[codes.DeadlineExceeded]; late > 0 && r.plan.Timeout > 0 {
+		d.Notes = append(d.Notes, fmt.Sprintf("%d calls ended at their deadline of %v: how long they would have taken is not known, so the tail is cut off there", late, r.plan.Timeout))
+	}
+	if lag, pacing := total.Latencies[recorder.Lag], total.Latencies[recorder.Pacing]; lag != nil && lag.Count() > 0 && lag.Sum-pacing.Sum > lag.Sum/2 && lag.Sum/lag.Count() > 1e6 {
+		d.Notes = append(d.Notes, fmt.Sprintf("calls waited for one of the %d workers to be free, %v on average: response includes that wait, service does not", r.plan.Workers, time.Duration((lag.Sum-pacing.Sum)/lag.Count()).Round(10*time.Microsecond)))
+	}
 	for code, n := range total.Codes {
 		if n > 0 {
 			d.Codes[result.CodeName(codes.Code(code))] = n
@@ -51,32 +63,48 @@ func (r *run) document(ctx context.Context, o engine.Outcome) (*result.Document,
 	}
 	if seconds := float64(d.DurationNs) / 1e9; seconds > 0 {
 		achieved := float64(c.OK+c.Failed) / seconds
+		offered := achieved
+		if r.plan.Open() { // over the time in which calls were due
+			offered = float64(c.Due) / min(seconds, cmp.Or(r.plan.D.Seconds(), seconds))
+		}
 		d.Rate = result.Rate{
-			Offered: achieved, Achieved: achieved,
+			Offered: offered, Achieved: achieved,
 			MessagesPerSecond: float64(c.MessagesSent+c.MessagesReceived) / seconds,
 			BytesPerSecond:    float64(c.BytesSent+c.BytesReceived) / seconds,
 		}
 	}
-	r.latencies(d, total)
+	r.latencies(d, total, correlation(o.Slices))
 	d.Series = r.points
 	if d.Series == nil {
 		d.Series = []result.Point{}
 	}
 	d.Exemplars = r.exemplars(d, o.Start)
-	planned := r.plan.D > 0 && d.DurationNs >= int64(r.plan.D) || r.plan.Total > 0 && c.Due >= r.plan.Total
-	d.Verdict = verdict.Judge(verdict.Facts{
-		Due: c.Due, OK: c.OK, Failed: c.Failed, Unfinished: c.Unfinished, NeverSent: c.NeverSent,
-		Overflow: c.Overflow, Interrupted: !planned,
-	})
-	return d, r.usage(ctx, d)
+	err := r.usage(ctx, d)
+	facts := r.facts(d, o)
+	d.Arrivals = facts.Arrivals
+	d.Verdict = verdict.Judge(facts)
+	d.SLO = r.objectives(d)
+	return d, err
 }
 
-// latencies fills in every series, the headline first.
-func (r *run) latencies(d *result.Document, total *recorder.Interval) {
-	d.Latency = map[string]result.Latency{recorder.Response.String(): result.NewLatency(total.Headline())}
+func loop(p plan.Plan) string {
+	if p.Open() {
+		return "open"
+	}
+	return "closed"
+}
+
+// latencies fills in every series, the headline first. Neighbouring calls' response times, and what they
+// are made of, are correlated by rho.
+func (r *run) latencies(d *result.Document, total *recorder.Interval, rho float64) {
+	d.Latency = map[string]result.Latency{recorder.Response.String(): result.Correlated(total.Headline(), rho)}
 	for s, l := range total.Latencies {
-		if l != nil {
-			d.Latency[recorder.Series(s).String()] = result.NewLatency(l)
+		switch s := recorder.Series(s); {
+		case l == nil:
+		case s == recorder.Response, s == recorder.Service, s == recorder.Lag:
+			d.Latency[s.String()] = result.Correlated(l, rho)
+		default:
+			d.Latency[s.String()] = result.NewLatency(l)
 		}
 	}
 	d.LatencyByCode = map[string]result.Latency{}

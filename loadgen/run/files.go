@@ -62,6 +62,9 @@ func (r *run) close() error {
 
 // sink takes one interval: a line per series in the log, and a point of the run's course.
 func (r *run) sink(iv *recorder.Interval) error {
+	if r.health != nil {
+		r.health.window()
+	}
 	h := iv.Headline()
 	r.points = append(r.points, result.Point{
 		TS:   float64(iv.End-r.rec.Total().Start) / 1e9,

@@ -23,6 +23,7 @@ import (
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/scenario"
 	"grpcbench/loadgen/transport"
+	"grpcbench/loadgen/verdict"
 	"grpcbench/server/contract"
 )
 
@@ -69,6 +70,7 @@ type run struct {
 	child    *child.Target
 	watching errgroup.Group
 	meter    *contract.Meter
+	health   *health // nil until the window begins
 	rec      *recorder.Recorder
 }
 
@@ -107,9 +109,13 @@ func (r *run) measure(ctx context.Context) (*result.Document, error) {
 	if err != nil {
 		return nil, err
 	}
+	arrivals, warmupArrivals, err := r.plan.Arrivals()
+	if err != nil {
+		return nil, err
+	}
 	r.rec = recorder.New(recorder.Config{
-		Streams:   r.spec.Kind != transport.Unary,
-		Lockstep:  r.spec.Kind == transport.Bidi,
+		OpenLoop: arrivals != nil, LateAfter: int64(verdict.LateAfter),
+		Messages:  messageSeries(r.spec),
 		PerWorker: r.plan.PerWorker,
 		Sink:      r.sink,
 	})
@@ -121,9 +127,10 @@ func (r *run) measure(ctx context.Context) (*result.Document, error) {
 		Dialer: dialer, Addr: r.target.Addr, Spec: r.spec, Source: r.source,
 		Workers: r.plan.Workers, Conns: r.plan.Conns,
 		Warmup: r.plan.Warmup, Duration: r.plan.D, Total: r.plan.Total, Drain: r.plan.Drain,
+		Expected: r.plan.Expected(), Arrivals: arrivals, WarmupArrivals: warmupArrivals, Spin: r.plan.Spin,
 		Measuring: func() error { return r.begin(ctx) },
 	}, r.rec)
-	if outcome == (engine.Outcome{}) && err != nil {
+	if outcome.Start == 0 && err != nil {
 		return nil, err // not even connected
 	}
 	doc, usageErr := r.document(ctx, outcome)
@@ -138,6 +145,22 @@ func (r *run) measure(ctx context.Context) (*result.Document, error) {
 	return doc, err
 }
 
+// messageSeries are the latencies within calls of a kind.
+func messageSeries(s transport.Spec) []recorder.Series {
+	switch {
+	case s.Kind == transport.Unary:
+		return nil
+	case s.Kind == transport.ServerStream:
+		return []recorder.Series{recorder.FirstMessage, recorder.MessageGap}
+	case s.Kind == transport.ClientStream:
+		return []recorder.Series{recorder.FirstMessage, recorder.SendBlocked}
+	case s.Pace > 0:
+		return []recorder.Series{recorder.FirstMessage, recorder.MessageRTT, recorder.MessageResponse, recorder.SendBlocked}
+	default:
+		return []recorder.Series{recorder.FirstMessage, recorder.MessageRTT, recorder.SendBlocked}
+	}
+}
+
 // begin marks the start of the measured window, in both processes' accounts.
 func (r *run) begin(ctx context.Context) (err error) {
 	if r.child != nil {
@@ -145,6 +168,7 @@ func (r *run) begin(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	r.health = newHealth()
 	r.meter, err = contract.NewMeter()
 	return err
 }

@@ -53,6 +53,8 @@ type Options struct {
 	// Size is the payload in bytes, 0 the scenario's own.
 	Size     int
 	Interval time.Duration
+	// Pace is the time between the intended sends of two messages; 0 for as fast as they go.
+	Pace     time.Duration
 	Timeout  time.Duration
 	Metadata []string
 }
@@ -107,7 +109,7 @@ func (d Definition) Check(o Options) (problems []error) {
 func (d Definition) Build(o Options) (transport.Spec, transport.Source, error) {
 	spec := transport.Spec{
 		Method: "/" + d.Method, Kind: d.Kind, Send: 1,
-		Interval: o.Interval, Timeout: o.Timeout, Metadata: o.Metadata,
+		Interval: o.Interval, Pace: o.Pace, Timeout: o.Timeout, Metadata: o.Metadata,
 	}
 	if d.Streams() {
 		spec.Send = o.Messages

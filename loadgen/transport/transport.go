@@ -40,6 +40,10 @@ type Spec struct {
 	Receive int
 	// Interval is the least time between two messages that a call sends.
 	Interval time.Duration
+	// Pace, where positive, is the time between the intended sends of two messages of a call. They are
+	// fixed when the call starts, each worker's shifted against the others'; a late message does not
+	// move those after it.
+	Pace time.Duration
 	// Timeout is each call's deadline from its actual start; 0 means none.
 	Timeout time.Duration
 	// Metadata goes with every call, key and value by turns.
@@ -67,6 +71,12 @@ const (
 	FirstMessage Series = iota
 	// MessageRTT is the time from a message's send to its answer, on a bidi stream in lockstep.
 	MessageRTT
+	// MessageResponse is the same from the message's intended send, with a Pace.
+	MessageResponse
+	// MessageGap is the time between two answers of a server's stream.
+	MessageGap
+	// SendBlocked is the time that sending a message took: under flow control, the wait for the peer.
+	SendBlocked
 	// MessageSeries counts the series above.
 	MessageSeries
 )
@@ -79,6 +89,8 @@ type Call struct {
 	Seq    uint64
 	// Intended is when the call should have started; in a closed loop, when its worker became free.
 	Intended int64
+	// Free is when its worker was free for it: later than Intended where every worker was busy.
+	Free int64
 
 	// Sent is taken just before the call goes out, End when its last answer or its failure is in. Both,
 	// and Intended, are readings of [Now].

@@ -1,7 +1,13 @@
 // Package verdict says whether a measurement can be believed, and why not.
 package verdict
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
+
+// LateAfter is the lag past which a call of an open loop counts as late.
+const LateAfter = time.Millisecond
 
 // Status is the verdict in one word.
 type Status string
@@ -19,28 +25,13 @@ type Verdict struct {
 	Reasons []string `json:"reasons"`
 }
 
-// Facts are what the rules look at.
-type Facts struct {
-	Due, OK, Failed, Unfinished, NeverSent int64
-	Overflow                               int64
-	// Interrupted is set where the run ended before its time.
-	Interrupted bool
-}
-
 // Judge applies every rule.
 func Judge(f Facts) Verdict {
 	v := Verdict{Status: Valid, Reasons: []string{}}
-	if f.Due == 0 {
-		v.add(Invalid, "no call was measured")
-	}
-	if sum := f.OK + f.Failed + f.Unfinished + f.NeverSent; f.Due != sum {
-		v.add(Invalid, "the counts do not add up: %d calls were due, %d are accounted for", f.Due, sum)
-	}
-	if f.Overflow > 0 {
-		v.add(Invalid, "%d latencies fit no histogram (negative, or over an hour)", f.Overflow)
-	}
-	if f.Interrupted {
-		v.add(Suspect, "the run was interrupted: it is shorter than planned")
+	for _, rule := range []func(*Facts, *Verdict){
+		counts, schedule, pacing, stood, little, processor, machine, scheduler, collector, clock, arrivals, drift,
+	} {
+		rule(&f, &v)
 	}
 	return v
 }
@@ -51,4 +42,12 @@ func (v *Verdict) add(s Status, format string, args ...any) {
 	if v.Status != Invalid {
 		v.Status = s
 	}
+}
+
+// health notes a reason that lies with the load generator: at most a doubt in a closed loop.
+func (v *Verdict) health(f *Facts, s Status, format string, args ...any) {
+	if !f.Open {
+		s = Suspect
+	}
+	v.add(s, format, args...)
 }

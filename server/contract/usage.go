@@ -23,6 +23,8 @@ type Usage struct {
 	// edge of the bucket of the longest.
 	GCPausesNs   int64 `json:"gc_pauses_ns"`
 	GCPauseMaxNs int64 `json:"gc_pause_max_ns"`
+	// GCCPUSeconds estimates the collector's part of CPUSeconds.
+	GCCPUSeconds float64 `json:"gc_cpu_seconds"`
 	// SchedLatencyP99Ns is the time runnable goroutines waited for a thread, p99.
 	SchedLatencyP99Ns int64 `json:"sched_latency_p99_ns"`
 }
@@ -35,6 +37,7 @@ type reading struct {
 	maxRSS        int64
 	objects       uint64
 	bytes         uint64
+	gc            float64 // CPU seconds
 	pauses, sched *metrics.Float64Histogram
 }
 
@@ -62,6 +65,7 @@ func (m *Meter) Usage() (Usage, error) {
 		MaxRSSBytes:       now.maxRSS,
 		AllocObjects:      now.objects - m.base.objects,
 		AllocBytes:        now.bytes - m.base.bytes,
+		GCCPUSeconds:      now.gc - m.base.gc,
 		GCPausesNs:        seconds(pauses.sum()),
 		GCPauseMaxNs:      seconds(pauses.quantile(1)),
 		SchedLatencyP99Ns: seconds(sched.quantile(0.99)),
@@ -78,6 +82,7 @@ func read() (reading, error) {
 		{Name: "/gc/heap/allocs:bytes"},
 		{Name: "/sched/pauses/total/gc:seconds"},
 		{Name: "/sched/latencies:seconds"},
+		{Name: "/cpu/classes/gc/total:cpu-seconds"},
 	}
 	metrics.Read(samples)
 	return reading{
@@ -88,6 +93,7 @@ func read() (reading, error) {
 		bytes:   samples[1].Value.Uint64(),
 		pauses:  samples[2].Value.Float64Histogram(),
 		sched:   samples[3].Value.Float64Histogram(),
+		gc:      samples[4].Value.Float64(),
 	}, nil
 }
 

@@ -21,12 +21,15 @@ type Faults struct {
 	panicRate  float64
 	gateFrom   time.Duration // after the first call
 	gateFor    time.Duration
+	slowEvery  uint64 // calls whose request id counts to a multiple of it take slowBy longer
+	slowBy     time.Duration
 	seed       uint64
 }
 
 // FaultsUsage says what [ParseFaults] reads, for a flag's help.
 const FaultsUsage = "faults, comma-separated: delay=5ms | delay=uniform:1ms:5ms | delay=lognormal:MEDIAN:SIGMA | " +
-	"delay=bimodal:FAST:SLOW:SHARE_SLOW, error=RATE:CODE[:AFTER], panic=RATE, gate=FROM:FOR (holds all calls, FROM after the first), seed=N"
+	"delay=bimodal:FAST:SLOW:SHARE_SLOW, error=RATE:CODE[:AFTER], panic=RATE, gate=FROM:FOR (holds all calls, FROM after the first), " +
+	"slow=N:BY (calls whose request id counts to a multiple of N), seed=N"
 
 // ParseFaults reads an order such as "delay=uniform:1ms:5ms,error=0.01:UNAVAILABLE".
 // An empty order is no fault.
@@ -45,7 +48,7 @@ func ParseFaults(order string) (Faults, error) {
 }
 
 func (f *Faults) none() bool {
-	return f.delay == (distribution{}) && f.errorRate == 0 && f.panicRate == 0 && f.gateFor == 0
+	return f.delay == (distribution{}) && f.errorRate == 0 && f.panicRate == 0 && f.gateFor == 0 && f.slowEvery == 0
 }
 
 func (f *Faults) set(key string, args []string) (err error) {
@@ -66,13 +69,23 @@ func (f *Faults) set(key string, args []string) (err error) {
 		if f.gateFrom, err = parseDelay(args[0]); err == nil {
 			f.gateFor, err = parseDelay(args[1])
 		}
+	case "slow":
+		if len(args) != 2 {
+			return errors.New("want slow=N:BY, as in slow=1000:50ms")
+		}
+		if f.slowEvery, err = strconv.ParseUint(args[0], 10, 64); err == nil && f.slowEvery == 0 {
+			err = errors.New("want a multiple of 1 or more")
+		}
+		if err == nil {
+			f.slowBy, err = parseDelay(args[1])
+		}
 	case "seed":
 		if len(args) != 1 {
 			return errors.New("want seed=N")
 		}
 		f.seed, err = strconv.ParseUint(args[0], 10, 64)
 	default:
-		err = errors.New("the faults are delay, error, panic, gate and seed")
+		err = errors.New("the faults are delay, error, panic, gate, slow and seed")
 	}
 	return err
 }

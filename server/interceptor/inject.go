@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -74,6 +76,11 @@ func (i *injector) apply(ctx context.Context) error {
 			return err
 		}
 	}
+	if faults.slowEvery > 0 && counted(idOf(ctx), faults.slowEvery) {
+		if err := sleep(ctx, faults.slowBy); err != nil {
+			return err
+		}
+	}
 	if draw.Float64() < faults.panicRate {
 		panic("injected panic")
 	}
@@ -84,6 +91,12 @@ func (i *injector) apply(ctx context.Context) error {
 		return status.Error(faults.errorCode, "injected error")
 	}
 	return nil
+}
+
+// counted says whether a request id, such as loadgen makes, ends in a number that is a multiple of n.
+func counted(id string, n uint64) bool {
+	seq, err := strconv.ParseUint(id[strings.LastIndexByte(id, '-')+1:], 16, 64)
+	return err == nil && seq%n == 0
 }
 
 // gate holds a call that comes while the gate is closed until it opens.

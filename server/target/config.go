@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ type config struct {
 	outCount     int
 	outInterval  time.Duration
 	maxUpload    int64
+	maxStreams   uint // per connection; 0 is no limit
 	tls          tlsFiles
 	drain        time.Duration
 	// supervised: the flags come from stdin, and its end ends the target.
@@ -60,6 +62,7 @@ func parse(args []string, embedded bool, usage io.Writer) (config, error) {
 	fs.IntVar(&c.outCount, "search-out-count", 11, "answers of SearchOut")
 	contract.DurationVar(fs, &c.outInterval, "search-out-interval", 0, "time between answers of SearchOut")
 	fs.Int64Var(&c.maxUpload, "max-upload", 64<<20, "largest CreateRepo upload in `bytes`")
+	fs.UintVar(&c.maxStreams, "max-streams", 0, "calls at a time on one connection (MAX_CONCURRENT_STREAMS); 0 for no limit")
 	contract.DurationVar(fs, &c.chain.UnaryTimeout, "unary-timeout", 300*time.Millisecond, "the timeout interceptor's limit for a unary handler")
 	contract.DurationVar(fs, &c.chain.RecvTimeout, "recv-timeout", 500*time.Millisecond, "the timeout interceptor's limit for each RecvMsg of a stream")
 	fs.StringVar(&c.tls.cert, "tls-cert", "", "PEM `file` of the server's certificate; with -tls-key turns TLS on")
@@ -107,6 +110,9 @@ func (c *config) check() (problems []error) {
 	}
 	if c.maxUpload < 0 {
 		problems = append(problems, fmt.Errorf("-max-upload %d: want 0 or more", c.maxUpload))
+	}
+	if c.maxStreams > math.MaxUint32 {
+		problems = append(problems, fmt.Errorf("-max-streams %d: want at most %d", c.maxStreams, uint32(math.MaxUint32)))
 	}
 	for _, d := range []struct {
 		flag     string

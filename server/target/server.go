@@ -92,6 +92,9 @@ func newGRPC(c config, chain []interceptor.Interceptor, serverTLS *tls.Config) *
 	for _, i := range chain {
 		opts = append(opts, grpc.ChainUnaryInterceptor(i.Unary), grpc.ChainStreamInterceptor(i.Stream))
 	}
+	if c.maxStreams > 0 {
+		opts = append(opts, grpc.MaxConcurrentStreams(uint32(c.maxStreams)))
+	}
 	if serverTLS != nil {
 		opts = append(opts, grpc.Creds(credentials.NewTLS(serverTLS)))
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"google.golang.org/grpc"
@@ -12,6 +13,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"grpcbench/loadgen/pace"
 	"grpcbench/loadgen/transport"
 	"grpcbench/server/contract"
 )
@@ -31,7 +33,10 @@ func (d Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src 
 		ClientStreams: spec.Kind&transport.ClientStream != 0,
 		ServerStreams: spec.Kind&transport.ServerStream != 0,
 	}}
-	c.NewWorker, c.CloseConn = c.newWorker, cc.Close
+	c.NewWorker, c.CloseConn = c.newWorker, c.close
+	if spec.Pace > 0 {
+		c.alarm = pace.NewAlarm(transport.Now)
+	}
 	c.Init()
 	return c, nil
 }
@@ -43,6 +48,15 @@ type conn struct {
 	spec transport.Spec
 	src  transport.Source
 	desc grpc.StreamDesc
+	// alarm wakes the workers for their messages, with a Pace; else nil.
+	alarm *pace.Alarm
+}
+
+func (c *conn) close() error {
+	if c.alarm != nil {
+		c.alarm.Stop()
+	}
+	return c.cc.Close()
 }
 
 // worker makes one call at a time. What it can prepare once for all its calls, it does.
@@ -54,8 +68,9 @@ type worker struct {
 	out     outgoing
 	in      incoming
 	trailer metadata.MD
-	// lastSend is when the call's last message went out.
-	lastSend int64
+	// lastSend is when the call's last message went out, intended when it should have.
+	lastSend, intended int64
+	rings              chan struct{} // by alarm
 }
 
 func (c *conn) newWorker(ctx context.Context, call *transport.Call) func() {
@@ -64,6 +79,7 @@ func (c *conn) newWorker(ctx context.Context, call *transport.Call) func() {
 		ctx = metadata.AppendToOutgoingContext(ctx, c.spec.Metadata...)
 	}
 	w.ctx = WithCall(ctx, call)
+	w.rings = make(chan struct{}, 1)
 	w.opts = []grpc.CallOption{grpc.ForceCodecV2(codec{}), grpc.Trailer(&w.trailer)}
 	if c.spec.Kind == transport.Unary {
 		return w.unary
@@ -122,7 +138,7 @@ func (w *worker) stream() {
 // pingPong sends a message, awaits its answer, and so on; then half-closes and awaits the end.
 func (w *worker) pingPong(s grpc.ClientStream) error {
 	for w.more(s.Context()) {
-		if err := s.SendMsg(&w.out); err != nil && !errors.Is(err, io.EOF) { // EOF: RecvMsg knows why
+		if err := w.send(s); err != nil && !errors.Is(err, io.EOF) { // EOF: RecvMsg knows why
 			return err
 		}
 		if err := s.RecvMsg(&w.in); err != nil {
@@ -136,6 +152,9 @@ func (w *worker) pingPong(s grpc.ClientStream) error {
 			w.call.Owner.Message(w.call, transport.FirstMessage, now-w.call.Sent)
 		}
 		w.call.Owner.Message(w.call, transport.MessageRTT, now-w.lastSend)
+		if w.spec.Pace > 0 {
+			w.call.Owner.Message(w.call, transport.MessageResponse, now-w.intended)
+		}
 	}
 	if err := s.CloseSend(); err != nil {
 		return fmt.Errorf("half-close: %w", err)
@@ -145,7 +164,7 @@ func (w *worker) pingPong(s grpc.ClientStream) error {
 
 func (w *worker) sendThenReceive(s grpc.ClientStream) error {
 	for w.more(s.Context()) {
-		if err := s.SendMsg(&w.out); err != nil {
+		if err := w.send(s); err != nil {
 			if errors.Is(err, io.EOF) {
 				break // the server ended the call: RecvMsg knows why
 			}
@@ -158,8 +177,18 @@ func (w *worker) sendThenReceive(s grpc.ClientStream) error {
 	return w.receive(s)
 }
 
+// send sends the next message.
+func (w *worker) send(s grpc.ClientStream) error {
+	err := s.SendMsg(&w.out)
+	if err == nil && w.desc.ClientStreams {
+		w.call.Owner.Message(w.call, transport.SendBlocked, transport.Now()-w.lastSend)
+	}
+	return err
+}
+
 // receive takes answers until the server ends the call, or the Spec does.
 func (w *worker) receive(s grpc.ClientStream) error {
+	var last int64
 	for {
 		err := s.RecvMsg(&w.in)
 		switch {
@@ -168,9 +197,13 @@ func (w *worker) receive(s grpc.ClientStream) error {
 		case err != nil:
 			return err
 		}
+		now := transport.Now()
 		if w.call.MessagesReceived == 1 {
-			w.call.Owner.Message(w.call, transport.FirstMessage, transport.Now()-w.call.Sent)
+			w.call.Owner.Message(w.call, transport.FirstMessage, now-w.call.Sent)
+		} else {
+			w.call.Owner.Message(w.call, transport.MessageGap, now-last)
 		}
+		last = now
 		if !w.desc.ServerStreams || w.call.MessagesReceived == w.spec.Receive {
 			return nil
 		}
@@ -186,25 +219,66 @@ func (w *worker) more(ctx context.Context) bool {
 	if w.spec.Send == 0 {
 		finishing = w.Finishing()
 	}
-	if w.call.MessagesSent > 0 { // without a first message a stream would measure nothing
-		if wait := time.Duration(w.lastSend + int64(w.spec.Interval) - transport.Now()); wait > 0 {
-			t := time.NewTimer(wait)
-			defer t.Stop()
-			select {
-			case <-t.C:
-			case <-ctx.Done(): // SendMsg will say so
-			case <-finishing:
-				return false
-			}
-		}
-		select {
-		case <-finishing:
-			return false
-		default:
+	switch {
+	case w.spec.Pace > 0:
+		w.intended = w.call.Sent + shift(w.call.Worker, w.spec.Pace) + int64(w.call.MessagesSent)*int64(w.spec.Pace)
+	case w.call.MessagesSent > 0:
+		w.intended = w.lastSend + int64(w.spec.Interval)
+	}
+	if w.call.MessagesSent > 0 || w.spec.Pace > 0 {
+		if !w.wait(ctx, finishing) {
+			return w.call.MessagesSent == 0 // without a first message a stream would measure nothing
 		}
 	}
 	w.lastSend = transport.Now()
 	return true
+}
+
+// wait returns at the intended send, or sooner where ctx ends; it is false once the run finishes.
+func (w *worker) wait(ctx context.Context, finishing <-chan struct{}) bool {
+	for transport.Now() < w.intended && ctx.Err() == nil { // SendMsg will say what became of ctx
+		stop := w.ringAt(w.intended)
+		select {
+		case <-w.rings: // perhaps for an earlier call, which did not wait for it: then again
+		case <-ctx.Done():
+		case <-finishing:
+		}
+		stop()
+		if done(finishing) {
+			return false
+		}
+	}
+	return !done(finishing)
+}
+
+func done(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// ringAt has the worker woken at a reading of transport.Now: precisely with a Pace, else by a timer.
+func (w *worker) ringAt(at int64) (stop func()) {
+	if w.alarm != nil {
+		w.alarm.At(at, w.rings)
+		return func() {}
+	}
+	t := time.AfterFunc(time.Duration(at-transport.Now()), func() {
+		select {
+		case w.rings <- struct{}{}:
+		default:
+		}
+	})
+	return func() { t.Stop() }
+}
+
+// shift spreads the workers' messages over a pace: by the golden ratio, so that it needs not know how many there are.
+func shift(worker uint16, pace time.Duration) int64 {
+	_, part := math.Modf(float64(worker) * 0.6180339887498949)
+	return int64(part * float64(pace))
 }
 
 // reportedStream reports the end of a stream once.

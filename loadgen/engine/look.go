@@ -1,0 +1,71 @@
+package engine
+
+import (
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"grpcbench/loadgen/transport"
+)
+
+// lookEvery is the mean time between two counts of the calls in flight. The times are random, for at
+// even ones a call that starts every 10 ms would always, or never, be seen.
+const lookEvery = 10 * time.Millisecond
+
+// look counts the measured calls in flight again and again while the window
+// lasts. By Little's law their mean is the arrival rate times the mean time of a
+// call; it is counted here without any clock reading of a call, so it can tell
+// that those are wrong.
+func (r *run) look() error {
+	sleep, undo := r.sleeper()
+	defer undo()
+	draw := rand.New(rand.NewPCG(1, 2)) // not for anyone to guess: only unlike the arrivals
+	for {
+		sleep(transport.Now() + int64(lookEvery)/2 + draw.Int64N(int64(lookEvery)))
+		select {
+		case <-r.ended:
+			return nil
+		default:
+		}
+		now := transport.Now()
+		if now < r.from {
+			continue
+		}
+		r.looks.at(now)
+		var n int64
+		for _, s := range r.shards {
+			n += s.inFlight()
+		}
+		r.looks.add(float64(n))
+	}
+}
+
+// looks sums counts up; it is the looker's until run.background is waited for.
+type looks struct {
+	n       int
+	sum, sq float64
+	last    int64
+	longest time.Duration // between two
+}
+
+func (l *looks) at(now int64) {
+	if l.last > 0 {
+		l.longest = max(l.longest, time.Duration(now-l.last))
+	}
+	l.last = now
+}
+
+func (l *looks) add(v float64) {
+	l.n++
+	l.sum += v
+	l.sq += v * v
+}
+
+// mean returns the mean, the standard deviation and the number of the looks.
+func (l *looks) mean() (mean, deviation float64, n int) {
+	if l.n == 0 {
+		return 0, 0, 0
+	}
+	mean = l.sum / float64(l.n)
+	return mean, math.Sqrt(max(0, l.sq/float64(l.n)-mean*mean)), l.n
+}

@@ -1,0 +1,88 @@
+package verdict
+
+import "time"
+
+// Facts are what the rules look at. Zero values of optional facts mean unknown,
+// and then their rules say nothing.
+type Facts struct {
+	// Open says that calls had intended times; in a closed loop the generator's own slowness lowers the
+	// rate instead of falsifying a latency, so there its health is cause for doubt at most.
+	Open bool
+	// Interrupted is set where the run ended before its time.
+	Interrupted bool
+
+	Due, OK, Failed, Unfinished, NeverSent int64
+	Overflow                               int64
+
+	// Response and Pacing are by percentile: 50, 99, 99.9, as far as the count supports them.
+	Response, Pacing map[float64]time.Duration
+	// Stood is the longest time in which the generator did nothing at all.
+	Stood time.Duration
+
+	// InFlight is the sampled mean number of calls in flight, Deviation that of the samples, Looks their
+	// number; Littles is what Little's law expects it to be.
+	InFlight, Deviation, Littles float64
+	Looks                        int
+
+	// Windows are the generator's and the machine's seconds.
+	Windows []Window
+	// Local says that the target runs on this machine.
+	Local bool
+	// Throttled counts the times that a CPU quota stopped the generator.
+	Throttled int64
+
+	// SchedulerP99 is the time that runnable goroutines waited, GCPause the longest pause of the garbage
+	// collector, GCShare the collector's share of the process's CPU time.
+	SchedulerP99, GCPause time.Duration
+	GCShare               float64
+
+	// ClockSource is the kernel's, ClockCost the time that reading the clock takes.
+	ClockSource string
+	ClockCost   time.Duration
+
+	// Arrivals judges how evenly, or how randomly, the calls of a constant rate went out.
+	Arrivals Arrivals
+	// Drift is the p-value of a trend in the windows' medians, and how much their first and last third differ.
+	DriftP, DriftShare float64
+}
+
+// Window is a second of the run; shares are of 1.
+type Window struct {
+	// CPU is the share of the cores allotted to the generator that it used.
+	CPU float64
+	// Idle and Steal are shares of the whole machine; RunQueue is the time that the generator's threads
+	// waited for a core, in cores. Negative: unknown.
+	Idle, Steal, RunQueue float64
+}
+
+// Arrivals is how the sends of a constant rate were spaced.
+type Arrivals struct {
+	// AndersonDarling is the median over slices of Poisson arrivals, 0 where there is none.
+	AndersonDarling float64 `json:"anderson_darling"`
+	// GapDeviation is the standard deviation of uniform arrivals' gaps, in gaps.
+	GapDeviation float64 `json:"gap_deviation"`
+	// RateTimesPacing is calls per second times the median pacing in seconds.
+	RateTimesPacing float64 `json:"rate_times_pacing"`
+}
+
+// mean and most sum the windows up; unknown windows do not count.
+func (f *Facts) mean(of func(Window) float64) (mean float64, known bool) {
+	n := 0
+	for _, w := range f.Windows {
+		if v := of(w); v >= 0 {
+			mean += v
+			n++
+		}
+	}
+	if n == 0 {
+		return 0, false
+	}
+	return mean / float64(n), true
+}
+
+func (f *Facts) most(of func(Window) float64) (most float64) {
+	for _, w := range f.Windows {
+		most = max(most, of(w))
+	}
+	return most
+}

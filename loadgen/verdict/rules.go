@@ -1,0 +1,183 @@
+package verdict
+
+import (
+	"math"
+	"time"
+)
+
+// counts: every call that was due is accounted for, and every latency is in a histogram.
+func counts(f *Facts, v *Verdict) {
+	if f.Due == 0 {
+		v.add(Invalid, "no call was measured")
+	}
+	if sum := f.OK + f.Failed + f.Unfinished + f.NeverSent; f.Due != sum {
+		v.add(Invalid, "the counts do not add up: %d calls were due, %d are accounted for", f.Due, sum)
+	}
+	if f.Overflow > 0 {
+		v.add(Invalid, "%d latencies fit no histogram (negative, or over an hour)", f.Overflow)
+	}
+	if f.Interrupted {
+		v.add(Suspect, "the run was interrupted: it is shorter than planned")
+	}
+}
+
+// schedule: what was due was sent.
+func schedule(f *Facts, v *Verdict) {
+	if f.Open && f.NeverSent > 0 {
+		v.add(Invalid, "%d of %d calls that were due were never sent: every worker was busy to the end of the drain, so the rate is more than this server with this -c, or this client, can do", f.NeverSent, f.Due)
+	}
+}
+
+// pacing: the generator's own part of the lag, which stands in the response times (FIDELITY section 6, "lateness").
+func pacing(f *Facts, v *Verdict) {
+	p99, p999 := f.Pacing[99], f.Pacing[99.9]
+	switch {
+	case p99 > max(5*time.Millisecond, f.Response[99]/10):
+		v.health(f, Invalid, "client: calls went out late by %v at p99 though a worker was free: the load generator could not keep up with the rate", round(p99))
+	case p999 > max(20*time.Millisecond, f.Response[99.9]/4):
+		v.health(f, Invalid, "client: calls went out late by %v at p99.9 though a worker was free: the load generator stood still or was starved of CPU", round(p999))
+	case f.Pacing[50] > 200*time.Microsecond:
+		v.health(f, Suspect, "client: half of the calls went out more than %v late: give the load generator a core of its own, or -spin", round(f.Pacing[50]))
+	case p99 > 1200*time.Microsecond:
+		v.health(f, Suspect, "client: calls went out late by %v at p99: give the load generator a core of its own, or a lower rate", round(p99))
+	}
+}
+
+// stood: a load generator that does nothing for a while measures nothing then, and blames the server.
+func stood(f *Facts, v *Verdict) {
+	if f.Stood > 100*time.Millisecond {
+		v.health(f, Invalid, "client: the load generator stood still for %v (stopped, swapped out, or starved of CPU): the latencies of that time are its own", round(f.Stood))
+	}
+}
+
+// little: by Little's law, the calls in flight are the rate times the time of a call. The tolerance adds
+// five standard errors of the sampled mean, taking a tenth of the looks as independent.
+func little(f *Facts, v *Verdict) {
+	if f.Looks < 100 || f.Littles == 0 {
+		return
+	}
+	noise := 5 * f.Deviation / math.Sqrt(float64(f.Looks)/10)
+	switch off := math.Abs(f.InFlight - f.Littles); {
+	case off > 0.05*f.Littles+noise:
+		v.health(f, Invalid, "%.2f calls were in flight on average, but their rate and their times make %.2f (Little's law): the recorded times are wrong", f.InFlight, f.Littles)
+	case off > 0.02*f.Littles+noise:
+		v.add(Suspect, "%.2f calls were in flight on average, but their rate and their times make %.2f (Little's law)", f.InFlight, f.Littles)
+	}
+}
+
+// processor: a generator near the end of its CPU is what is being measured.
+func processor(f *Facts, v *Verdict) {
+	cpu := func(w Window) float64 { return w.CPU }
+	mean, known := f.mean(cpu)
+	if !known {
+		return
+	}
+	switch most := f.most(cpu); {
+	case f.Open && most > 0.85:
+		v.add(Invalid, "client: the load generator used %.0f %% of its CPU within a second: lower the rate, or give it more cores", 100*most)
+	case f.Open && mean > 0.7:
+		v.add(Suspect, "client: the load generator used %.0f %% of its CPU", 100*mean)
+	case mean > 0.85:
+		v.add(Suspect, "client: the load generator used %.0f %% of its CPU: the server may be able to do more than it was asked", 100*mean)
+	}
+	if f.Throttled > 0 {
+		v.health(f, Invalid, "client: a CPU quota stopped the load generator %d times", f.Throttled)
+	}
+}
+
+// machine: other users of the cores, and the two of us on the same.
+func machine(f *Facts, v *Verdict) {
+	idle, known := f.mean(func(w Window) float64 { return w.Idle })
+	if known && f.Local {
+		busiest := 1 - f.most(func(w Window) float64 { return 1 - w.Idle })
+		switch {
+		case f.Open && busiest < 0.05:
+			v.add(Invalid, "the machine had %.0f %% idle within a second: server and load generator compete for its cores; lower the rate", 100*busiest)
+		case f.Open && idle < 0.2:
+			v.add(Suspect, "the machine had %.0f %% idle: server and load generator may compete for its cores", 100*idle)
+		case idle < 0.05:
+			v.add(Suspect, "the machine had %.0f %% idle: server and load generator compete for its cores, and the figures are those of both", 100*idle)
+		}
+	}
+	steal := func(w Window) float64 { return w.Steal }
+	if mean, known := f.mean(steal); known {
+		switch most := f.most(steal); {
+		case most > 0.05 && mean > 0.01:
+			v.health(f, Invalid, "the host took %.0f %% of this machine's CPU within a second (steal): measure when it is quieter", 100*most)
+		case mean > 0.01:
+			v.add(Suspect, "the host took %.1f %% of this machine's CPU (steal)", 100*mean)
+		}
+	}
+	if wait, known := f.mean(func(w Window) float64 { return w.RunQueue }); known && f.Open {
+		switch {
+		case wait > 0.1:
+			v.add(Invalid, "client: threads of the load generator waited for a core %.0f %% of the time: it does not have the CPU it needs", 100*wait)
+		case wait > 0.02:
+			v.add(Suspect, "client: threads of the load generator waited for a core %.1f %% of the time", 100*wait)
+		}
+	}
+}
+
+// scheduler: goroutines that wait for a thread are late in sending and in noticing answers.
+func scheduler(f *Facts, v *Verdict) {
+	switch p99 := f.SchedulerP99; {
+	case p99 > max(time.Millisecond, f.Response[99]/10):
+		v.health(f, Invalid, "client: the load generator's goroutines waited up to %v for a thread (p99), against a response time of %v", round(p99), round(f.Response[99]))
+	case p99 > 500*time.Microsecond:
+		v.add(Suspect, "client: the load generator's goroutines waited up to %v for a thread (p99)", round(p99))
+	}
+}
+
+// collector: the garbage collector's pauses and CPU.
+func collector(f *Facts, v *Verdict) {
+	switch p999 := f.Response[99.9]; {
+	case f.GCPause > 2*time.Millisecond && p999 > 0 && f.GCPause > p999/10:
+		v.health(f, Invalid, "client: the garbage collector (GC) stopped the load generator for %v", round(f.GCPause))
+	case f.GCPause > 500*time.Microsecond:
+		v.add(Suspect, "client: the garbage collector (GC) stopped the load generator for %v", round(f.GCPause))
+	}
+	switch {
+	case f.GCShare > 0.15 && f.Open:
+		v.add(Suspect, "client: the garbage collector (GC) took %.0f %% of the load generator's CPU: raise GOGC", 100*f.GCShare)
+	}
+}
+
+// clock: a clock that takes long to read is in every latency.
+func clock(f *Facts, v *Verdict) {
+	switch {
+	case f.ClockCost > time.Microsecond:
+		v.add(Invalid, "reading the clock takes %v (clock source %s): it is in every latency", f.ClockCost, f.ClockSource)
+	case f.ClockCost > 100*time.Nanosecond:
+		v.add(Suspect, "reading the clock takes %v (clock source %s)", f.ClockCost, f.ClockSource)
+	}
+}
+
+// arrivals: bunched sends load the server differently from what was asked. A wake-up of some tens of
+// microseconds bunches high rates without harm, so both must be bad.
+func arrivals(f *Facts, v *Verdict) {
+	a := f.Arrivals
+	switch {
+	case a.AndersonDarling > 100 && a.RateTimesPacing > 0.3:
+		v.add(Invalid, "client: the calls went out in bunches, not as Poisson arrivals (Anderson-Darling %.0f)", a.AndersonDarling)
+	case a.AndersonDarling > 100:
+		v.add(Suspect, "client: the calls went out in bunches, not as Poisson arrivals (Anderson-Darling %.0f)", a.AndersonDarling)
+	}
+}
+
+// drift: a latency that rises or falls throughout has no one distribution.
+func drift(f *Facts, v *Verdict) {
+	if f.DriftP > 0 && f.DriftP < 0.001 && f.DriftShare > 0.05 {
+		v.add(Suspect, "the latency drifts: its median changed by %.0f %% from the first third of the run to the last; warm up longer, or look for a leak", 100*f.DriftShare)
+	}
+}
+
+func round(d time.Duration) time.Duration {
+	switch {
+	case d > 10*time.Millisecond:
+		return d.Round(time.Millisecond)
+	case d > 10*time.Microsecond:
+		return d.Round(time.Microsecond)
+	default:
+		return d
+	}
+}

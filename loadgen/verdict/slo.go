@@ -1,0 +1,150 @@
+package verdict
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Objective is one limit that a run is to keep, such as p99<10ms.
+type Objective struct {
+	Text string
+	// of is p, max, mean, errors or achieved; p and series go with a latency.
+	of     string
+	p      float64
+	series string
+	less   bool
+	limit  float64 // nanoseconds, or a share of 1
+}
+
+// Measured is what objectives are held against. Latency returns a series' percentile, or its "max" or
+// "mean", and false where the count does not support it. Shares are of 1.
+type Measured struct {
+	Latency          func(series, of string, p float64) (ns float64, ok bool)
+	Errors, Achieved float64
+}
+
+// Kept is an objective with what came of it.
+type Kept struct {
+	Objective string `json:"objective"`
+	Met       bool   `json:"met"`
+	Result    string `json:"result"` // in words, with the measured value
+}
+
+var objective = regexp.MustCompile(`^(?:p(\d+(?:\.\d+)?)|(max|mean|errors|achieved))(?:\(([a-z_]+)\))?([<>])(.+)$`)
+
+// sloSeries are the series that a latency objective may name.
+var sloSeries = []string{"response", "service", "lag", "first_message", "message_rtt", "message_response", "message_gap", "send_blocked"}
+
+// ParseSLO reads objectives, separated by commas: p99<10ms, p99.9(service)<50ms,
+// max<1s, mean<5ms, errors<0.1%, achieved>99%.
+func ParseSLO(s string) ([]Objective, error) {
+	if s == "" {
+		return nil, nil
+	}
+	var all []Objective
+	for part := range strings.SplitSeq(s, ",") {
+		o, err := parseObjective(strings.TrimSpace(part))
+		if err != nil {
+			return nil, fmt.Errorf("objective %q: %w", part, err)
+		}
+		all = append(all, o)
+	}
+	return all, nil
+}
+
+func parseObjective(s string) (Objective, error) {
+	m := objective.FindStringSubmatch(s)
+	if m == nil {
+		return Objective{}, errors.New("want one like p99<10ms, p99.9(service)<50ms, errors<0.1% or achieved>99%")
+	}
+	o := Objective{Text: s, of: m[2], series: m[3], less: m[4] == "<"}
+	share := o.of == "errors" || o.of == "achieved"
+	switch {
+	case share && o.series != "":
+		return o, fmt.Errorf("%s is of all calls, not of a series", o.of)
+	case share:
+		percent, ok := strings.CutSuffix(m[5], "%")
+		v, err := strconv.ParseFloat(percent, 64)
+		if err != nil || !ok || !(v >= 0 && v <= 100) {
+			return o, fmt.Errorf("%q is not a percentage such as 0.1%%", m[5])
+		}
+		o.limit = v / 100
+		return o, nil
+	}
+	if o.series == "" {
+		o.series = "response"
+	}
+	known := false
+	for _, name := range sloSeries {
+		known = known || name == o.series
+	}
+	if !known {
+		return o, fmt.Errorf("no series %q: the series are %s", o.series, strings.Join(sloSeries, ", "))
+	}
+	if m[1] != "" {
+		o.of = "p"
+		p, err := strconv.ParseFloat(m[1], 64)
+		if err != nil || !(p > 0 && p < 100) {
+			return o, fmt.Errorf("p%s is no percentile", m[1])
+		}
+		o.p = p
+	}
+	d, err := time.ParseDuration(m[5])
+	if err != nil || d < 0 {
+		return o, fmt.Errorf("%q is not a duration such as 10ms", m[5])
+	}
+	o.limit = float64(d)
+	return o, nil
+}
+
+// Check holds the objective against what was measured. A percentile that the
+// count does not support is not met: nothing shows that it was kept.
+func (o Objective) Check(m Measured) Kept {
+	k := Kept{Objective: o.Text}
+	switch o.of {
+	case "errors":
+		k.Met, k.Result = o.compare(m.Errors, percent)
+	case "achieved":
+		k.Met, k.Result = o.compare(m.Achieved, percent)
+	default:
+		v, ok := m.Latency(o.series, o.of, o.p)
+		if !ok {
+			k.Result = "missed: too few calls to tell"
+			return k
+		}
+		k.Met, k.Result = o.compare(v, duration)
+	}
+	return k
+}
+
+// compare says whether the limit is kept, and by how much it is missed.
+func (o Objective) compare(v float64, write func(float64) string) (met bool, result string) {
+	met = v > o.limit
+	over := o.limit - v
+	if o.less {
+		met = v < o.limit
+		over = v - o.limit
+	}
+	if met {
+		return true, "met: " + write(v)
+	}
+	return false, fmt.Sprintf("missed by %s: %s", write(over), write(v))
+}
+
+func percent(v float64) string { return strconv.FormatFloat(100*v, 'g', 4, 64) + " %" }
+
+func duration(ns float64) string {
+	d := time.Duration(ns)
+	switch {
+	case d >= time.Second:
+		return d.Round(time.Millisecond).String()
+	case d >= time.Millisecond:
+		return d.Round(10 * time.Microsecond).String()
+	default:
+		return d.String()
+	}
+}
