@@ -40,6 +40,7 @@ type Target struct {
 	err    error // why it exited; valid once exited is closed
 
 	marking  sync.Mutex
+	marks    int
 	stopping sync.Once
 }
 
@@ -97,6 +98,11 @@ func (t *Target) ask(ctx context.Context, question, answer any) error {
 	if err := json.NewEncoder(t.stdin).Encode(question); err != nil {
 		return errors.Join(fmt.Errorf("write to the target: %w", err), t.lastWords())
 	}
+	return t.hear(ctx, answer)
+}
+
+// hear reads a line.
+func (t *Target) hear(ctx context.Context, answer any) error {
 	select {
 	case line := <-t.lines:
 		if err := json.Unmarshal(line, answer); err != nil {
@@ -117,11 +123,16 @@ func (t *Target) Mark(ctx context.Context, mark string) (contract.Usage, error) 
 	defer t.marking.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, markTimeout)
 	defer cancel()
-	var u contract.Usage
-	if err := t.ask(ctx, contract.Mark{Mark: mark}, &u); err != nil {
-		return u, fmt.Errorf("ask the target for its usage: %w", err)
+	t.marks++
+	var a contract.Answer
+	err := t.ask(ctx, contract.Mark{Mark: mark, Seq: t.marks}, &a)
+	for err == nil && a.Seq < t.marks { // of an earlier mark, whose asker gave up
+		err = t.hear(ctx, &a)
 	}
-	return u, nil
+	if err != nil {
+		return contract.Usage{}, fmt.Errorf("ask the target for its usage: %w", err)
+	}
+	return a.Usage, nil
 }
 
 // Exited is closed when the process has ended.

@@ -91,6 +91,7 @@ type run struct {
 
 	// from and until bound the intended starts of measured calls.
 	from, until int64
+	began       bool  // the measured window has
 	flushed     int64 // the end of the last recorded interval
 	outcome     Outcome
 	looks       looks
@@ -196,6 +197,7 @@ func (r *run) measure(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
+	r.began = true
 	if r.cfg.Measuring != nil {
 		if err := r.cfg.Measuring(); err != nil {
 			return fmt.Errorf("begin the measured window: %w", err)
@@ -259,6 +261,9 @@ func (r *run) finish() error {
 	r.outcome.InFlight, r.outcome.Deviation, r.outcome.Looks = r.looks.mean()
 	r.outcome.Stood = r.looks.longest
 	r.outcome.Slices = r.probe.slices()
+	if !r.began {
+		return err
+	}
 	return errors.Join(err, r.flush(max(r.outcome.End, r.flushed)))
 }
 

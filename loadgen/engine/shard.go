@@ -47,18 +47,19 @@ func (s *shard) Done(c *transport.Call) {
 	s.mu.Lock()
 	s.record(c)
 	noConnection := c.Code == codes.Unavailable && c.End-c.Sent < atOnce
-	if !s.run.feed.next(c, c.End) {
-		s.mu.Unlock()
-		return
-	}
-	s.prepare(c)
 	if noConnection && s.run.cfg.Arrivals == nil && !s.cut {
 		s.pauseLocked(c)
 		s.mu.Unlock()
 		return
 	}
+	again := s.run.feed.next(c, c.End)
+	if again {
+		s.prepare(c)
+	}
 	s.mu.Unlock()
-	s.send(c)
+	if again {
+		s.send(c)
+	}
 }
 
 // messageSeries are the recorder's names of the transport's series.
@@ -125,7 +126,7 @@ func (s *shard) owe(n int64) {
 	s.rec.NeverSent(n)
 }
 
-// pauseLocked starts c after the pause, unless the run is cut off before.
+// pauseLocked lets c ask for its next call after the pause, unless the run is cut off before.
 func (s *shard) pauseLocked(c *transport.Call) {
 	if s.paused == nil {
 		s.paused = map[*transport.Call]*time.Timer{}
@@ -137,7 +138,10 @@ func (s *shard) pauseLocked(c *transport.Call) {
 			return // cutOff took it
 		}
 		delete(s.paused, c)
-		c.Intended = max(c.Intended, transport.Now())
+		if !s.run.feed.next(c, transport.Now()) {
+			return
+		}
+		s.prepare(c)
 		if s.run.conn(c).Start(c) != nil { // does not call Done before it returns
 			s.neverSent(c)
 		}
@@ -152,7 +156,7 @@ func (s *shard) cutOff() {
 	s.cut = true
 	for c, t := range s.paused {
 		t.Stop()
-		s.neverSent(c)
+		s.run.feed.next(c, transport.Now()) // which has none any more, and parks it
 	}
 	s.paused = nil
 }

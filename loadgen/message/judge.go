@@ -47,21 +47,24 @@ func SameJSON(body, want []byte, _ int) error {
 	return nil
 }
 
-// equalButSpace compares two JSON texts, white space outside strings aside.
+// equalButSpace compares two JSON texts, white space between tokens aside. It
+// may say no of equal texts, where white space is all that parts two tokens.
 func equalButSpace(a, b []byte) bool {
 	inString, escaped := false, false
-	j := 0
-	for _, c := range a {
-		if !inString && isSpace(c) {
-			continue
+	var last byte
+	for {
+		var spaceA, spaceB bool
+		if !inString {
+			a, spaceA = skipSpace(a)
+			b, spaceB = skipSpace(b)
 		}
-		for j < len(b) && !inString && isSpace(b[j]) {
-			j++
+		if len(a) == 0 || len(b) == 0 {
+			return len(a) == len(b)
 		}
-		if j == len(b) || b[j] != c {
+		c := a[0]
+		if c != b[0] || (spaceA || spaceB) && isWord(last) && isWord(c) {
 			return false
 		}
-		j++
 		switch {
 		case escaped:
 			escaped = false
@@ -70,8 +73,20 @@ func equalButSpace(a, b []byte) bool {
 		case c == '"':
 			inString = !inString
 		}
+		a, b, last = a[1:], b[1:], c
 	}
-	return len(bytes.TrimSpace(b[j:])) == 0
+}
+
+func skipSpace(s []byte) (rest []byte, skipped bool) {
+	for len(s) > 0 && isSpace(s[0]) {
+		s, skipped = s[1:], true
+	}
+	return s, skipped
+}
+
+// isWord says whether c may be a part of a number or a literal.
+func isWord(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c == '+' || c == '.'
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }

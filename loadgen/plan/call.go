@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"grpcbench/loadgen/scenario"
+	"grpcbench/server/contract"
 )
 
 // Call is one RPC by hand.
@@ -59,7 +60,8 @@ func ReadReport(args []string, usage io.Writer) (Report, error) {
 	fs.SetOutput(io.Discard)
 	fs.StringVar(&r.Out, "o", "", "`file` to write; default the terminal")
 	fs.StringVar(&r.Format, "format", "md", "`html|md|csv|json|text`")
-	problems := readFolders(fs, args, &r.Dirs)
+	dirs, problems := contract.ParseArgs(fs, args)
+	r.Dirs = dirs
 	if help(problems) {
 		printUsage(usage, "loadgen report [DIR...] [flags]   (default DIR: results)", fs)
 		return r, flag.ErrHelp
@@ -71,19 +73,4 @@ func ReadReport(args []string, usage io.Writer) (Report, error) {
 		r.Dirs = []string{"results"}
 	}
 	return r, Usage(problems...)
-}
-
-// readFolders parses flags that may stand before, between and after folders.
-func readFolders(fs *flag.FlagSet, args []string, dirs *[]string) (problems []error) {
-	for len(args) > 0 {
-		if err := fs.Parse(args); err != nil {
-			return append(problems, err)
-		}
-		args = fs.Args()
-		if len(args) > 0 {
-			*dirs = append(*dirs, args[0])
-			args = args[1:]
-		}
-	}
-	return problems
 }

@@ -83,26 +83,26 @@ func load(fs *flag.FlagSet, p *Plan) {
 	fs.StringVar(&p.Transport, "transport", scenario.GRPC, "how calls travel: `grpc|rest`")
 	fs.StringVar(&p.HTTPMethod, "http-method", http.MethodGet, "with -transport rest, the route's method: `GET|POST`")
 	for _, name := range []string{"c", "concurrency"} {
-		fs.IntVar(&p.Workers, name, 50, "workers, each with one call in flight")
+		contract.NumberVar(fs, &p.Workers, name, 50, "workers, each with one call in flight")
 	}
-	fs.IntVar(&p.Conns, "conns", 1, "connections that the workers share")
+	contract.NumberVar(fs, &p.Conns, "conns", 1, "connections that the workers share")
 	for _, name := range []string{"d", "duration"} {
 		contract.DurationVar(fs, &p.D, name, 10*time.Second, "measured time")
 	}
 	for _, name := range []string{"n", "total"} {
-		fs.Int64Var(&p.Total, name, 0, "measured calls; with -n alone there is no -d")
+		contract.NumberVar(fs, &p.Total, name, 0, "measured calls; with -n alone there is no -d")
 	}
-	fs.Float64Var(&p.Rate, "rate", 0, "calls per second, all workers together: an open loop; 0 is a closed loop")
+	contract.NumberVar(fs, &p.Rate, "rate", 0, "calls per second, all workers together: an open loop; 0 is a closed loop")
 	fs.StringVar(&p.Arrival, "arrival", Uniform, "open loop: `uniform|poisson`")
 	fs.StringVar(&p.Stages, "stages", "", "open loop in `stages`: 10s:100,30s:100..1000 is a step, then a ramp; it sets the duration")
-	fs.Uint64Var(&p.Seed, "seed", 1, "of -arrival poisson: the same seed gives the same schedule")
+	contract.NumberVar(fs, &p.Seed, "seed", 1, "of -arrival poisson: the same seed gives the same schedule")
 	fs.BoolVar(&p.Spin, "spin", false, "open loop: spin for the last 60 us of a wait; precise, and takes a core")
 	contract.DurationVar(fs, &p.Warmup, "warmup", time.Second, "load before the measured time, not recorded")
 	contract.DurationVar(fs, &p.Drain, "drain", 5*time.Second, "at the end, wait this long for calls in flight; the rest count as unfinished")
-	fs.IntVar(&p.Messages, "messages", 100, "messages a client's stream carries; 0 until the run ends")
+	contract.NumberVar(fs, &p.Messages, "messages", 100, "messages a client's stream carries; 0 until the run ends")
 	contract.DurationVar(fs, &p.Interval, "interval", 0, "least time between two messages of a stream")
-	fs.Float64Var(&p.MessageRate, "message-rate", 0, "messages per second that clients' streams send, all together, at intended times")
-	fs.IntVar(&p.Size, "size", 0, "payload `bytes` of a message; 0 is the RPC's own")
+	contract.NumberVar(fs, &p.MessageRate, "message-rate", 0, "messages per second that clients' streams send, all together, at intended times")
+	contract.NumberVar(fs, &p.Size, "size", 0, "payload `bytes` of a message; 0 is the RPC's own")
 	fs.BoolVar(&p.PerWorker, "per-worker", false, "keep a histogram of each worker too, in latency.hlog")
 	p.ClientInterceptors = []string{"requestid"}
 	fs.Var((*listFlag)(&p.ClientInterceptors), "client-interceptors", "`list` of requestid, metrics, logging, outermost first; or none")
@@ -156,6 +156,8 @@ func (m *metadataFlag) Set(s string) error {
 		return fmt.Errorf("%q cannot be a metadata key", key)
 	case key == contract.RequestIDKey:
 		return errors.New("each call has a request-id of its own")
+	case !strings.HasSuffix(key, "-bin") && strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }):
+		return fmt.Errorf("the value of %q may hold printable ASCII only; a key that ends in -bin takes any bytes", key)
 	}
 	*m = append(*m, key, strings.TrimSpace(value))
 	return nil

@@ -83,8 +83,10 @@ func (p *Plan) problems(given map[string]bool) (all []error) {
 	if _, err := verdict.ParseSLO(p.SLO); err != nil {
 		wrong("-slo: %w", err)
 	}
-	if need := time.Duration(p.Messages-1) * p.Interval; p.Timeout > 0 && need >= p.Timeout {
-		wrong("-messages %d, %v apart, take %v: more than -timeout %v", p.Messages, p.Interval, need, p.Timeout)
+	apart := max(p.Interval, p.pace())
+	both := p.Interval > 0 && p.MessageRate > 0 // said already
+	if need := float64(p.Messages-1) * apart.Seconds(); p.Timeout > 0 && need >= p.Timeout.Seconds() && !both {
+		wrong("-messages %d of a stream, %v apart, take %.0fs: more than -timeout %v", p.Messages, apart, need, p.Timeout)
 	}
 	return all
 }

@@ -190,6 +190,7 @@ type Recorder struct {
 	shards  []*Shard
 	pending *Interval
 	total   *Interval
+	begun   bool
 }
 
 // New returns an empty recorder.
@@ -206,8 +207,8 @@ func (r *Recorder) Flush(start, end int64) error {
 	p := r.pending
 	p.Start, p.End = start, end
 	err := r.total.merge(p)
-	if r.total.Start == 0 {
-		r.total.Start = start
+	if !r.begun {
+		r.total.Start, r.begun = start, true
 	}
 	r.total.End = end
 	if r.cfg.Sink != nil {

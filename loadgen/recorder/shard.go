@@ -46,6 +46,7 @@ func (s *Shard) Call(c *Sample) {
 	code := c.Code
 	if int(code) >= CodeCount {
 		code = codes.Unknown
+		c.Code = code
 	}
 	s.cur.Codes[code]++
 	response := c.Done - c.Intended

@@ -12,8 +12,7 @@ import (
 func (d *Document) WriteBench(w io.Writer) error {
 	var b strings.Builder
 	goos, goarch, _ := strings.Cut(d.Environment.OS, "/")
-	fmt.Fprintf(&b, "goos: %s\ngoarch: %s\npkg: grpcbench\ncpu: %s\nrun-id: %s\nverdict: %s\n\n",
-		goos, goarch, d.Environment.CPUModel, d.RunID, d.Verdict.Status)
+	fmt.Fprintf(&b, "goos: %s\ngoarch: %s\npkg: grpcbench\ncpu: %s\n\n", goos, goarch, d.Environment.CPUModel)
 	response := d.Latency["response"]
 	fmt.Fprintf(&b, "BenchmarkRun/rpc=%s/transport=%s/loop=%s/c=%d/conns=%d\t%d\t%.1f ns/op",
 		d.Plan.RPC, d.Plan.Transport, d.Loop, d.Plan.Workers, d.Plan.Conns, response.Count, response.MeanNs)

@@ -37,6 +37,17 @@ func NewFolder(path string) (Folder, error) {
 	return Folder{path}, errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
+// Discard takes back what a run that never began left: its files, and the folder where nothing else is in it.
+func (f Folder) Discard() error {
+	for _, name := range []string{resultFile, HlogFile} {
+		if err := os.Remove(filepath.Join(f.Path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("discard the run: %w", err)
+		}
+	}
+	os.Remove(f.Path) // fails where there is something in it, as it should
+	return nil
+}
+
 // Create opens a file of the folder for writing.
 func (f Folder) Create(name string) (*os.File, error) {
 	file, err := os.Create(filepath.Join(f.Path, name))

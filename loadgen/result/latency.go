@@ -42,7 +42,8 @@ func summary(h *hdrhistogram.Histogram, most, effective int64) Latency {
 		ranks := stats.QuantileRanks(effective, p/100)
 		x := Percentile{P: p, Ns: min(h.ValueAtPercentile(p), most), LowNs: out.MinNs, HighNs: most}
 		if ranks.Low > 0 {
-			x.LowNs = min(atRank(h, float64(ranks.Low)/float64(effective)), x.Ns)
+			// From the value below, in steps of the effective values: with all effective that is rank Low.
+			x.LowNs = min(atRank(h, float64(ranks.Low-1)/float64(effective)+1/float64(n)), x.Ns)
 		}
 		if ranks.High > 0 {
 			x.HighNs = max(min(atRank(h, float64(ranks.High)/float64(effective)), most), x.Ns)

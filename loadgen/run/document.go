@@ -30,6 +30,8 @@ func (r *run) unfinishedDocument() *result.Document {
 	return &result.Document{
 		Schema: result.Schema, RunID: r.prefix(), Started: time.Now(), Plan: r.plan, Loop: loop(r.plan), Target: r.target,
 		Notes: []string{"what was measured until the end is in " + result.HlogFile},
+		Codes: map[string]int64{}, Latency: map[string]result.Latency{}, LatencyByCode: map[string]result.Latency{},
+		Exemplars: []result.Exemplar{}, Series: []result.Point{}, SLO: []verdict.Kept{},
 		Verdict: verdict.Verdict{Status: verdict.Invalid, Reasons: []string{
 			"the run has not ended, or was killed",
 		}},

@@ -131,7 +131,7 @@ func (r *run) measure(ctx context.Context) (*result.Document, error) {
 		Measuring: func() error { return r.begin(ctx) },
 	}, r.rec)
 	if outcome.Start == 0 && err != nil {
-		return nil, err // not even connected
+		return nil, errors.Join(err, r.folder.Discard()) // not even connected
 	}
 	doc, usageErr := r.document(ctx, outcome)
 	err = errors.Join(err, usageErr)

@@ -42,9 +42,16 @@ func All() []Definition {
 	)
 }
 
+// What every upload says of itself, and what is answered.
+const (
+	uploader   = "grpcbench"
+	uploadName = "upload"
+	uploadURL  = "https://git.example.com/" + uploader + "/" + uploadName
+)
+
 func upload(size int) (message.Source, error) {
 	t, err := templates(
-		&repo.RepoCreateRequest{Body: &repo.RepoCreateRequest_Context{Context: &repo.RepoContext{CreatorId: "grpcbench", Name: "upload"}}},
+		&repo.RepoCreateRequest{Body: &repo.RepoCreateRequest_Context{Context: &repo.RepoContext{CreatorId: uploader, Name: uploadName}}},
 		&repo.RepoCreateRequest{Body: &repo.RepoCreateRequest_Data{Data: make([]byte, size)}},
 	)
 	return message.Source{Messages: t, Answer: message.Answer{Judge: func(body, _ []byte, sent int) error {
@@ -57,6 +64,9 @@ func upload(size int) (message.Source, error) {
 		}
 		if reply.GetRepo().GetId() == "" {
 			return errors.New("got no repository id")
+		}
+		if name, url := reply.GetRepo().GetName(), reply.GetRepo().GetUrl(); name != uploadName || url != uploadURL {
+			return fmt.Errorf("got repository %q at %q, want %q at %q", name, url, uploadName, uploadURL)
 		}
 		return nil
 	}}}, err

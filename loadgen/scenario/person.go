@@ -37,7 +37,7 @@ func personRPCs() []Definition {
 		search,
 		define("SearchIn", transport.ClientStream, "many requests, one answer that counts them", func(size int) (message.Source, error) {
 			src, err := echo(req(size), &person.PersonRes{Name: "success"})
-			src.Answer.Judge = judgeCount
+			src.Answer = message.Answer{Judge: judgeCount}
 			return src, err
 		}),
 		define("SearchOut", transport.ServerStream, "one request, 11 answers", func(size int) (message.Source, error) {

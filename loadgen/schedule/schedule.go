@@ -99,7 +99,7 @@ func (s *staged) Next() (time.Duration, bool) {
 			} else {
 				s.target++
 			}
-			return time.Duration(at), true
+			return time.Duration(math.Round(at)), true
 		}
 		s.before += in
 		s.start += d

@@ -3,7 +3,6 @@
 package stats
 
 import (
-	"math"
 	"sort"
 
 	"gonum.org/v1/gonum/stat/distuv"
@@ -41,5 +40,5 @@ func QuantileRanks(n int64, q float64) Ranks {
 // Supported says whether n values support printing the p-th percentile at
 // all: at least ten of them must lie beyond it.
 func Supported(n int64, p float64) bool {
-	return float64(n)*(1-p/100) >= 10-1e-9*math.Abs(float64(n))
+	return float64(n)*(100-p)/100 >= 10*(1-1e-9) // 100-99.9 is a little off
 }

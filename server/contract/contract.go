@@ -3,7 +3,7 @@
 // and the lines a supervised target exchanges with its parent.
 //
 // A supervised target (`loadgen target -supervised`) reads one [Config] line,
-// writes one [Ready] line, then answers each [Mark] line with a [Usage] line,
+// writes one [Ready] line, then answers each [Mark] line with an [Answer] line,
 // all of them JSON on stdin and stdout. The end of stdin tells it that its
 // parent is gone.
 package contract
@@ -42,7 +42,15 @@ const (
 	MarkStop  = "stop"
 )
 
-// Mark is a line from the parent; the target answers each with a [Usage] line.
+// Mark is a line from the parent; the target answers each with an [Answer] line.
 type Mark struct {
 	Mark string `json:"mark"`
+	// Seq comes back in the answer, so that one which came too late is not taken for the next.
+	Seq int `json:"seq"`
+}
+
+// Answer is a target's answer to a [Mark]: what it used since the last start mark.
+type Answer struct {
+	Seq int `json:"seq"`
+	Usage
 }

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -8,17 +9,32 @@ import (
 	"time"
 )
 
-// ParseFlags parses args and goes on after a bad flag, so that both command
-// lines name all of them at once. flag.ErrHelp, where it comes, is the last.
+// ParseFlags parses args, all of which must be flags, and goes on after a bad
+// one, so that both command lines name all of them at once. flag.ErrHelp, where
+// it comes, is the last.
 func ParseFlags(fs *flag.FlagSet, args []string) (problems []error) {
-	for {
+	others, problems := ParseArgs(fs, args)
+	var unexpected []error
+	for _, arg := range others {
+		unexpected = append(unexpected, fmt.Errorf("unexpected argument %q", arg))
+	}
+	return append(unexpected, problems...)
+}
+
+// ParseArgs is [ParseFlags] for a command line where other arguments may stand
+// before, between and after the flags.
+func ParseArgs(fs *flag.FlagSet, args []string) (others []string, problems []error) {
+	for len(args) > 0 {
 		err := fs.Parse(args)
 		if err == nil {
-			break
+			if args = fs.Args(); len(args) > 0 {
+				others, args = append(others, args[0]), args[1:]
+			}
+			continue
 		}
 		problems = append(problems, err)
 		if errors.Is(err, flag.ErrHelp) {
-			return problems
+			break
 		}
 		rest := fs.Args()
 		if len(rest) == len(args) {
@@ -32,11 +48,39 @@ func ParseFlags(fs *flag.FlagSet, args []string) (problems []error) {
 		}
 		args = rest
 	}
-	if fs.NArg() > 0 {
-		problems = append(problems, fmt.Errorf("unexpected argument %q", fs.Arg(0)))
-		return append(problems, ParseFlags(fs, fs.Args()[1:])...)
+	return others, problems
+}
+
+// Number is what a number flag holds.
+type Number interface {
+	int | int64 | uint | uint64 | float64
+}
+
+// NumberVar defines a number flag; unlike the flag package's own, a value that is not one leaves the default in place.
+func NumberVar[T Number](fs *flag.FlagSet, p *T, name string, value T, usage string) {
+	*p = value
+	fs.Var(number[T]{p}, name, usage)
+}
+
+type number[T Number] struct{ p *T }
+
+func (n number[T]) String() string {
+	if n.p == nil {
+		return "0"
 	}
-	return problems
+	return fmt.Sprint(*n.p)
+}
+
+func (n number[T]) Set(s string) error {
+	var v T
+	if err := json.Unmarshal([]byte(s), &v); err != nil {
+		if _, ok := any(v).(float64); ok {
+			return errors.New("want a number")
+		}
+		return errors.New("want a whole number in range")
+	}
+	*n.p = v
+	return nil
 }
 
 // DurationVar defines a duration flag that says what is wrong with a value

@@ -60,11 +60,17 @@ func burn(t *testing.T, d time.Duration) (x float64) {
 func TestSupervisedMarks(t *testing.T) {
 	const spent = 60 * time.Millisecond
 	r := supervise(t)
-	mark := func(m string) (u contract.Usage) {
+	seq := 0
+	mark := func(m string) contract.Usage {
 		t.Helper()
-		r.writeLine(t, contract.Mark{Mark: m})
-		r.readLine(t, &u)
-		return u
+		seq++
+		r.writeLine(t, contract.Mark{Mark: m, Seq: seq})
+		var a contract.Answer
+		r.readLine(t, &a)
+		if a.Seq != seq {
+			t.Errorf("mark %d was answered as %d", seq, a.Seq)
+		}
+		return a.Usage
 	}
 	burn(t, spent)
 	if u := mark(contract.MarkStart); u.CPUSeconds > spent.Seconds()/2 {

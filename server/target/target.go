@@ -89,7 +89,7 @@ func obey(lines *bufio.Reader, out *json.Encoder) error {
 		if err != nil {
 			return err
 		}
-		if err := out.Encode(usage); err != nil {
+		if err := out.Encode(contract.Answer{Seq: m.Seq, Usage: usage}); err != nil {
 			return fmt.Errorf("answer a mark: %w", err)
 		}
 	}

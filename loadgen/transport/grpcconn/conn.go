@@ -204,7 +204,13 @@ func (w *worker) receive(s grpc.ClientStream) error {
 			w.call.Owner.Message(w.call, transport.MessageGap, now-last)
 		}
 		last = now
-		if !w.desc.ServerStreams || w.call.MessagesReceived == w.spec.Receive {
+		if !w.desc.ServerStreams {
+			return nil
+		}
+		if w.call.MessagesReceived == w.spec.Receive {
+			if e, ok := s.(ender); ok {
+				e.end()
+			}
 			return nil
 		}
 	}
@@ -279,24 +285,4 @@ func (w *worker) ringAt(at int64) (stop func()) {
 func shift(worker uint16, pace time.Duration) int64 {
 	_, part := math.Modf(float64(worker) * 0.6180339887498949)
 	return int64(part * float64(pace))
-}
-
-// reportedStream reports the end of a stream once.
-type reportedStream struct {
-	grpc.ClientStream
-	once bool // one answer ends it
-	done func(error)
-}
-
-func (s *reportedStream) RecvMsg(m any) error {
-	err := s.ClientStream.RecvMsg(m)
-	if s.done != nil && (err != nil || s.once) {
-		end := err
-		if errors.Is(err, io.EOF) {
-			end = nil
-		}
-		s.done(end)
-		s.done = nil
-	}
-	return err
 }

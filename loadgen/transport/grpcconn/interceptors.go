@@ -2,7 +2,9 @@ package grpcconn
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"time"
@@ -75,6 +77,12 @@ func WithCall(ctx context.Context, c *transport.Call) context.Context {
 	return callContext{Context: ctx, call: c}
 }
 
+// isCall says whether a run's call is being made, and not one of our own about the connection.
+func isCall(ctx context.Context) bool {
+	_, ok := ctx.Value(callKey{}).(*transport.Call)
+	return ok
+}
+
 func idOf(ctx context.Context, run uint32) string {
 	c, ok := ctx.Value(callKey{}).(*transport.Call)
 	if !ok {
@@ -127,6 +135,9 @@ func after(name string, report func(ctx context.Context, method string, took tim
 	return Interceptor{
 		Name: name,
 		Unary: func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			if !isCall(ctx) {
+				return invoker(ctx, method, req, reply, cc, opts...)
+			}
 			start := time.Now()
 			err := invoker(ctx, method, req, reply, cc, opts...)
 			report(ctx, method, time.Since(start), err)
@@ -140,7 +151,43 @@ func after(name string, report func(ctx context.Context, method string, took tim
 				done(err)
 				return nil, err
 			}
-			return &reportedStream{ClientStream: stream, once: !desc.ServerStreams, done: done}, nil
+			return &reportedStream{ClientStream: stream, once: !desc.ServerStreams, report: done}, nil
 		},
+	}
+}
+
+// reportedStream reports the end of a stream once.
+type reportedStream struct {
+	grpc.ClientStream
+	once   bool // one answer ends it
+	report func(error)
+}
+
+// ender is a stream that wants to know when the call ends itself.
+type ender interface{ end() }
+
+func (s *reportedStream) RecvMsg(m any) error {
+	err := s.ClientStream.RecvMsg(m)
+	if err != nil || s.once {
+		if errors.Is(err, io.EOF) {
+			s.done(nil)
+		} else {
+			s.done(err)
+		}
+	}
+	return err
+}
+
+func (s *reportedStream) end() {
+	s.done(nil)
+	if inner, ok := s.ClientStream.(ender); ok {
+		inner.end()
+	}
+}
+
+func (s *reportedStream) done(err error) {
+	if s.report != nil {
+		s.report(err)
+		s.report = nil
 	}
 }

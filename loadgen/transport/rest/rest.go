@@ -58,11 +58,12 @@ func (d Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src 
 		return nil, fmt.Errorf("connect to %s: %w", host, err)
 	}
 	if d.TLS != nil {
-		if err := handshake(ctx, probe, d.TLS, host); err != nil {
-			return nil, fmt.Errorf("connect to %s: %w", host, err)
-		}
+		err = handshake(ctx, probe, d.TLS, host)
 	}
 	probe.Close()
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", host, err)
+	}
 	scheme := "http://"
 	if d.TLS != nil {
 		scheme = "https://"

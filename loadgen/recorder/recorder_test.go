@@ -1,0 +1,217 @@
+package recorder_test
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
+
+	"grpcbench/loadgen/recorder"
+)
+
+// flush takes what the shards recorded into the total.
+func flush(t *testing.T, r *recorder.Recorder, start, end int64, shards ...*recorder.Shard) {
+	t.Helper()
+	for _, s := range shards {
+		if err := r.Add(s.Take()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Flush(start, end); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sameInterval compares all that two intervals hold, the histograms bucket by bucket.
+func sameInterval(t *testing.T, got, want *recorder.Interval) {
+	t.Helper()
+	if diff := cmp.Diff(want.Counts, got.Counts); diff != "" {
+		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(want.Codes, got.Codes); diff != "" {
+		t.Errorf("codes (-want +got):\n%s", diff)
+	}
+	for s, w := range want.Latencies {
+		g := got.Latencies[s]
+		if (w == nil) != (g == nil) {
+			t.Errorf("%v: exists %v, want %v", recorder.Series(s), g != nil, w != nil)
+		} else if w != nil {
+			if diff := cmp.Diff(w.Histogram.Export(), g.Histogram.Export()); diff != "" {
+				t.Errorf("%v, buckets (-want +got):\n%s", recorder.Series(s), diff)
+			}
+			if g.Sum != w.Sum || g.Min != w.Min || g.Max != w.Max || g.Count() != w.Count() {
+				t.Errorf("%v: count %d, sum %d, %d to %d, want %d, %d, %d to %d",
+					recorder.Series(s), g.Count(), g.Sum, g.Min, g.Max, w.Count(), w.Sum, w.Min, w.Max)
+			}
+		}
+	}
+}
+
+// randomCall is a call like many, and now and then one that fails or is cut off.
+func randomCall(random *rand.Rand, worker uint16, seq uint64) recorder.Sample {
+	intended := int64(1e9) + int64(seq)*1000
+	sent := intended + random.Int64N(50_000)
+	c := recorder.Sample{
+		Worker: worker, Seq: seq, Intended: intended, Sent: sent,
+		Done:         sent + int64(100_000*math.Exp(random.NormFloat64())),
+		MessagesSent: 1, MessagesReceived: 2, BytesSent: 30, BytesReceived: 40,
+	}
+	switch random.IntN(20) {
+	case 0:
+		c.Code, c.Message = codes.Unavailable, "gone"
+	case 1:
+		c.Code = codes.DeadlineExceeded
+	case 2:
+		c.Unfinished = true
+	}
+	return c
+}
+
+// HD-2: eight workers, each with a shard of its own, make what one recorder makes of all their calls.
+func TestShardsMergeExactly(t *testing.T) {
+	const workers, calls = 8, 5000
+	cfg := recorder.Config{OpenLoop: true, PerWorker: true, LateAfter: 25_000, Messages: []recorder.Series{recorder.FirstMessage}}
+	many, one := recorder.New(cfg), recorder.New(cfg)
+	var group sync.WaitGroup
+	var mu sync.Mutex // the recorder's methods are not for concurrent use
+	for w := range workers {
+		shard := many.NewShard()
+		group.Go(func() {
+			random := rand.New(rand.NewPCG(uint64(w), 1))
+			for i := range calls {
+				c := randomCall(random, uint16(w), uint64(i*workers+w))
+				shard.Due(1)
+				shard.Call(&c)
+				shard.Message(recorder.FirstMessage, c.Done-c.Sent)
+				if i%1700 == 1699 || i == calls-1 { // as the engine does once a second
+					mu.Lock()
+					if err := many.Add(shard.Take()); err != nil {
+						t.Error(err)
+					}
+					if err := many.Flush(1, 2); err != nil {
+						t.Error(err)
+					}
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	group.Wait()
+	single := one.NewShard()
+	for w := range workers {
+		random := rand.New(rand.NewPCG(uint64(w), 1))
+		for i := range calls {
+			c := randomCall(random, uint16(w), uint64(i*workers+w))
+			single.Due(1)
+			single.Call(&c)
+			single.Message(recorder.FirstMessage, c.Done-c.Sent)
+		}
+	}
+	flush(t, one, 1, 2, single)
+	sameInterval(t, many.Total(), one.Total())
+	if n := one.Total().Counts; n.OK == 0 || n.Failed == 0 || n.Unfinished == 0 || n.Late == 0 {
+		t.Errorf("the calls are not of all sorts: %+v", n)
+	}
+	for code, want := range one.ByCode() {
+		if diff := cmp.Diff(want.Export(), many.ByCode()[code].Export()); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", code, diff)
+		}
+	}
+	for w, want := range one.ByWorker() {
+		if got := many.ByWorker()[w]; got.TotalCount() != want.TotalCount() || got.Max() != want.Max() {
+			t.Errorf("worker %d has %d calls, the longest %d, want %d, %d", w, got.TotalCount(), got.Max(), want.TotalCount(), want.Max())
+		}
+	}
+}
+
+// The sink sees each span by itself, the total all of them.
+func TestFlush(t *testing.T) {
+	type seen struct{ start, end, ok, count, sum int64 }
+	var spans []seen
+	r := recorder.New(recorder.Config{Sink: func(iv *recorder.Interval) error {
+		h := iv.Headline()
+		spans = append(spans, seen{iv.Start, iv.End, iv.Counts.OK, h.Count(), h.Sum})
+		return nil
+	}})
+	s := r.NewShard()
+	for span := range int64(3) {
+		for i := range span + 1 {
+			s.Call(&recorder.Sample{Sent: 0, Done: 100 + i})
+		}
+		flush(t, r, 1000+span, 1001+span, s)
+	}
+	flush(t, r, 1003, 1004, s) // nothing happened
+	want := []seen{{1000, 1001, 1, 1, 100}, {1001, 1002, 2, 2, 201}, {1002, 1003, 3, 3, 303}, {1003, 1004, 0, 0, 0}}
+	if diff := cmp.Diff(want, spans, cmp.AllowUnexported(seen{})); diff != "" {
+		t.Errorf("the sink saw (-want +got):\n%s", diff)
+	}
+	total := r.Total()
+	if total.Start != 1000 || total.End != 1004 || total.Counts.OK != 6 || total.Headline().Count() != 6 {
+		t.Errorf("the total is %d to %d, %d ok, %d latencies, want 1000 to 1004, 6 and 6", total.Start, total.End, total.Counts.OK, total.Headline().Count())
+	}
+}
+
+// A clock may begin at 0: then the run does.
+func TestTotalStartsWithTheFirstSpan(t *testing.T) {
+	r := recorder.New(recorder.Config{})
+	for second := range int64(3) {
+		flush(t, r, second*1e9, (second+1)*1e9)
+	}
+	if total := r.Total(); total.Start != 0 || total.End != 3e9 {
+		t.Errorf("the total is from %d to %d, want 0 to 3e9", total.Start, total.End)
+	}
+}
+
+// A log that cannot be written loses no count.
+func TestFlushTellsTheSinksError(t *testing.T) {
+	full := errors.New("no space left on device")
+	r := recorder.New(recorder.Config{Sink: func(*recorder.Interval) error { return full }})
+	s := r.NewShard()
+	s.Call(&recorder.Sample{Done: 5})
+	if err := r.Add(s.Take()); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Flush(1, 2); !errors.Is(err, full) {
+		t.Errorf("Flush = %v, want the sink's error", err)
+	}
+	if n := r.Total().Counts.OK; n != 1 {
+		t.Errorf("the total has %d calls, want 1", n)
+	}
+}
+
+// The headline is what a user waited for; a closed loop knows no more than the service.
+func TestHeadline(t *testing.T) {
+	for _, open := range []bool{false, true} {
+		r := recorder.New(recorder.Config{OpenLoop: open})
+		s := r.NewShard()
+		s.Call(&recorder.Sample{Intended: 100, Sent: 130, Done: 200})
+		flush(t, r, 1, 2, s)
+		want := int64(70)
+		if open {
+			want = 100
+		}
+		if got := r.Total().Headline(); got.Count() != 1 || got.Max != want {
+			t.Errorf("open loop %v: %d values, the largest %d, want one of %d", open, got.Count(), got.Max, want)
+		}
+	}
+}
+
+func TestSeriesNames(t *testing.T) {
+	seen := map[string]bool{}
+	for s := range recorder.New(recorder.Config{}).Total().Latencies {
+		name := recorder.Series(s).String()
+		if name == "" || seen[name] {
+			t.Errorf("series %d is called %q", s, name)
+		}
+		seen[name] = true
+	}
+	for _, name := range []string{"response", "service", "lag", "first_message", "message_rtt"} {
+		if !seen[name] {
+			t.Errorf("no series is called %s", name)
+		}
+	}
+}

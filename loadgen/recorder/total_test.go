@@ -1,0 +1,82 @@
+package recorder_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
+
+	"grpcbench/loadgen/recorder"
+)
+
+func TestByCode(t *testing.T) {
+	for _, open := range []bool{false, true} {
+		r := recorder.New(recorder.Config{OpenLoop: open})
+		shards := []*recorder.Shard{r.NewShard(), r.NewShard()}
+		for i, c := range []recorder.Sample{
+			{Done: 1_000_000},
+			{Intended: 5, Sent: 10, Done: 1010, Code: codes.Unavailable},
+			{Intended: 5, Sent: 10, Done: 2010, Code: codes.Unavailable},
+			{Intended: 5, Sent: 10, Done: 1510, Code: codes.NotFound},
+			{Done: 77, Code: codes.Canceled, Unfinished: true},
+			{Done: 99, Code: 1000},
+			{Done: 98, Code: codes.Unknown},
+		} {
+			shards[i%2].Call(&c)
+		}
+		flush(t, r, 1, 2, shards...)
+		type figures struct{ count, least, largest int64 }
+		got := map[codes.Code]figures{}
+		for code, h := range r.ByCode() {
+			got[code] = figures{h.TotalCount(), h.Min(), h.Max()}
+		}
+		want := map[codes.Code]figures{codes.Unavailable: {2, 1000, 2000}, codes.NotFound: {1, 1500, 1500}, codes.Unknown: {2, 98, 99}}
+		if open {
+			want[codes.Unavailable], want[codes.NotFound] = figures{2, 1005, 2005}, figures{1, 1505, 1505}
+		}
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(figures{})); diff != "" {
+			t.Errorf("open loop %v (-want +got):\n%s", open, diff)
+		}
+	}
+}
+
+// Each worker's own distribution, and all of them together the run's.
+func TestByWorker(t *testing.T) {
+	r := recorder.New(recorder.Config{PerWorker: true})
+	shards := []*recorder.Shard{r.NewShard(), r.NewShard()}
+	for worker := range 6 {
+		for i := range worker + 1 {
+			c := recorder.Sample{Worker: uint16(worker), Done: int64(100*worker + i)}
+			if i == 0 {
+				c.Code = codes.Internal // a failure has a time too
+			}
+			shards[worker%2].Call(&c)
+		}
+	}
+	shards[0].Call(&recorder.Sample{Worker: 0, Unfinished: true})
+	flush(t, r, 1, 2, shards...)
+	byWorker := r.ByWorker()
+	if len(byWorker) != 6 {
+		t.Errorf("%d workers, want 6", len(byWorker))
+	}
+	all := recorder.NewHistogram()
+	for worker := range 6 {
+		h := byWorker[uint16(worker)]
+		if h.TotalCount() != int64(worker+1) || h.Min() != int64(100*worker) || h.Max() != int64(100*worker+worker) {
+			t.Errorf("worker %d: %d calls, %d to %d", worker, h.TotalCount(), h.Min(), h.Max())
+		}
+		h.MergeInto(all)
+	}
+	if diff := cmp.Diff(r.Total().Headline().Histogram.Export(), all.Export()); diff != "" {
+		t.Errorf("the workers together (-want +got):\n%s", diff)
+	}
+}
+
+func TestByWorkerIsChosen(t *testing.T) {
+	r := recorder.New(recorder.Config{})
+	s := r.NewShard()
+	s.Call(&recorder.Sample{Worker: 3, Done: 1})
+	if got := r.ByWorker(); len(got) != 0 {
+		t.Errorf("without PerWorker there are histograms of %d workers", len(got))
+	}
+}

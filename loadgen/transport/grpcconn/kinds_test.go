@@ -1,0 +1,184 @@
+package grpcconn_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"grpcbench/loadgen/transport"
+	"grpcbench/loadgen/transport/grpcconn"
+)
+
+// gather answers the end of the client's stream with all that was on it.
+func gather(_ any, s grpc.ServerStream) error {
+	var all []string
+	for {
+		m, err := receive(s)
+		if err != nil {
+			if err := ended(err); err != nil {
+				return err
+			}
+			return answer(s, strings.Join(all, " "))
+		}
+		all = append(all, m)
+	}
+}
+
+// thrice answers one message with three.
+func thrice(_ any, s grpc.ServerStream) error {
+	m, err := receive(s)
+	for i := 0; i < 3 && err == nil; i++ {
+		err = answer(s, fmt.Sprintf("%s.%d", m, i))
+	}
+	return err
+}
+
+func TestKinds(t *testing.T) {
+	together := func(seq uint64, _, n int) string {
+		var all []string
+		for i := range n {
+			all = append(all, text(seq, i))
+		}
+		return strings.Join(all, " ")
+	}
+	numbered := func(seq uint64, i, _ int) string { return fmt.Sprintf("%s.%d", text(seq, 0), i) }
+	for _, tt := range []struct {
+		kind           transport.Kind
+		send           int
+		handler        grpc.StreamHandler
+		want           func(seq uint64, i, n int) string
+		received       int
+		firsts, rounds int // latencies within the call
+	}{
+		{transport.Unary, 1, echo, nil, 1, 0, 0},
+		{transport.ClientStream, 5, gather, together, 1, 1, 0},
+		{transport.ServerStream, 1, thrice, numbered, 3, 1, 0},
+		{transport.Bidi, 5, echo, nil, 5, 1, 5},
+	} {
+		t.Run(tt.kind.String(), func(t *testing.T) {
+			addr := serve(t, tt.handler)
+			call, l := one(t, addr, transport.Spec{Kind: tt.kind, Send: tt.send, Timeout: patience}, source{want: tt.want}, grpcconn.Options{})
+			if call.Code != codes.OK || call.Message != "" {
+				t.Errorf("the call ended %v %q", call.Code, call.Message)
+			}
+			if call.MessagesSent != tt.send || call.MessagesReceived != tt.received {
+				t.Errorf("%d messages sent, %d received; want %d, %d", call.MessagesSent, call.MessagesReceived, tt.send, tt.received)
+			}
+			var sent, received int64
+			for i := range tt.send {
+				sent += size(text(7, i))
+			}
+			for i := range tt.received {
+				answer := text(7, i)
+				if tt.want != nil {
+					answer = tt.want(7, i, tt.send)
+				}
+				received += size(answer)
+			}
+			if call.BytesSent != sent || call.BytesReceived != received {
+				t.Errorf("%d bytes sent, %d received; want %d, %d", call.BytesSent, call.BytesReceived, sent, received)
+			}
+			firsts, rounds := l.messages[transport.FirstMessage], l.messages[transport.MessageRTT]
+			if len(firsts) != tt.firsts || len(rounds) != tt.rounds {
+				t.Errorf("%d first messages and %d round trips were told, want %d and %d", len(firsts), len(rounds), tt.firsts, tt.rounds)
+			}
+			for _, ns := range append(firsts, rounds...) {
+				if ns <= 0 || ns > call.End-call.Sent {
+					t.Errorf("a latency of %v within a call of %v", time.Duration(ns), time.Duration(call.End-call.Sent))
+				}
+			}
+		})
+	}
+}
+
+func size(text string) int64 { return int64(proto.Size(wrapperspb.String(text))) }
+
+// A call's times enclose what the server does, and nothing of the wait before it.
+func TestTimes(t *testing.T) {
+	const takes = 30 * time.Millisecond
+	addr := serve(t, func(_ any, s grpc.ServerStream) error {
+		time.Sleep(takes)
+		return echo(nil, s)
+	})
+	for _, kind := range []transport.Kind{transport.Unary, transport.Bidi} {
+		l := newLedger()
+		conn := dial(t, addr, transport.Spec{Kind: kind, Send: 1}, source{}, grpcconn.Options{})
+		before := transport.Now()
+		begin(t, conn, &transport.Call{Owner: l})
+		l.wait(t, 1)
+		after := transport.Now()
+		call := l.ends()[0]
+		if took := time.Duration(call.End - call.Sent); took < takes || call.Sent < before || call.End > after {
+			t.Errorf("%v: sent at %v and ended at %v, between 0 and %v; want %v between", kind,
+				time.Duration(call.Sent-before), time.Duration(call.End-before), time.Duration(after-before), takes)
+		}
+	}
+}
+
+// In lockstep, a message's round trip begins with its own send, not with the call.
+func TestRoundTripIsTheMessagesOwn(t *testing.T) {
+	const takes = 20 * time.Millisecond
+	addr := serve(t, func(_ any, s grpc.ServerStream) error {
+		for {
+			m, err := receive(s)
+			if err != nil {
+				return ended(err)
+			}
+			time.Sleep(takes)
+			if err := answer(s, m); err != nil {
+				return err
+			}
+		}
+	})
+	call, l := one(t, addr, transport.Spec{Kind: transport.Bidi, Send: 4, Interval: 3 * takes}, source{}, grpcconn.Options{})
+	var sum time.Duration
+	for i, ns := range l.messages[transport.MessageRTT] {
+		sum += time.Duration(ns)
+		if time.Duration(ns) < takes {
+			t.Errorf("round trip %d took %v, the server alone %v", i, time.Duration(ns), takes)
+		}
+	}
+	if took := time.Duration(call.End - call.Sent); sum > took { // they follow one another
+		t.Errorf("the round trips of a call of %v took %v", took, sum)
+	}
+}
+
+// A worker makes one call after another on one goroutine: each must stand alone.
+func TestManyCallsOfManyWorkers(t *testing.T) {
+	const workers, each = 16, 50
+	addr := serve(t, echo)
+	for _, kind := range []transport.Kind{transport.Unary, transport.Bidi} {
+		l := newLedger()
+		conn := dial(t, addr, transport.Spec{Kind: kind, Send: 1 + int(kind), Timeout: patience}, source{}, grpcconn.Options{})
+		l.next = func(c *transport.Call) {
+			if c.Seq%each == each-1 {
+				return
+			}
+			c.Reset()
+			c.Seq++
+			if err := conn.Start(c); err != nil {
+				t.Errorf("Start: %v", err)
+			}
+		}
+		for w := range workers {
+			begin(t, conn, &transport.Call{Worker: uint16(w), Seq: uint64(w * each), Owner: l})
+		}
+		l.wait(t, workers*each)
+		seen := map[uint64]bool{}
+		for _, c := range l.ends() {
+			if c.Code != codes.OK || c.MessagesSent != 1+int(kind) || int(c.Worker) != int(c.Seq)/each || seen[c.Seq] {
+				t.Errorf("%v: call %d of worker %d: %v %s, %d messages", kind, c.Seq, c.Worker, c.Code, c.Message, c.MessagesSent)
+			}
+			seen[c.Seq] = true
+		}
+		if len(seen) != workers*each {
+			t.Errorf("%v: %d calls ended, want %d", kind, len(seen), workers*each)
+		}
+	}
+}
