@@ -162,8 +162,7 @@ func TestBadInput(t *testing.T) {
 			args = append(args, "-data="+tt.data)
 		}
 		stdout, err := run(t, tt.stdin, args...)
-		var usage *plan.UsageError
-		if !errors.As(err, &usage) {
+		if _, ok := errors.AsType[*plan.UsageError](err); !ok {
 			t.Errorf("%s: %v, want a usage error", tt.reason, err)
 			continue
 		}

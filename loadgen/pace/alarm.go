@@ -11,7 +11,7 @@ import (
 // SpinUntil sleeps until shortly before now reads at, and then reads it until it does.
 func SpinUntil(now func() int64, at int64) {
 	SleepUntil(now, at-int64(wakes))
-	for now() < at { //nolint:revive // that is what spinning is
+	for now() < at {
 	}
 }
 
@@ -68,15 +68,15 @@ func (a *Alarm) run() {
 	defer close(a.done)
 	defer Precise()()
 	for {
-		next, any := a.ring()
+		next, some := a.ring()
 		var early <-chan time.Time
 		left := time.Duration(next-a.now()) - precisely
-		if any && left <= 0 {
+		if some && left <= 0 {
 			SleepUntil(a.now, next)
 			continue
 		}
 		var t *time.Timer
-		if any {
+		if some {
 			t = time.NewTimer(left)
 			early = t.C
 		}
@@ -96,7 +96,7 @@ func (a *Alarm) run() {
 }
 
 // ring wakes whoever is due and returns the next time.
-func (a *Alarm) ring() (next int64, any bool) {
+func (a *Alarm) ring() (next int64, some bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for len(a.due) > 0 {

@@ -62,8 +62,7 @@ func TestReadCallRefuses(t *testing.T) {
 		}},
 	} {
 		_, err := plan.ReadCall(strings.Fields(tt.args), io.Discard)
-		var usage *plan.UsageError
-		if !errors.As(err, &usage) {
+		if _, ok := errors.AsType[*plan.UsageError](err); !ok {
 			t.Errorf("%s: %v, want a usage error", tt.reason, err)
 			continue
 		}
@@ -114,8 +113,7 @@ func TestReadReportRefuses(t *testing.T) {
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			r, err := plan.ReadReport(strings.Fields(tt.args), io.Discard)
-			var usage *plan.UsageError
-			if !errors.As(err, &usage) {
+			if _, ok := errors.AsType[*plan.UsageError](err); !ok {
 				t.Fatalf("%v and %+v, want a usage error", err, r)
 			}
 			for _, part := range tt.says {

@@ -124,7 +124,7 @@ func TestFieldNames(t *testing.T) {
 		"environment":                        "go grpc os kernel cpu_model cpus gomaxprocs git",
 	} {
 		var at any = doc
-		for _, step := range strings.Fields(path) {
+		for step := range strings.FieldsSeq(path) {
 			if list, ok := at.([]any); ok && step == "first" {
 				at = list[0]
 			} else {
@@ -136,7 +136,7 @@ func TestFieldNames(t *testing.T) {
 			t.Errorf("%s is %v, want an object", path, at)
 			continue
 		}
-		for _, name := range strings.Fields(names) {
+		for name := range strings.FieldsSeq(names) {
 			if _, ok := object[name]; !ok {
 				t.Errorf("%q has no field %s", path, name)
 			}

@@ -63,9 +63,9 @@ func parseStage(s string) (Stage, error) {
 
 func (r Rate) String() string { return strconv.FormatFloat(r.PerSecond(), 'f', -1, 64) }
 
-func (s Stage) String() string {
-	if s.From == s.To {
-		return fmt.Sprintf("%v:%v", s.D, s.From)
+func (st Stage) String() string {
+	if st.From == st.To {
+		return fmt.Sprintf("%v:%v", st.D, st.From)
 	}
-	return fmt.Sprintf("%v:%v..%v", s.D, s.From, s.To)
+	return fmt.Sprintf("%v:%v..%v", st.D, st.From, st.To)
 }

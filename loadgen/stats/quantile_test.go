@@ -53,7 +53,7 @@ func TestQuantileRanksByTheirDefinition(t *testing.T) {
 		for n := int64(1); n <= 150; n++ {
 			want := stats.Ranks{}
 			pmf, cdf := math.Pow(1-q, float64(n)), 0.0
-			for k := int64(0); k < n; k++ { // cdf is P(Bin(n,q) <= k)
+			for k := range n { // cdf is P(Bin(n,q) <= k)
 				cdf += pmf
 				if cdf <= 0.025 {
 					want.Low = k + 1

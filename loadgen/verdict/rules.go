@@ -136,8 +136,7 @@ func collector(f *Facts, v *Verdict) {
 	case f.GCPause > 500*time.Microsecond:
 		v.add(Suspect, "client: the garbage collector (GC) stopped the load generator for %v", round(f.GCPause))
 	}
-	switch {
-	case f.GCShare > 0.15 && f.Open:
+	if f.GCShare > 0.15 && f.Open {
 		v.add(Suspect, "client: the garbage collector (GC) took %.0f %% of the load generator's CPU: raise GOGC", 100*f.GCShare)
 	}
 }
