@@ -105,7 +105,7 @@ func (e *exemplars) push(x Exemplar) {
 	}
 }
 
-// bucketOf is the half-octave of ns: 2 log2(ns), rounded down.
+// bucketOf is the half-octave of ns: the halves of an octave are equally wide in ns, and parted at 1.5 times its start.
 func bucketOf(ns int64) int {
 	if ns <= 1 {
 		return 0
@@ -141,7 +141,7 @@ func (r *Recorder) Exemplars(most int, from int64) []Exemplar {
 				top = x
 			}
 		}
-		if top.Kind != "" && top.Response >= from {
+		if top.Kind != "" && i >= bucketOf(from) {
 			bucket = append(bucket, top)
 		}
 	}

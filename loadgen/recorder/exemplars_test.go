@@ -5,7 +5,9 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
+	"unsafe"
 
 	"google.golang.org/grpc/codes"
 
@@ -131,7 +133,7 @@ func TestEveryBucketHasAnExemplar(t *testing.T) {
 		shards[0].Call(&recorder.Sample{Seq: uint64(len(all) - 1), Done: v})
 	}
 	sorted := slices.Sorted(slices.Values(all))
-	for _, from := range []int64{0, sorted[len(sorted)/2], sorted[len(sorted)*99/100], sorted[len(sorted)*999/1000], hour} {
+	for _, from := range []int64{0, sorted[len(sorted)/2], sorted[len(sorted)*99/100], sorted[len(sorted)*999/1000], hour, sorted[len(sorted)-1], sorted[len(sorted)-1] + 1} {
 		slowestOf := map[int64]int64{} // of each half-octave, by its lower bound
 		for _, v := range sorted {
 			low, _ := halfOctave(min(v, 1<<43-1)) // the last holds all there is above
@@ -196,6 +198,20 @@ func TestForeignCodesAreUnknown(t *testing.T) {
 	}
 	if got[codes.Unknown] != 5 || got[codes.Unauthenticated] != 1 || len(got) != 2 {
 		t.Errorf("failures kept by code: %v, want 5 of UNKNOWN and 1 of UNAUTHENTICATED", got)
+	}
+}
+
+// A report is a part of the buffer that the transport read it into: an exemplar holds on to no such buffer.
+func TestExemplarsOwnTheirReport(t *testing.T) {
+	r := recorder.New(recorder.Config{})
+	s := r.NewShard()
+	buffer := strings.Repeat("x", 1<<16) + "the report"
+	report := buffer[1<<16:]
+	s.Call(&recorder.Sample{Done: 5, LoadReport: report})
+	for _, x := range r.Exemplars(100, 0) {
+		if x.LoadReport != report || unsafe.StringData(x.LoadReport) == unsafe.StringData(report) {
+			t.Errorf("the %s exemplar holds %q, want a copy of the report", x.Kind, x.LoadReport)
+		}
 	}
 }
 

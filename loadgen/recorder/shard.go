@@ -31,7 +31,7 @@ func (s *Shard) Due(n int64) { s.cur.Counts.Due += n }
 // NeverSent counts calls that were due and never left.
 func (s *Shard) NeverSent(n int64) { s.cur.Counts.NeverSent += n }
 
-// Call records a call that is over.
+// Call records a call that is over. A code that gRPC does not know becomes UNKNOWN in c too.
 func (s *Shard) Call(c *Sample) {
 	counts := &s.cur.Counts
 	counts.Sent++

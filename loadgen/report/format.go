@@ -51,7 +51,7 @@ func count(n int64) string {
 
 // rate writes a number per second.
 func rate(perSecond float64) string {
-	if perSecond >= 1000 {
+	if perSecond >= 999.5 {
 		return count(int64(math.Round(perSecond)))
 	}
 	return significant(perSecond)
@@ -63,7 +63,7 @@ func size(bytes float64) string {
 		size float64
 		name string
 	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
-		if bytes >= u.size {
+		if bytes >= 0.9995*u.size {
 			return significant(bytes/u.size) + " " + u.name
 		}
 	}
@@ -87,7 +87,17 @@ func seriesOrder(d *result.Document) []string {
 	return names
 }
 
-// latencyTable is a table of the run's series: a head, then a row each.
+// interval writes a confidence interval with one unit, where both ends have it.
+func interval(p result.Percentile) string {
+	low, high := duration(p.LowNs), duration(p.HighNs)
+	if number, unit, _ := strings.Cut(low, " "); strings.HasSuffix(high, " "+unit) {
+		low = number
+	}
+	return low + "–" + high
+}
+
+// latencyTable is a table of the run's series: a head, then a row each, the
+// headline's followed by the 95 % confidence intervals of its percentiles.
 func latencyTable(d *result.Document) [][]string {
 	var shown []float64
 	for _, s := range seriesOrder(d) {
@@ -114,6 +124,18 @@ func latencyTable(d *result.Document) [][]string {
 			row = append(row, cell)
 		}
 		rows = append(rows, append(row, duration(l.MaxNs)))
+		if s != "response" || len(l.Percentiles) == 0 {
+			continue
+		}
+		intervals := []string{"  95 %", "", ""}
+		for _, p := range shown {
+			cell := ""
+			if x, ok := l.At(p); ok {
+				cell = interval(x)
+			}
+			intervals = append(intervals, cell)
+		}
+		rows = append(rows, append(intervals, ""))
 	}
 	return rows
 }
@@ -158,15 +180,18 @@ func headline(d *result.Document) string {
 	if p.Conns == 1 {
 		conns = "1 connection"
 	}
-	workers := fmt.Sprintf("%d workers", p.Workers)
-	if p.Workers == 1 {
-		workers = "1 worker"
-	}
 	length := duration(d.DurationNs)
 	if p.Warmup > 0 {
 		length += fmt.Sprintf(" after %v of warm-up", p.Warmup)
 	}
-	return strings.Join([]string{p.Transport, d.Loop + " loop", workers, conns, length}, ", ")
+	return strings.Join([]string{p.Transport, d.Loop + " loop", workers(p.Workers), conns, length}, ", ")
+}
+
+func workers(n int) string {
+	if n == 1 {
+		return "1 worker"
+	}
+	return fmt.Sprintf("%d workers", n)
 }
 
 // target describes the server.

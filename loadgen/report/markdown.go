@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"grpcbench/loadgen/result"
@@ -10,6 +11,10 @@ import (
 
 // Markdown writes the runs as tables for a pull request: an overview where there is more than one, then each.
 func Markdown(w io.Writer, docs ...*result.Document) error {
+	docs = slices.Clone(docs)
+	for i := range docs {
+		docs[i] = clean(docs[i], markup)
+	}
 	var b strings.Builder
 	if len(docs) > 1 {
 		b.WriteString("# grpcbench\n\n")
@@ -42,13 +47,14 @@ func markdownRun(b *strings.Builder, d *result.Document) {
 		},
 	})
 	fmt.Fprintf(b, "\nCodes: %s\n\n", codes(d))
-	for _, line := range failures(d) {
+	lines := failures(d)
+	for _, k := range d.SLO {
+		lines = append(lines, k.Objective+" "+k.Result)
+	}
+	for _, line := range lines {
 		fmt.Fprintf(b, "- %s\n", line)
 	}
-	for _, k := range d.SLO {
-		fmt.Fprintf(b, "- `%s` %s\n", k.Objective, k.Result)
-	}
-	if len(d.SLO) > 0 {
+	if len(lines) > 0 {
 		b.WriteString("\n")
 	}
 	table(b, latencyTable(d))

@@ -94,19 +94,27 @@ func Version(w io.Writer) error {
 
 // Announce says in a line what a run is about to do.
 func Announce(p plan.Plan) string {
-	length := []string{}
-	if p.Warmup > 0 {
-		length = append(length, fmt.Sprintf("%v of warm-up", p.Warmup))
-	}
+	var ends []string
 	if p.D > 0 {
-		length = append(length, p.D.String())
+		ends = append(ends, p.D.String())
 	}
 	if p.Total > 0 {
-		length = append(length, count(p.Total)+" calls")
+		ends = append(ends, count(p.Total)+" calls")
+	}
+	length := strings.Join(ends, " or ") // whichever is first
+	if p.Warmup > 0 {
+		length = fmt.Sprintf("%v of warm-up, then %s", p.Warmup, length)
 	}
 	to := p.Addr
 	if p.Embedded() {
 		to = "an embedded target"
 	}
-	return fmt.Sprintf("%s over %s to %s, %d workers: %s", p.RPC, p.Transport, to, p.Workers, strings.Join(length, ", then "))
+	load := workers(p.Workers)
+	switch {
+	case p.Stages != "":
+		load = fmt.Sprintf("%s calls/s, at most %s", p.Stages, load)
+	case p.Rate > 0:
+		load = fmt.Sprintf("%s calls/s, at most %s", rate(p.Rate), load)
+	}
+	return fmt.Sprintf("%s over %s to %s, %s: %s", p.RPC, p.Transport, to, load, length)
 }

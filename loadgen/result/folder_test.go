@@ -132,6 +132,35 @@ func TestWriteWithoutItsFolder(t *testing.T) {
 	}
 }
 
+// A run that never began takes back its own files, and nobody else's.
+func TestDiscard(t *testing.T) {
+	f := folder(t)
+	write := func(name string) {
+		t.Helper()
+		if err := f.Write(name, func(io.Writer) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"result.json", result.HlogFile, "notes.txt"} {
+		write(name)
+	}
+	if err := f.Discard(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"notes.txt"}, names(t, f)); diff != "" {
+		t.Errorf("with a stranger's file (-want +got):\n%s", diff)
+	}
+	if err := os.Remove(filepath.Join(f.Path, "notes.txt")); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Discard(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(f.Path); !os.IsNotExist(err) {
+		t.Errorf("the empty folder is still there (%v)", err)
+	}
+}
+
 func TestReadWhatWasWritten(t *testing.T) {
 	f := folder(t)
 	want := document()

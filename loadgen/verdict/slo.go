@@ -37,7 +37,7 @@ type Kept struct {
 var objective = regexp.MustCompile(`^(?:p(\d+(?:\.\d+)?)|(max|mean|errors|achieved))(?:\(([a-z_]+)\))?([<>])(.+)$`)
 
 // sloSeries are the series that a latency objective may name.
-var sloSeries = []string{"response", "service", "lag", "first_message", "message_rtt", "message_response", "message_gap", "send_blocked"}
+var sloSeries = []string{"response", "service", "lag", "pacing", "first_message", "message_rtt", "message_response", "message_gap", "send_blocked"}
 
 // ParseSLO reads objectives, separated by commas: p99<10ms, p99.9(service)<50ms,
 // max<1s, mean<5ms, errors<0.1%, achieved>99%.

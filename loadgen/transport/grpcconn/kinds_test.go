@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
@@ -49,17 +50,18 @@ func TestKinds(t *testing.T) {
 	}
 	numbered := func(seq uint64, i, _ int) string { return fmt.Sprintf("%s.%d", text(seq, 0), i) }
 	for _, tt := range []struct {
-		kind           transport.Kind
-		send           int
-		handler        grpc.StreamHandler
-		want           func(seq uint64, i, n int) string
-		received       int
-		firsts, rounds int // latencies within the call
+		kind     transport.Kind
+		send     int
+		handler  grpc.StreamHandler
+		want     func(seq uint64, i, n int) string
+		received int
+		// told are how many latencies within the call there are, by series.
+		told map[transport.Series]int
 	}{
-		{transport.Unary, 1, echo, nil, 1, 0, 0},
-		{transport.ClientStream, 5, gather, together, 1, 1, 0},
-		{transport.ServerStream, 1, thrice, numbered, 3, 1, 0},
-		{transport.Bidi, 5, echo, nil, 5, 1, 5},
+		{transport.Unary, 1, echo, nil, 1, map[transport.Series]int{}},
+		{transport.ClientStream, 5, gather, together, 1, map[transport.Series]int{transport.FirstMessage: 1, transport.SendBlocked: 5}},
+		{transport.ServerStream, 1, thrice, numbered, 3, map[transport.Series]int{transport.FirstMessage: 1, transport.MessageGap: 2}},
+		{transport.Bidi, 5, echo, nil, 5, map[transport.Series]int{transport.FirstMessage: 1, transport.MessageRTT: 5, transport.SendBlocked: 5}},
 	} {
 		t.Run(tt.kind.String(), func(t *testing.T) {
 			addr := serve(t, tt.handler)
@@ -84,17 +86,47 @@ func TestKinds(t *testing.T) {
 			if call.BytesSent != sent || call.BytesReceived != received {
 				t.Errorf("%d bytes sent, %d received; want %d, %d", call.BytesSent, call.BytesReceived, sent, received)
 			}
-			firsts, rounds := l.messages[transport.FirstMessage], l.messages[transport.MessageRTT]
-			if len(firsts) != tt.firsts || len(rounds) != tt.rounds {
-				t.Errorf("%d first messages and %d round trips were told, want %d and %d", len(firsts), len(rounds), tt.firsts, tt.rounds)
+			told := map[transport.Series]int{}
+			for series, all := range l.messages {
+				told[series] = len(all)
 			}
-			for _, ns := range append(firsts, rounds...) {
-				if ns <= 0 || ns > call.End-call.Sent {
-					t.Errorf("a latency of %v within a call of %v", time.Duration(ns), time.Duration(call.End-call.Sent))
-				}
+			if diff := cmp.Diff(tt.told, told); diff != "" {
+				t.Errorf("latencies within the call, by series (-want +got):\n%s", diff)
 			}
+			wantWithin(t, l, call)
 		})
 	}
+}
+
+// wantWithin holds the latencies within a call against the call's own.
+func wantWithin(t *testing.T, l *ledger, call transport.Call) {
+	t.Helper()
+	for series, all := range l.messages {
+		for _, ns := range all {
+			if ns <= 0 || ns > call.End-call.Sent {
+				t.Errorf("series %d: a latency of %v within a call of %v", series, time.Duration(ns), time.Duration(call.End-call.Sent))
+			}
+		}
+	}
+}
+
+// A server may have more to say than it was asked, after the client's half is closed.
+func TestAnswersAfterTheLastMessage(t *testing.T) {
+	addr := serve(t, func(_ any, s grpc.ServerStream) error {
+		err := echo(nil, s)
+		for i := 2; i < 5 && err == nil; i++ {
+			err = answer(s, text(7, i))
+		}
+		return err
+	})
+	call, l := one(t, addr, transport.Spec{Kind: transport.Bidi, Send: 2, Timeout: patience}, source{}, grpcconn.Options{})
+	if call.MessagesSent != 2 || call.MessagesReceived != 5 {
+		t.Errorf("the call ended %v %q with %d messages sent and %d received, want 2 and 5", call.Code, call.Message, call.MessagesSent, call.MessagesReceived)
+	}
+	if n := len(l.messages[transport.MessageGap]); n != 0 {
+		t.Errorf("%d gaps were told of a kind of call that has no such series", n)
+	}
+	wantWithin(t, l, call)
 }
 
 func size(text string) int64 { return int64(proto.Size(wrapperspb.String(text))) }

@@ -165,9 +165,18 @@ func dial(t *testing.T, addr string, spec transport.Spec, src transport.Source, 
 	if err != nil {
 		t.Fatalf("dial: %v", err)
 	}
-	t.Cleanup(func() { conn.Close() })
-	return conn
+	once := &closedOnce{Conn: conn, once: sync.OnceValue(conn.Close)}
+	t.Cleanup(func() { once.Close() })
+	return once
 }
+
+// closedOnce is a connection that the test may have closed before its end does.
+type closedOnce struct {
+	transport.Conn
+	once func() error
+}
+
+func (c *closedOnce) Close() error { return c.once() }
 
 func begin(t *testing.T, conn transport.Conn, c *transport.Call) {
 	t.Helper()

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+
+	"grpcbench/loadgen/transport"
 )
 
 func listen(t *testing.T) net.Listener {
@@ -162,6 +164,27 @@ func TestTLS(t *testing.T) {
 		if call.Code != codes.OK {
 			t.Errorf("%s: the call ended %v %q", tt.reason, call.Code, call.Message)
 		}
+	}
+}
+
+// The connections of a run share the dialer's configuration, which net/http may not write to.
+func TestTLSOfManyConnections(t *testing.T) {
+	_, cert, key, pool := certificate(t)
+	addr, _ := gateway(t, "-tls-cert="+cert, "-tls-key="+key)
+	d := dialer
+	d.TLS = &tls.Config{RootCAs: pool}
+	l := newLedger()
+	for w := range 4 {
+		conn := dial(t, d, addr, get, source{method: http.MethodGet})
+		begin(t, conn, &transport.Call{Worker: uint16(w), Seq: uint64(w), Owner: l})
+	}
+	for _, c := range l.wait(t, 4) {
+		if c.Code != codes.OK {
+			t.Errorf("the call ended %v %q", c.Code, c.Message)
+		}
+	}
+	if len(d.TLS.NextProtos) > 0 {
+		t.Errorf("the dialer's configuration was changed: it now names the protocols %q", d.TLS.NextProtos)
 	}
 }
 

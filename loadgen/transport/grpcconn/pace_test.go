@@ -1,0 +1,106 @@
+package grpcconn_test
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+
+	"grpcbench/loadgen/transport"
+	"grpcbench/loadgen/transport/grpcconn"
+)
+
+const pace = 40 * time.Millisecond
+
+// Messages at a pace have intended times: a late one does not move those after
+// it, and what it waited counts.
+func TestPace(t *testing.T) {
+	const stall = 3*pace + pace/2
+	addr := serve(t, func(_ any, s grpc.ServerStream) error {
+		for i := 0; ; i++ {
+			m, err := receive(s)
+			if err != nil {
+				return ended(err)
+			}
+			if i == 1 {
+				time.Sleep(stall)
+			}
+			if err := answer(s, m); err != nil {
+				return err
+			}
+		}
+	})
+	const messages = 9
+	call, l := one(t, addr, transport.Spec{Kind: transport.Bidi, Send: messages, Pace: pace, Timeout: patience}, source{}, grpcconn.Options{})
+	responses, rounds := l.messages[transport.MessageResponse], l.messages[transport.MessageRTT]
+	if call.Code != codes.OK || len(responses) != messages || len(rounds) != messages {
+		t.Fatalf("the call ended %v %q with %d responses and %d round trips", call.Code, call.Message, len(responses), len(rounds))
+	}
+	// Message 1 is answered after the stall; 2, 3 and 4, which were due meanwhile, go out at once after it.
+	for i, waits := range []time.Duration{0, stall, stall - pace, stall - 2*pace, stall - 3*pace, 0} {
+		if got := time.Duration(responses[i]); got < waits || got < time.Duration(rounds[i]) {
+			t.Errorf("the response of message %d is %v, of which its round trip is %v; it waited %v", i, got, time.Duration(rounds[i]), waits)
+		}
+	}
+	if own := time.Duration(rounds[2]); own > stall/2 {
+		t.Errorf("the round trip of message 2 is %v: it is from its own send", own)
+	}
+	// Re-based on the late one, the call would be a stall longer.
+	if took := time.Duration(call.End - call.Sent); took < (messages-1)*pace || took >= (messages-1)*pace+stall-pace {
+		t.Errorf("a call of %d messages %v apart took %v", messages, pace, took)
+	}
+}
+
+// Workers that start together do not send together.
+func TestPaceIsSpreadOverTheWorkers(t *testing.T) {
+	const workers = 4
+	var mu sync.Mutex
+	first := map[string]time.Time{}
+	addr := serve(t, func(_ any, s grpc.ServerStream) error {
+		m, err := receive(s)
+		mu.Lock()
+		first[m] = time.Now()
+		mu.Unlock()
+		if err == nil {
+			err = answer(s, m)
+		}
+		return err
+	})
+	l := newLedger()
+	conn := dial(t, addr, transport.Spec{Kind: transport.Bidi, Send: 1, Pace: 10 * pace, Timeout: patience}, source{}, grpcconn.Options{})
+	for w := range workers {
+		begin(t, conn, &transport.Call{Worker: uint16(w), Seq: uint64(w), Owner: l})
+	}
+	l.wait(t, workers)
+	for a, at := range first {
+		for b, bt := range first {
+			if a < b && at.Sub(bt).Abs() < pace/2 {
+				t.Errorf("messages %s and %s of two workers came %v apart, at a pace of %v", a, b, at.Sub(bt), 10*pace)
+			}
+		}
+	}
+}
+
+// Whoever waits for the next message's time still hears of the run's end.
+func TestPaceEnds(t *testing.T) {
+	for _, cut := range []bool{false, true} {
+		addr := serve(t, echo)
+		l := newLedger()
+		conn := dial(t, addr, transport.Spec{Kind: transport.Bidi, Pace: time.Hour}, source{}, grpcconn.Options{})
+		begin(t, conn, &transport.Call{Owner: l}) // worker 0 has no shift: its first message goes at once
+		time.Sleep(30 * time.Millisecond)
+		began, want := time.Now(), codes.OK
+		if cut {
+			want = codes.Canceled
+			conn.Close()
+		} else {
+			conn.Finish()
+		}
+		l.wait(t, 1)
+		if c := l.ends()[0]; c.MessagesReceived != 1 || time.Since(began) > 5*time.Second || !cut && c.Code != want {
+			t.Errorf("cut off %v: the call ended %v %q with %d answers after %v", cut, c.Code, c.Message, c.MessagesReceived, time.Since(began))
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package verdict_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"grpcbench/loadgen/verdict"
+)
+
+const (
+	us = time.Microsecond
+	ms = time.Millisecond
+)
+
+// healthy is an open-loop run that no rule has a word against.
+func healthy() verdict.Facts {
+	return verdict.Facts{
+		Open: true, Local: true,
+		Due: 1000, OK: 990, Failed: 6, Unfinished: 4,
+		Response: map[float64]time.Duration{50: ms, 99: 10 * ms, 99.9: 20 * ms},
+		Pacing:   map[float64]time.Duration{50: 50 * us, 99: 500 * us, 99.9: ms},
+		Stood:    5 * ms,
+		InFlight: 100, Deviation: 1, Littles: 100, Looks: 1000,
+		Windows:      slices.Repeat([]verdict.Window{{CPU: 0.3, Idle: 0.6}}, 10),
+		SchedulerP99: 100 * us, GCPause: 100 * us, GCShare: 0.02,
+		ClockSource: "tsc", ClockCost: 40 * time.Nanosecond,
+		Arrivals: verdict.Arrivals{AndersonDarling: 2, RateTimesPacing: 0.05},
+		DriftP:   0.4, DriftShare: 0.01,
+	}
+}
+
+// windows sets the second of ten windows, or with all every one.
+func windows(all bool, set func(*verdict.Window)) func(*verdict.Facts) {
+	return func(f *verdict.Facts) {
+		for i := range f.Windows {
+			if all || i == 1 {
+				set(&f.Windows[i])
+			}
+		}
+	}
+}
+
+func of(p float64, of *map[float64]time.Duration, d time.Duration) { (*of)[p] = d }
+
+const (
+	valid   = verdict.Valid
+	suspect = verdict.Suspect
+	invalid = verdict.Invalid
+)
+
+// Each rule alone, on both sides of its limit, and what it makes of a closed loop.
+func TestRules(t *testing.T) {
+	for _, tt := range []struct {
+		reason       string
+		change       func(*verdict.Facts)
+		open, closed verdict.Status
+		says         string
+	}{
+		{"a healthy run", func(*verdict.Facts) {}, valid, valid, ""},
+		{"nothing is known but the counts", func(f *verdict.Facts) { *f = verdict.Facts{Open: f.Open, Due: 1, OK: 1} }, valid, valid, ""},
+
+		{"no call", func(f *verdict.Facts) { f.Due, f.OK, f.Failed, f.Unfinished = 0, 0, 0, 0 }, invalid, invalid, "no call"},
+		{"a call that no one knows of", func(f *verdict.Facts) { f.OK-- }, invalid, invalid, "1000 calls were due, 999 are accounted for"},
+		{"a call counted twice", func(f *verdict.Facts) { f.Failed++ }, invalid, invalid, "1001 are accounted for"},
+		{"a latency that fits nowhere", func(f *verdict.Facts) { f.Overflow = 1 }, invalid, invalid, "1 latencies fit no histogram"},
+		{"interrupted", func(f *verdict.Facts) { f.Interrupted = true }, suspect, suspect, "interrupted"},
+		{"a call that was never sent", func(f *verdict.Facts) { f.NeverSent, f.OK = 1, 989 }, invalid, valid, "1 of 1000 calls that were due were never sent"},
+
+		{"p99 of pacing at its limit", func(f *verdict.Facts) { of(99, &f.Pacing, 1200*us) }, valid, valid, ""},
+		{"p99 of pacing over it", func(f *verdict.Facts) { of(99, &f.Pacing, 1201*us) }, suspect, suspect, "late by 1.201ms at p99"},
+		{"p99 of pacing at 5 ms", func(f *verdict.Facts) { of(99, &f.Pacing, 5*ms) }, suspect, suspect, "at p99"},
+		{"p99 of pacing over 5 ms", func(f *verdict.Facts) { of(99, &f.Pacing, 5001*us) }, invalid, suspect, "could not keep up"},
+		{"the same of slow calls", func(f *verdict.Facts) { of(99, &f.Pacing, 6*ms); of(99, &f.Response, 61*ms) }, suspect, suspect, "at p99"},
+		{"the same of calls just too quick for it", func(f *verdict.Facts) { of(99, &f.Pacing, 6*ms); of(99, &f.Response, 59*ms) }, invalid, suspect, "at p99"},
+		{"p99.9 of pacing over 20 ms", func(f *verdict.Facts) { of(99.9, &f.Pacing, 21*ms) }, invalid, suspect, "late by 21ms at p99.9"},
+		{"the same of slow calls, p99.9", func(f *verdict.Facts) { of(99.9, &f.Pacing, 21*ms); of(99.9, &f.Response, 90*ms) }, valid, valid, ""},
+		{"the same of calls just too quick for it, p99.9", func(f *verdict.Facts) { of(99.9, &f.Pacing, 21*ms); of(99.9, &f.Response, 83*ms) }, invalid, suspect, "at p99.9"},
+		{"the median of pacing at its limit", func(f *verdict.Facts) { of(50, &f.Pacing, 200*us) }, valid, valid, ""},
+		{"the median of pacing over it", func(f *verdict.Facts) { of(50, &f.Pacing, 201*us) }, suspect, suspect, "more than 201µs late"},
+
+		{"a pause", func(f *verdict.Facts) { f.Stood = 100 * ms }, valid, valid, ""},
+		{"a standstill", func(f *verdict.Facts) { f.Stood = 101 * ms }, invalid, suspect, "stood still for 101ms"},
+
+		{"Little's law, within the noise", func(f *verdict.Facts) { f.InFlight = 102.4 }, valid, valid, ""},
+		{"Little's law, off", func(f *verdict.Facts) { f.InFlight = 103 }, suspect, suspect, "103.00 calls were in flight on average, but their rate and their times make 100.00"},
+		{"Little's law, far off", func(f *verdict.Facts) { f.InFlight = 106 }, invalid, suspect, "the recorded times are wrong"},
+		{"Little's law, far off below", func(f *verdict.Facts) { f.InFlight = 94 }, invalid, suspect, "the recorded times are wrong"},
+		{"far off, but of few looks", func(f *verdict.Facts) { f.InFlight, f.Looks = 200, 99 }, valid, valid, ""},
+		{"far off, but of a noisy mean", func(f *verdict.Facts) { f.InFlight, f.Deviation = 106, 20 }, valid, valid, ""},
+		{"nothing to hold it against", func(f *verdict.Facts) { f.InFlight, f.Littles = 200, 0 }, valid, valid, ""},
+
+		{"busy", windows(true, func(w *verdict.Window) { w.CPU = 0.69 }), valid, valid, ""},
+		{"busier", windows(true, func(w *verdict.Window) { w.CPU = 0.75 }), suspect, valid, "used 75 % of its CPU"},
+		{"at its end", windows(true, func(w *verdict.Window) { w.CPU = 0.9 }), invalid, suspect, "used 90 % of its CPU"},
+		{"at its end for a second", windows(false, func(w *verdict.Window) { w.CPU = 0.9 }), invalid, valid, "90 % of its CPU within a second"},
+		{"throttled", func(f *verdict.Facts) { f.Throttled = 3 }, invalid, suspect, "stopped the load generator 3 times"},
+
+		{"the machine is busy", windows(true, func(w *verdict.Window) { w.Idle = 0.15 }), suspect, valid, "15 % idle"},
+		{"the machine has nothing left", windows(true, func(w *verdict.Window) { w.Idle = 0.03 }), invalid, suspect, "3 % idle"},
+		{"the machine has nothing left for a second", windows(false, func(w *verdict.Window) { w.Idle = 0.03 }), invalid, valid, "3 % idle within a second"},
+		{"its own machine has nothing left, the server's is another", func(f *verdict.Facts) {
+			f.Local = false
+			windows(true, func(w *verdict.Window) { w.Idle = 0 })(f)
+		}, valid, valid, ""},
+		{"idle is unknown", windows(true, func(w *verdict.Window) { w.Idle = -1 }), valid, valid, ""},
+		{"idle is unknown for a second", windows(false, func(w *verdict.Window) { w.Idle = -1 }), valid, valid, ""},
+		{"steal for a second", windows(false, func(w *verdict.Window) { w.Steal = 0.06 }), valid, valid, ""},
+		{"steal", windows(true, func(w *verdict.Window) { w.Steal = 0.02 }), suspect, suspect, "2.0 % of this machine's CPU (steal)"},
+		{"much steal", windows(true, func(w *verdict.Window) { w.Steal = 0.06 }), invalid, suspect, "6 % of this machine's CPU"},
+		{"steal is unknown", windows(true, func(w *verdict.Window) { w.Steal = -1 }), valid, valid, ""},
+		{"a little waiting for a core", windows(true, func(w *verdict.Window) { w.RunQueue = 0.02 }), valid, valid, ""},
+		{"waiting for a core", windows(true, func(w *verdict.Window) { w.RunQueue = 0.3 }), suspect, valid, "waited for a core 30 %"},
+		{"waiting long for a core", windows(true, func(w *verdict.Window) { w.RunQueue = 0.6 }), invalid, valid, "waited for a core 60 %"},
+		{"waiting is unknown", windows(true, func(w *verdict.Window) { w.RunQueue = -1 }), valid, valid, ""},
+
+		{"the scheduler at its limit", func(f *verdict.Facts) { f.SchedulerP99 = 500 * us }, valid, valid, ""},
+		{"a slow scheduler", func(f *verdict.Facts) { f.SchedulerP99 = 501 * us }, suspect, suspect, "waited up to 501µs for a thread"},
+		{"a scheduler slower than a tenth of the calls", func(f *verdict.Facts) { f.SchedulerP99 = 1001 * us }, invalid, suspect, "against a response time of 10ms"},
+		{"the same of slow calls, scheduler", func(f *verdict.Facts) { f.SchedulerP99 = 2 * ms; of(99, &f.Response, 21*ms) }, suspect, suspect, "for a thread"},
+		{"the same of calls just too quick for it, scheduler", func(f *verdict.Facts) { f.SchedulerP99 = 2 * ms; of(99, &f.Response, 19*ms) }, invalid, suspect, "response time of 19ms"},
+
+		{"a pause of the collector", func(f *verdict.Facts) { f.GCPause = 501 * us }, suspect, suspect, "stopped the load generator for 501µs"},
+		{"a long pause of the collector", func(f *verdict.Facts) { f.GCPause = 2001 * us }, invalid, suspect, "(GC) stopped"},
+		{"the same of slow calls, collector", func(f *verdict.Facts) { f.GCPause = 3 * ms; of(99.9, &f.Response, 31*ms) }, suspect, suspect, "(GC) stopped"},
+		{"the same of calls just too quick for it, collector", func(f *verdict.Facts) { f.GCPause = 3 * ms; of(99.9, &f.Response, 29*ms) }, invalid, suspect, "(GC) stopped"},
+		{"the same of too few calls to tell", func(f *verdict.Facts) { f.GCPause = 3 * ms; delete(f.Response, 99.9) }, suspect, suspect, "(GC) stopped"},
+		{"the collector's CPU", func(f *verdict.Facts) { f.GCShare = 0.16 }, suspect, valid, "took 16 %"},
+
+		{"a clock at its limit", func(f *verdict.Facts) { f.ClockCost = 100 }, valid, valid, ""},
+		{"a slow clock", func(f *verdict.Facts) { f.ClockSource, f.ClockCost = "acpi_pm", 101 }, suspect, suspect, "clock source acpi_pm"},
+		{"a clock that is in every latency", func(f *verdict.Facts) { f.ClockCost = 1001 }, invalid, invalid, "it is in every latency"},
+
+		{"bunches that a wake-up makes", func(f *verdict.Facts) { f.Arrivals = verdict.Arrivals{AndersonDarling: 101, RateTimesPacing: 0.3} }, suspect, suspect, "in bunches"},
+		{"bunches", func(f *verdict.Facts) { f.Arrivals = verdict.Arrivals{AndersonDarling: 101, RateTimesPacing: 0.31} }, invalid, invalid, "in bunches"},
+		{"as random as can be asked", func(f *verdict.Facts) { f.Arrivals = verdict.Arrivals{AndersonDarling: 100, RateTimesPacing: 9} }, valid, valid, ""},
+
+		{"a drift", func(f *verdict.Facts) { f.DriftP, f.DriftShare = 0.0009, 0.051 }, suspect, suspect, "changed by 5 %"},
+		{"a drift that is nothing", func(f *verdict.Facts) { f.DriftP, f.DriftShare = 0.0009, 0.05 }, valid, valid, ""},
+		{"a drift by chance", func(f *verdict.Facts) { f.DriftP, f.DriftShare = 0.001, 0.5 }, valid, valid, ""},
+		{"a drift that was not tested", func(f *verdict.Facts) { f.DriftP, f.DriftShare = 0, 0.5 }, valid, valid, ""},
+	} {
+		t.Run(tt.reason, func(t *testing.T) {
+			for _, open := range []bool{true, false} {
+				f := healthy()
+				f.Open = open
+				tt.change(&f)
+				want := tt.open
+				if !open {
+					want = tt.closed
+				}
+				v := verdict.Judge(f)
+				if v.Status != want || (len(v.Reasons) == 0) != (want == valid) {
+					t.Errorf("open loop %v: %v %q, want %v", open, v.Status, v.Reasons, want)
+				}
+				if want != valid && (len(v.Reasons) != 1 || !strings.Contains(v.Reasons[0], tt.says)) {
+					t.Errorf("open loop %v: %q, want one reason that says %q", open, v.Reasons, tt.says)
+				}
+			}
+		})
+	}
+}
