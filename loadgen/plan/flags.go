@@ -97,7 +97,7 @@ func load(fs *flag.FlagSet, p *Plan) {
 	fs.StringVar(&p.Stages, "stages", "", "open loop in `stages`: 10s:100,30s:100..1000 is a step, then a ramp; it sets the duration")
 	contract.NumberVar(fs, &p.Seed, "seed", 1, "of -arrival poisson: the same seed gives the same schedule")
 	fs.BoolVar(&p.Spin, "spin", false, "open loop: spin for the last 60 us of a wait; precise, and takes a core")
-	contract.DurationVar(fs, &p.Warmup, "warmup", time.Second, "load before the measured time, not recorded")
+	contract.DurationVar(fs, &p.Warmup, "warmup", time.Second, "load before the measured time, not recorded; none with -messages 0")
 	contract.DurationVar(fs, &p.Drain, "drain", 5*time.Second, "at the end, wait this long for calls in flight; the rest count as unfinished")
 	contract.NumberVar(fs, &p.Messages, "messages", 100, "messages a client's stream carries; 0 until the run ends")
 	contract.DurationVar(fs, &p.Interval, "interval", 0, "least time between two messages of a stream")

@@ -28,8 +28,13 @@ func (p *Plan) resolve(given map[string]bool) {
 	if given["total"] && !given["duration"] {
 		p.D = 0
 	}
-	if p.Messages == 0 && !given["timeout"] {
-		p.Timeout = 0 // a stream as long as the run
+	if p.Messages == 0 { // streams as long as the run: nothing of them is warm-up
+		if !given["timeout"] {
+			p.Timeout = 0
+		}
+		if !given["warmup"] {
+			p.Warmup = 0
+		}
 	}
 	p.resolveTLS(given)
 	if stages, err := schedule.ParseStages(p.Stages); err == nil && p.Stages != "" && !given["duration"] {
@@ -75,6 +80,9 @@ func (p *Plan) problems(given map[string]bool) (all []error) {
 		if given["interval"] && !d.Streams() {
 			wrong("-interval %v: %s sends one message a call", p.Interval, d.Name)
 		}
+	}
+	if p.Messages == 0 && p.Warmup > 0 {
+		wrong("-warmup %v: with -messages 0 the streams of the warm-up would last to the end, and nothing be measured", p.Warmup)
 	}
 	all = append(all, p.limits()...)
 	all = append(all, p.choices(given)...)

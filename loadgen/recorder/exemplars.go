@@ -141,7 +141,7 @@ func (r *Recorder) Exemplars(most int, from int64) []Exemplar {
 				top = x
 			}
 		}
-		if top.Kind != "" && i >= bucketOf(from) {
+		if top.Kind != "" && top.Response >= from {
 			bucket = append(bucket, top)
 		}
 	}

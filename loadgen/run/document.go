@@ -135,7 +135,7 @@ func (r *run) usage(ctx context.Context, d *result.Document) error {
 func (r *run) exemplars(d *result.Document, start int64) []result.Exemplar {
 	from := int64(0)
 	if p99, ok := d.Latency[recorder.Response.String()].At(99); ok {
-		from = p99.Ns
+		from = p99.Ns - p99.Ns/1000 // the calls at p99 may be as much faster than what their histogram tells
 	}
 	out := []result.Exemplar{}
 	for _, x := range r.rec.Exemplars(slowestKept, from) {

@@ -68,6 +68,7 @@ type worker struct {
 	out     outgoing
 	in      incoming
 	trailer metadata.MD
+	over    bool // the server ended the call's stream
 	// lastSend is when the call's last message went out, intended when it should have.
 	lastSend, intended int64
 	rings              chan struct{} // by alarm
@@ -80,8 +81,9 @@ func (c *conn) newWorker(ctx context.Context, call *transport.Call) func() {
 	}
 	w.ctx = WithCall(ctx, call)
 	w.rings = make(chan struct{}, 1)
-	w.opts = []grpc.CallOption{grpc.ForceCodecV2(codec{}), grpc.Trailer(&w.trailer)}
+	w.opts = []grpc.CallOption{grpc.ForceCodecV2(codec{})}
 	if c.spec.Kind == transport.Unary {
+		w.opts = append(w.opts, grpc.Trailer(&w.trailer)) // a stream's would be written by a goroutine of grpc-go, at any time
 		return w.unary
 	}
 	return w.stream
@@ -131,7 +133,11 @@ func (w *worker) stream() {
 		} else {
 			err = w.sendThenReceive(s)
 		}
+		if w.over { // else it ends itself, and hears no trailer
+			w.trailer = s.Trailer()
+		}
 	}
+	w.over = false
 	w.finish(err)
 }
 
@@ -141,7 +147,7 @@ func (w *worker) pingPong(s grpc.ClientStream) error {
 		if err := w.send(s); err != nil && !errors.Is(err, io.EOF) { // EOF: RecvMsg knows why
 			return err
 		}
-		if err := s.RecvMsg(&w.in); err != nil {
+		if err := w.recv(s); err != nil {
 			if errors.Is(err, io.EOF) {
 				return status.Errorf(codes.Internal, "the server ended the stream after %d of its answers", w.call.MessagesReceived)
 			}
@@ -186,11 +192,18 @@ func (w *worker) send(s grpc.ClientStream) error {
 	return err
 }
 
+// recv takes the next answer.
+func (w *worker) recv(s grpc.ClientStream) error {
+	err := s.RecvMsg(&w.in)
+	w.over = err != nil || !w.desc.ServerStreams
+	return err
+}
+
 // receive takes answers until the server ends the call, or the Spec does.
 func (w *worker) receive(s grpc.ClientStream) error {
 	var last int64
 	for {
-		err := s.RecvMsg(&w.in)
+		err := w.recv(s)
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
@@ -200,7 +213,7 @@ func (w *worker) receive(s grpc.ClientStream) error {
 		now := transport.Now()
 		if w.call.MessagesReceived == 1 {
 			w.call.Owner.Message(w.call, transport.FirstMessage, now-w.call.Sent)
-		} else {
+		} else if !w.desc.ClientStreams {
 			w.call.Owner.Message(w.call, transport.MessageGap, now-last)
 		}
 		last = now

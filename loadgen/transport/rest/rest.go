@@ -69,7 +69,7 @@ func (d Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src 
 		scheme = "https://"
 	}
 	t := &http.Transport{
-		DialContext: dial, TLSClientConfig: d.TLS, ForceAttemptHTTP2: d.TLS != nil,
+		DialContext: dial, TLSClientConfig: d.TLS.Clone(), ForceAttemptHTTP2: d.TLS != nil,
 		MaxIdleConnsPerHost: requestid.MaxWorkers, DisableCompression: true,
 	}
 	if d.Authority != "" {

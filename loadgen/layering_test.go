@@ -1,0 +1,207 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// module is the part of every import path that the rules leave out.
+const module = "grpcbench/"
+
+// rule is about what packages may import; its patterns are paths within the
+// module, or "x/..." for x and all below it.
+type rule struct {
+	from   string
+	except []string // packages of from that the rule is not about
+	// never are forbidden; or else, of the module's packages, only these are allowed.
+	never, only []string
+	but         []string // of never, allowed all the same
+	// indirectly says that the imports' imports count too.
+	indirectly bool
+	reason     string
+}
+
+// leaf is an only of nothing.
+var leaf = []string{}
+
+var rules = []rule{
+	{
+		from: "server/...", never: []string{"loadgen/...", "bench/..."}, indirectly: true,
+		reason: "the server under test must not carry its own load generator: it is measured, and stands alone as a binary",
+	},
+	{
+		from: "loadgen/...", except: []string{"loadgen"}, never: []string{"server/..."}, but: []string{"server/contract"}, indirectly: true,
+		reason: "the load generator knows a target by what goes over the wire; what both must spell alike is in contract",
+	},
+	{
+		from: "loadgen", never: []string{"server/..."}, but: []string{"server/contract", "server/target"},
+		reason: "the binary can be its own target, by target.Run, and reaches into nothing of it",
+	},
+	{
+		from: "loadgen/report", never: []string{"loadgen/engine", "loadgen/run", "loadgen/child", "loadgen/transport/grpcconn", "loadgen/transport/rest"}, indirectly: true,
+		reason: "a report reads documents: it must not be able to make a run",
+	},
+	{
+		from: "loadgen/report", never: []string{"loadgen/transport/...", "loadgen/recorder"},
+		reason: "what a report shows stands in the document, nowhere else",
+	},
+	{
+		from: "...", except: []string{"bench", "bench/peers"}, never: []string{"bench/..."},
+		reason: "benchmarks look at the code; code that needs them would ship them",
+	},
+	{from: "loadgen/requestid", only: leaf, reason: "ids are text, the same for every transport"},
+	{from: "loadgen/transport", only: leaf, reason: "it is the vocabulary of engine and transports, and takes no side"},
+	{from: "loadgen/message", only: leaf, reason: "messages are bytes: they do not know who sends them"},
+	{from: "loadgen/stats", only: leaf, reason: "statistics are pure"},
+	{from: "loadgen/verdict", only: leaf, reason: "rules look at facts, not at the run that they judge"},
+	{from: "loadgen/schedule", only: leaf, reason: "a schedule is pure: arrivals do not know of clocks or calls"},
+	{from: "loadgen/pace", only: leaf, reason: "waiting precisely has nothing to do with what is waited for"},
+	{from: "loadgen/recorder", only: leaf, reason: "what is recorded does not depend on how the calls travelled"},
+	{from: "server/contract", only: leaf, reason: "both halves import it: anything in it would be in both"},
+	{from: "pb/...", only: leaf, reason: "it is generated"},
+	{
+		from: "loadgen/transport/...", except: []string{"loadgen/transport"}, only: []string{"loadgen/transport", "loadgen/requestid", "loadgen/pace", "server/contract"},
+		reason: "transports are compared: none may know the scenarios, the engine or another transport",
+	},
+	{
+		from: "loadgen/engine", only: []string{"loadgen/transport", "loadgen/recorder", "loadgen/schedule", "loadgen/pace"},
+		reason: "the run loop is the same for every transport and every RPC",
+	},
+	{from: "loadgen/child", only: []string{"server/contract"}, reason: "to supervise a process is all that it does"},
+	{
+		from: "loadgen/...", except: []string{"loadgen", "loadgen/plan"}, never: []string{"flag"},
+		reason: "plan is the only reader of flags",
+	},
+	{from: "server/interceptor", only: []string{"server/contract"}, reason: "an interceptor knows no service"},
+	{from: "server/service", only: []string{"pb/..."}, reason: "a handler knows nothing of what is around it"},
+	{from: "server/gateway", only: []string{"pb/...", "server/contract"}, reason: "it stands in front of any server of these services"},
+}
+
+// edges are a package's imports, direct and all.
+type edges struct{ Imports, Deps []string }
+
+// violations names every forbidden import of a graph, and every rule about packages that do not exist.
+func violations(rules []rule, graph map[string]edges) (found []string) {
+	for _, r := range rules {
+		dead := true
+		for from, e := range graph {
+			if !matches(from, r.from) || slices.Contains(r.except, from) {
+				continue
+			}
+			dead = false
+			imports := e.Imports
+			if r.indirectly {
+				imports = e.Deps
+			}
+			for _, to := range imports {
+				_, own := graph[to]
+				forbidden := r.never == nil && own && !slices.ContainsFunc(r.only, matching(to)) ||
+					slices.ContainsFunc(r.never, matching(to)) && !slices.ContainsFunc(r.but, matching(to))
+				if forbidden {
+					found = append(found, fmt.Sprintf("%s imports %s: %s", from, to, r.reason))
+				}
+			}
+		}
+		if dead {
+			found = append(found, "no package is "+r.from+": the rule holds nothing")
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+func matches(path, pattern string) bool {
+	below, all := strings.CutSuffix(pattern, "...")
+	return path == pattern || all && strings.HasPrefix(path+"/", below)
+}
+
+func matching(path string) func(string) bool {
+	return func(pattern string) bool { return matches(path, pattern) }
+}
+
+// packages asks the go command for the module's packages; their tests do not count.
+func packages(t *testing.T) map[string]edges {
+	t.Helper()
+	list := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,Deps", "./...")
+	list.Dir = ".."
+	var stderr bytes.Buffer
+	list.Stderr = &stderr
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &stderr)
+	}
+	graph := map[string]edges{}
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p struct {
+			ImportPath string
+			edges
+		}
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return graph
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		for _, paths := range [][]string{p.Imports, p.Deps} {
+			for i := range paths {
+				paths[i] = strings.TrimPrefix(paths[i], module)
+			}
+		}
+		graph[strings.TrimPrefix(p.ImportPath, module)] = p.edges
+	}
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	graph := packages(t)
+	if len(graph["loadgen/engine"].Imports) == 0 || len(graph["server/target"].Deps) == 0 {
+		t.Fatalf("this is not the module's graph: %v", graph)
+	}
+	for _, v := range violations(rules, graph) {
+		t.Error(v)
+	}
+}
+
+// The test above would be green for ever if its rules could not be broken.
+func TestRulesCanBeBroken(t *testing.T) {
+	actual := packages(t)
+	for _, tt := range []struct {
+		from, to string
+		direct   bool // only an import of the package's own counts
+	}{
+		{"server/target", "loadgen/engine", false},
+		{"server/contract", "loadgen/requestid", false},
+		{"loadgen/child", "server/target", false},
+		{"loadgen/run", "server/interceptor", false},
+		{"loadgen", "server/service", true},
+		{"loadgen/report", "loadgen/engine", false},
+		{"loadgen/report", "loadgen/transport", true},
+		{"loadgen/report", "loadgen/transport/rest", false},
+		{"loadgen/run", "bench", true},
+		{"loadgen/message", "loadgen/transport", true},
+		{"loadgen/transport", "loadgen/requestid", true},
+		{"loadgen/transport/rest", "loadgen/transport/grpcconn", true},
+		{"loadgen/transport/grpcconn", "loadgen/scenario", true},
+		{"loadgen/engine", "loadgen/transport/grpcconn", true},
+		{"loadgen/engine", "loadgen/scenario", true},
+		{"loadgen/recorder", "loadgen/stats", true},
+		{"loadgen/engine", "flag", true},
+		{"server/interceptor", "pb/person", true},
+	} {
+		graph := maps.Clone(actual)
+		e := edges{slices.Clone(graph[tt.from].Imports), append(slices.Clone(graph[tt.from].Deps), tt.to)}
+		if tt.direct {
+			e.Imports = append(e.Imports, tt.to)
+		}
+		graph[tt.from] = e
+		if found := violations(rules, graph); !slices.ContainsFunc(found, func(v string) bool { return strings.HasPrefix(v, tt.from+" imports "+tt.to+":") }) {
+			t.Errorf("no rule forbids %s to import %s", tt.from, tt.to)
+		}
+	}
+}
