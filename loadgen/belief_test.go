@@ -57,8 +57,8 @@ func TestStoppedGenerator(t *testing.T) { // SB-1
 	twoOfThree(t, func() error {
 		pid := make(chan int, 1)
 		go func() {
-			time.Sleep(3 * time.Second)
 			p := <-pid
+			time.Sleep(3 * time.Second)
 			_ = syscall.Kill(p, syscall.SIGSTOP)
 			time.Sleep(500 * time.Millisecond)
 			_ = syscall.Kill(p, syscall.SIGCONT)

@@ -121,7 +121,8 @@ func TestRules(t *testing.T) {
 		{"the same of slow calls, scheduler", func(f *verdict.Facts) { f.SchedulerP99 = 2 * ms; of(99, &f.Response, 21*ms) }, suspect, suspect, "for a thread"},
 		{"the same of calls just too quick for it, scheduler", func(f *verdict.Facts) { f.SchedulerP99 = 2 * ms; of(99, &f.Response, 19*ms) }, invalid, suspect, "response time of 19ms"},
 
-		{"a pause of the collector", func(f *verdict.Facts) { f.GCPause = 501 * us }, suspect, suspect, "stopped the load generator for 501µs"},
+		{"a pause of the collector at its limit", func(f *verdict.Facts) { f.GCPause = ms }, valid, valid, ""},
+		{"a pause of the collector", func(f *verdict.Facts) { f.GCPause = 1001 * us }, suspect, suspect, "stopped the load generator for 1.001ms"},
 		{"a long pause of the collector", func(f *verdict.Facts) { f.GCPause = 2001 * us }, invalid, suspect, "(GC) stopped"},
 		{"the same of slow calls, collector", func(f *verdict.Facts) { f.GCPause = 3 * ms; of(99.9, &f.Response, 31*ms) }, suspect, suspect, "(GC) stopped"},
 		{"the same of calls just too quick for it, collector", func(f *verdict.Facts) { f.GCPause = 3 * ms; of(99.9, &f.Response, 29*ms) }, invalid, suspect, "(GC) stopped"},

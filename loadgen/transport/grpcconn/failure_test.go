@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"grpcbench/loadgen/transport"
@@ -155,19 +156,36 @@ func TestDeadlineReachesTheServer(t *testing.T) {
 func TestLostConnection(t *testing.T) {
 	lis := listen(t, "127.0.0.1:0")
 	addr := lis.Addr().String()
-	s := grpc.NewServer(grpc.UnknownServiceHandler(stuck))
+	s := grpc.NewServer(grpc.UnknownServiceHandler(func(_ any, s grpc.ServerStream) error {
+		s.SetTrailer(metadata.Pairs("endpoint-load-metrics-bin", "report"))
+		m, err := receive(s)
+		if err != nil || m != text(0, 0) {
+			return stuck(nil, s)
+		}
+		return answer(s, m)
+	}))
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(lis) }()
 	l := newLedger()
 	conn := dial(t, addr, transport.Spec{Kind: transport.Unary, Send: 1, Timeout: patience}, source{}, grpcconn.Options{})
 	call := &transport.Call{Owner: l}
 	begin(t, conn, call)
+	l.wait(t, 1)
+	if c := l.ends()[0]; c.Code != codes.OK || c.LoadReport != "report" {
+		t.Fatalf("the first call ended %v %q with the report %q", c.Code, c.Message, c.LoadReport)
+	}
+	begin(t, conn, &transport.Call{Worker: 1, Seq: 1, Owner: l}) // in flight when the server dies
 	time.Sleep(20 * time.Millisecond)
 	s.Stop()
 	<-served
 	l.wait(t, 1)
-	if c := l.ends()[0]; c.Code != codes.Unavailable {
-		t.Errorf("the call ended %v %q, want UNAVAILABLE", c.Code, c.Message)
+	call.Reset() // without any connection
+	begin(t, conn, call)
+	l.wait(t, 1)
+	for _, c := range l.ends()[1:] {
+		if c.Code != codes.Unavailable || c.LoadReport != "" {
+			t.Errorf("call %d ended %v %q with the report %q, want UNAVAILABLE and none", c.Seq, c.Code, c.Message, c.LoadReport)
+		}
 	}
 	serveOn(t, listen(t, addr), echo)
 	back := time.Now()

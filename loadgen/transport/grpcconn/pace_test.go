@@ -83,24 +83,29 @@ func TestPaceIsSpreadOverTheWorkers(t *testing.T) {
 	}
 }
 
-// Whoever waits for the next message's time still hears of the run's end.
+// Whoever waits for the next message's time still hears of the run's end; one
+// that had not its first yet sends that, for a stream without any measures nothing.
 func TestPaceEnds(t *testing.T) {
-	for _, cut := range []bool{false, true} {
+	for _, tt := range []struct {
+		reason string
+		worker uint16 // 0 has no shift: its first message goes at once
+		end    func(transport.Conn)
+		code   codes.Code
+	}{
+		{"Finish, between two messages", 0, transport.Conn.Finish, codes.OK},
+		{"Finish, before the first message", 1, transport.Conn.Finish, codes.OK},
+		{"Close", 0, func(c transport.Conn) { _ = c.Close() }, codes.Canceled},
+	} {
 		addr := serve(t, echo)
 		l := newLedger()
 		conn := dial(t, addr, transport.Spec{Kind: transport.Bidi, Pace: time.Hour}, source{}, grpcconn.Options{})
-		begin(t, conn, &transport.Call{Owner: l}) // worker 0 has no shift: its first message goes at once
+		begin(t, conn, &transport.Call{Worker: tt.worker, Owner: l})
 		time.Sleep(30 * time.Millisecond)
-		began, want := time.Now(), codes.OK
-		if cut {
-			want = codes.Canceled
-			conn.Close()
-		} else {
-			conn.Finish()
-		}
+		began := time.Now()
+		tt.end(conn)
 		l.wait(t, 1)
-		if c := l.ends()[0]; c.MessagesReceived != 1 || time.Since(began) > 5*time.Second || !cut && c.Code != want {
-			t.Errorf("cut off %v: the call ended %v %q with %d answers after %v", cut, c.Code, c.Message, c.MessagesReceived, time.Since(began))
+		if c := l.ends()[0]; c.Code != tt.code || c.MessagesReceived != 1 || time.Since(began) > 5*time.Second {
+			t.Errorf("%s: the call ended %v %q with %d answers after %v", tt.reason, c.Code, c.Message, c.MessagesReceived, time.Since(began))
 		}
 	}
 }

@@ -138,7 +138,7 @@ func TestConnectionsAreKept(t *testing.T) {
 		time.Sleep(20 * time.Millisecond) // so that all workers are in flight at once
 		fmt.Fprint(w, `{}`)
 	})
-	const workers, each = 3, 4
+	const workers, each = 8, 5
 	l := newLedger()
 	conn := dial(t, dialer, addr, post, source{})
 	l.next = func(c *transport.Call) {

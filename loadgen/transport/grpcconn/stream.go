@@ -1,0 +1,195 @@
+package grpcconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"grpcbench/loadgen/transport"
+)
+
+// stream makes one call of a streaming kind.
+func (w *worker) stream() {
+	w.call.Sent = transport.Now()
+	ctx, cancel := w.deadline()
+	defer cancel()
+	s, err := w.cc.NewStream(ctx, &w.desc, w.spec.Method, w.opts...)
+	if err == nil {
+		if w.spec.Kind == transport.Bidi {
+			err = w.pingPong(ctx, s)
+		} else {
+			err = w.sendThenReceive(ctx, s)
+		}
+		if w.over { // else it ends itself, and hears no trailer
+			w.trailer = s.Trailer()
+		}
+	}
+	w.over = false
+	w.finish(err)
+}
+
+// pingPong sends a message, awaits its answer, and so on; then half-closes and awaits the end.
+func (w *worker) pingPong(ctx context.Context, s grpc.ClientStream) error {
+	for w.more(ctx) {
+		if err := w.send(s); err != nil && !errors.Is(err, io.EOF) { // EOF: RecvMsg knows why
+			return err
+		}
+		if err := w.recv(s); err != nil {
+			if errors.Is(err, io.EOF) {
+				return status.Errorf(codes.Internal, "the server ended the stream after %d of its answers", w.call.MessagesReceived)
+			}
+			return err
+		}
+		now := transport.Now()
+		if w.call.MessagesReceived == 1 {
+			w.call.Owner.Message(w.call, transport.FirstMessage, now-w.call.Sent)
+		}
+		w.call.Owner.Message(w.call, transport.MessageRTT, now-w.lastSend)
+		if w.spec.Pace > 0 {
+			w.call.Owner.Message(w.call, transport.MessageResponse, now-w.intended)
+		}
+	}
+	if err := s.CloseSend(); err != nil {
+		return fmt.Errorf("half-close: %w", err)
+	}
+	return w.receive(s)
+}
+
+func (w *worker) sendThenReceive(ctx context.Context, s grpc.ClientStream) error {
+	for w.more(ctx) {
+		if err := w.send(s); err != nil {
+			if errors.Is(err, io.EOF) {
+				break // the server ended the call: RecvMsg knows why
+			}
+			return err
+		}
+	}
+	if err := s.CloseSend(); err != nil {
+		return fmt.Errorf("half-close: %w", err)
+	}
+	return w.receive(s)
+}
+
+// send sends the next message.
+func (w *worker) send(s grpc.ClientStream) error {
+	err := s.SendMsg(&w.out)
+	if err == nil && w.desc.ClientStreams {
+		w.call.Owner.Message(w.call, transport.SendBlocked, transport.Now()-w.lastSend)
+	}
+	return err
+}
+
+// recv takes the next answer.
+func (w *worker) recv(s grpc.ClientStream) error {
+	err := s.RecvMsg(&w.in)
+	w.over = err != nil || !w.desc.ServerStreams
+	return err
+}
+
+// receive takes answers until the server ends the call, or the Spec does.
+func (w *worker) receive(s grpc.ClientStream) error {
+	var last int64
+	for {
+		err := w.recv(s)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+		now := transport.Now()
+		if w.call.MessagesReceived == 1 {
+			w.call.Owner.Message(w.call, transport.FirstMessage, now-w.call.Sent)
+		} else if !w.desc.ClientStreams {
+			w.call.Owner.Message(w.call, transport.MessageGap, now-last)
+		}
+		last = now
+		if !w.desc.ServerStreams {
+			return nil
+		}
+		if w.call.MessagesReceived == w.spec.Receive {
+			if e, ok := s.(ender); ok {
+				e.end()
+			}
+			return nil
+		}
+	}
+}
+
+// more says whether the call has another message to send, and waits until it is time for it.
+func (w *worker) more(ctx context.Context) bool {
+	if w.spec.Send > 0 && w.call.MessagesSent >= w.spec.Send {
+		return false
+	}
+	var finishing <-chan struct{} // nil, and never ready, for a stream with an end of its own
+	if w.spec.Send == 0 {
+		finishing = w.Finishing()
+	}
+	switch {
+	case w.spec.Pace > 0:
+		w.intended = w.call.Sent + shift(w.call.Worker, w.spec.Pace) + int64(w.call.MessagesSent)*int64(w.spec.Pace)
+	case w.call.MessagesSent > 0:
+		w.intended = w.lastSend + int64(w.spec.Interval)
+	}
+	if w.call.MessagesSent > 0 || w.spec.Pace > 0 {
+		if !w.wait(ctx, finishing) {
+			return w.call.MessagesSent == 0 // without a first message a stream would measure nothing
+		}
+	}
+	w.lastSend = transport.Now()
+	return true
+}
+
+// wait returns at the intended send, or sooner where ctx ends; it is false once the run finishes.
+func (w *worker) wait(ctx context.Context, finishing <-chan struct{}) bool {
+	for transport.Now() < w.intended && ctx.Err() == nil { // SendMsg will say what became of ctx
+		stop := w.ringAt(w.intended)
+		select {
+		case <-w.rings: // perhaps for an earlier call, which did not wait for it: then again
+		case <-ctx.Done():
+		case <-finishing:
+		}
+		stop()
+		if done(finishing) {
+			return false
+		}
+	}
+	return !done(finishing)
+}
+
+func done(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// ringAt has the worker woken at a reading of transport.Now: precisely with a Pace, else by a timer.
+func (w *worker) ringAt(at int64) (stop func()) {
+	if w.alarm != nil {
+		w.alarm.At(at, w.rings)
+		return func() {}
+	}
+	t := time.AfterFunc(time.Duration(at-transport.Now()), func() {
+		select {
+		case w.rings <- struct{}{}:
+		default:
+		}
+	})
+	return func() { t.Stop() }
+}
+
+// shift spreads the workers' messages over a pace: by the golden ratio, so that it needs not know how many there are.
+func shift(worker uint16, pace time.Duration) int64 {
+	_, part := math.Modf(float64(worker) * 0.6180339887498949)
+	return int64(part * float64(pace))
+}
