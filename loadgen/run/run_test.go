@@ -52,11 +52,16 @@ func TestDocument(t *testing.T) {
 	if diff := cmp.Diff([]string{"recovery", "requestid", "metrics", "timeout"}, doc.Target.Interceptors); diff != "" {
 		t.Errorf("the embedded target's interceptors (-want +got):\n%s", diff)
 	}
+	workers := map[string]bool{}
 	for _, x := range doc.Exemplars {
+		workers[x.RequestID[:13]] = true
 		if !regexp.MustCompile(`^`+doc.RunID+`-000[0-3]-[0-9a-f]{12}$`).MatchString(x.RequestID) || x.ServerNs == nil || *x.ServerNs <= 0 ||
-			*x.ServerNs > x.ServiceNs || x.IntendedNs < 0 || x.ResponseNs != x.ServiceNs || x.Code != "OK" {
+			*x.ServerNs > x.ServiceNs || x.IntendedNs < 0 || x.IntendedNs > doc.DurationNs || x.ResponseNs != x.ServiceNs || x.Code != "OK" {
 			t.Fatalf("exemplar %+v", x)
 		}
+	}
+	if len(workers) < 2 {
+		t.Errorf("all exemplars are of one of the 4 workers: %v", workers)
 	}
 	if len(doc.Exemplars) == 0 || doc.Exemplars[0].Kind != "slow" || doc.Exemplars[0].ResponseNs != doc.Latency["response"].MaxNs {
 		t.Errorf("the slowest call of %d is not the first exemplar of %d", doc.Latency["response"].MaxNs, len(doc.Exemplars))
