@@ -94,6 +94,9 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 		if err != nil {
 			return err
 		}
+		if err := target.CheckFlags(c.Target); err != nil {
+			return fmt.Errorf("-target: %w", err)
+		}
 		return call.Run(ctx, c, stdin, stdout, stderr)
 	case "report":
 		r, err := plan.ReadReport(rest, stdout)
@@ -120,6 +123,9 @@ func load(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	p, err := plan.Run(args, stdout)
 	if err != nil {
 		return err
+	}
+	if err := target.CheckFlags(p.Target); err != nil {
+		return fmt.Errorf("-target: %w", err)
 	}
 	if !p.Quiet {
 		fmt.Fprintf(stderr, "loadgen: %s\n", report.Announce(p))

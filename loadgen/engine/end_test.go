@@ -62,7 +62,7 @@ func TestInterrupt(t *testing.T) {
 			engine.Config{Workers: 2, Conns: 1, Duration: time.Hour, Drain: 2 * time.Second},
 			behaviour{takes: forever},
 			counts{Due: 2, Unfinished: 2},
-			2500 * ms, 2500 * ms,
+			500 * ms, 2500 * ms,
 		},
 		{
 			"a run of -n calls", 250 * ms,

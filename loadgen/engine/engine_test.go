@@ -100,7 +100,7 @@ func TestCounts(t *testing.T) {
 			engine.Config{Workers: 2, Conns: 2, Duration: time.Second, Drain: 500 * ms},
 			behaviour{takes: 800 * ms}, // 0 800 | would end at 1600
 			counts{Due: 4, OK: 2, Unfinished: 2},
-			1500 * ms, 1500 * ms,
+			time.Second, 1500 * ms,
 		},
 		{
 			"no drain at all",

@@ -167,11 +167,14 @@ func (s *shard) record(c *transport.Call) {
 		return
 	}
 	s.over++
-	s.lastEnd = max(s.lastEnd, c.End)
+	unfinished := s.cut && c.Code == codes.Canceled
+	if !unfinished { // what was cut off is in no rate, so neither is the time it took to
+		s.lastEnd = max(s.lastEnd, c.End)
+	}
 	s.sample = recorder.Sample{
 		Worker: c.Worker, Seq: c.Seq,
 		Intended: c.Intended, Free: c.Free, Sent: c.Sent, Done: c.End,
-		Code: c.Code, Message: c.Message, Unfinished: s.cut && c.Code == codes.Canceled,
+		Code: c.Code, Message: c.Message, Unfinished: unfinished,
 		MessagesSent: c.MessagesSent, MessagesReceived: c.MessagesReceived,
 		BytesSent: c.BytesSent, BytesReceived: c.BytesReceived,
 		LoadReport: c.LoadReport,

@@ -129,7 +129,7 @@ func machine(f *Facts, v *Verdict) {
 func scheduler(f *Facts, v *Verdict) {
 	switch p99 := f.SchedulerP99; {
 	case p99 > max(time.Millisecond, f.Response[99]/10):
-		v.health(f, Invalid, "client: the load generator's goroutines waited up to %v for a thread (p99), against a response time of %v", round(p99), round(f.Response[99]))
+		v.health(f, Invalid, "client: the load generator's goroutines waited up to %v for a thread (p99): that is in the response times", round(p99))
 	case p99 > 500*time.Microsecond:
 		v.add(Suspect, "client: the load generator's goroutines waited up to %v for a thread (p99)", round(p99))
 	}
@@ -137,12 +137,12 @@ func scheduler(f *Facts, v *Verdict) {
 
 // collector: the garbage collector's pauses and CPU. A pause counts from 1 ms on, not from 0.5: the bucket
 // that ends at 655 us was reached in 2 of 20 quiet runs on two shared cores, where stopping the world waits
-// for a thread that the kernel has set aside.
+// for a thread that the kernel has set aside. Against calls ten times as long it is nothing.
 func collector(f *Facts, v *Verdict) {
 	switch p999 := f.Response[99.9]; {
 	case f.GCPause > 2*time.Millisecond && p999 > 0 && f.GCPause > p999/10:
 		v.health(f, Invalid, "client: the garbage collector (GC) stopped the load generator for %v", round(f.GCPause))
-	case f.GCPause > time.Millisecond:
+	case f.GCPause > max(time.Millisecond, f.Response[99]/10):
 		v.add(Suspect, "client: the garbage collector (GC) stopped the load generator for %v", round(f.GCPause))
 	}
 	if f.GCShare > 0.15 && f.Open {

@@ -117,9 +117,9 @@ func TestRules(t *testing.T) {
 
 		{"the scheduler at its limit", func(f *verdict.Facts) { f.SchedulerP99 = 500 * us }, valid, valid, ""},
 		{"a slow scheduler", func(f *verdict.Facts) { f.SchedulerP99 = 501 * us }, suspect, suspect, "waited up to 501µs for a thread"},
-		{"a scheduler slower than a tenth of the calls", func(f *verdict.Facts) { f.SchedulerP99 = 1001 * us }, invalid, suspect, "against a response time of 10ms"},
+		{"a scheduler slower than a tenth of the calls", func(f *verdict.Facts) { f.SchedulerP99 = 1001 * us }, invalid, suspect, "that is in the response times"},
 		{"the same of slow calls, scheduler", func(f *verdict.Facts) { f.SchedulerP99 = 2 * ms; of(99, &f.Response, 21*ms) }, suspect, suspect, "for a thread"},
-		{"the same of calls just too quick for it, scheduler", func(f *verdict.Facts) { f.SchedulerP99 = 2 * ms; of(99, &f.Response, 19*ms) }, invalid, suspect, "response time of 19ms"},
+		{"the same of calls just too quick for it, scheduler", func(f *verdict.Facts) { f.SchedulerP99 = 2 * ms; of(99, &f.Response, 19*ms) }, invalid, suspect, "that is in the response times"},
 
 		{"a pause of the collector at its limit", func(f *verdict.Facts) { f.GCPause = ms }, valid, valid, ""},
 		{"a pause of the collector", func(f *verdict.Facts) { f.GCPause = 1001 * us }, suspect, suspect, "stopped the load generator for 1.001ms"},

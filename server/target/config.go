@@ -39,6 +39,12 @@ const (
 	embeddedChain = "recovery,requestid,metrics,timeout" // a load run does not write a line per call unless asked
 )
 
+// CheckFlags says what is wrong with an embedded target's flags: a [*UsageError], or nil.
+func CheckFlags(args []string) error {
+	_, err := parse(args, true, io.Discard)
+	return err
+}
+
 // parse reads args. Usage goes to usage, and then the error is flag.ErrHelp;
 // any other error is a *UsageError that names every bad flag.
 func parse(args []string, embedded bool, usage io.Writer) (config, error) {

@@ -51,7 +51,7 @@ func Connect(ctx context.Context, addr string, o Options) (*grpc.ClientConn, err
 		// A server that comes back is used again soon; a load generator must not wait out a minute.
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
-			MinConnectTimeout: 5 * time.Second,
+			MinConnectTimeout: o.Timeout + 5*time.Second, // so that it is Timeout that ends the first try
 		}),
 	}
 	if o.Authority != "" {
