@@ -11,7 +11,7 @@ TMP  := $(CURDIR)/.tmp
 BIN  := $(TMP)/bin
 LINT := $(firstword $(wildcard $(BIN)/golangci-lint) $(shell command -v golangci-lint))
 
-.PHONY: help all generate build test lint bench peers report clean
+.PHONY: help all generate build test quicktest slowtest lint bench peers report clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,11 +28,21 @@ generate: $(BIN)/buf ## make pb/ anew from proto/
 build: ## build ./server and ./loadgen into .tmp/bin
 	go build -o $(BIN)/ ./server ./loadgen
 
-test: ## vet, lint where golangci-lint is there, and all tests with the race detector (SHORT=1 for the quick ones)
+test: quicktest $(if $(SHORT),,slowtest) ## vet, lint where golangci-lint is there, all tests with the race detector (SHORT=1: without those of time)
+
+quicktest:
 	go vet ./...
 	@if [ -n "$(LINT)" ]; then echo "$(LINT) run"; $(LINT) run; \
 		else echo "lint skipped: golangci-lint is not installed (make lint installs it)"; fi
-	go test -race $(if $(SHORT),-short) ./...
+	go test -race -short ./...
+
+# The packages whose tests of time -short leaves out, one at a time: they want the machine for themselves.
+# RETRY=1 gives a package that failed one more chance, for a machine that others use too.
+SLOW    := $(sort $(dir $(shell grep -l 'testing\.Short()' $$(find loadgen server -name '*_test.go'))))
+SLOWRUN := go test -race -p 1 $(addprefix ./,$(SLOW))
+
+slowtest:
+	$(SLOWRUN) $(if $(RETRY),|| $(SLOWRUN))
 
 lint: $(if $(LINT),,$(BIN)/golangci-lint) ## golangci-lint; installed into .tmp/bin where it is missing
 	$(or $(LINT),$(BIN)/golangci-lint) run
