@@ -1,0 +1,64 @@
+package pace_test
+
+import (
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"grpcbench/loadgen/pace"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var epoch = time.Now()
+
+func now() int64 { return int64(time.Since(epoch)) }
+
+func TestSleepsAreNeverShort(t *testing.T) {
+	undo := pace.Precise()
+	defer undo()
+	for name, sleep := range map[string]func(func() int64, int64){"sleep": pace.SleepUntil, "spin": pace.SpinUntil} {
+		for _, d := range []time.Duration{-time.Second, 0, 10 * time.Microsecond, 300 * time.Microsecond, 3 * time.Millisecond} {
+			at := now() + int64(d)
+			sleep(now, at)
+			if early := at - now(); early > 0 {
+				t.Errorf("%s of %v: woke %d ns early", name, d, early)
+			}
+		}
+	}
+}
+
+func TestAlarmWakesEachInItsTurn(t *testing.T) {
+	a := pace.NewAlarm(now)
+	defer a.Stop()
+	start := now()
+	after := []time.Duration{30 * time.Millisecond, 5 * time.Millisecond, 15 * time.Millisecond, 5 * time.Millisecond, -time.Second}
+	rings := make([]chan struct{}, len(after))
+	for i, d := range after { // a sooner one after a later one, two at a time, one that is past
+		rings[i] = make(chan struct{}, 1)
+		a.At(start+int64(d), rings[i])
+	}
+	for _, i := range []int{4, 1, 3, 2, 0} {
+		select {
+		case <-rings[i]:
+			if early := start + int64(after[i]) - now(); early > 0 {
+				t.Errorf("%v: woke %d ns early", after[i], early)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatalf("%v: never woke", after[i])
+		}
+	}
+}
+
+func TestAlarmForNobody(t *testing.T) {
+	a := pace.NewAlarm(now)
+	full := make(chan struct{}, 1)
+	full <- struct{}{}
+	a.At(now(), full) // nobody takes it: the alarm goes on
+	next := make(chan struct{}, 1)
+	a.At(now()+int64(time.Millisecond), next)
+	<-next
+	a.At(now()+int64(time.Hour), full) // and Stop does not wait for it
+	a.Stop()
+}
