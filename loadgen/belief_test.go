@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os/exec"
 	"runtime"
@@ -48,7 +47,7 @@ func TestQuietRunsAreValid(t *testing.T) { // SB-5, shortened: a false alarm is 
 			t.Logf("%s: %q", m.Verdict.Status, m.Verdict.Reasons)
 		}
 	}
-	if valid < runs-2 {
+	if valid < runs-2 { // not 19 of 20: a neighbour on two shared cores makes a run rightly INVALID
 		t.Errorf("%d of %d quiet runs are valid", valid, runs)
 	}
 }
@@ -126,7 +125,7 @@ func TestStarvedGeneratorIsInvalid(t *testing.T) { // SB-2, every time
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(m.wantInvalid("client", "CPU")); err != nil {
+	if err := m.wantInvalid("client", "CPU"); err != nil {
 		t.Error(err)
 	}
 }

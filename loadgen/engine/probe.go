@@ -41,10 +41,11 @@ func newProbe(expected int64) *probe {
 
 // note keeps c where it falls into a slice.
 func (p *probe) note(c *transport.Call) {
-	if c.Seq < p.base(c.Seq) {
+	base := p.base(c.Seq)
+	if c.Seq < base {
 		return
 	}
-	k := c.Seq - p.base(c.Seq)
+	k := c.Seq - base
 	slice, i := k/p.every, k%p.every
 	if slice >= sliceCount || i >= sliceLen {
 		return
