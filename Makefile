@@ -34,10 +34,10 @@ quicktest:
 	go vet ./...
 	@if [ -n "$(LINT)" ]; then echo "$(LINT) run"; $(LINT) run; \
 		else echo "lint skipped: golangci-lint is not installed (make lint installs it)"; fi
-	go test -race -short ./...
+	go test -race -short ./... $(if $(RETRY),|| go test -race -short -p 1 ./...)
 
 # The packages whose tests of time -short leaves out, one at a time: they want the machine for themselves.
-# RETRY=1 gives a package that failed one more chance, for a machine that others use too.
+# RETRY=1 gives a package that failed one more chance, for a machine that others use too: those that passed are cached.
 SLOW    := $(sort $(dir $(shell grep -l 'testing\.Short()' $$(find loadgen server -name '*_test.go'))))
 SLOWRUN := go test -race -p 1 $(addprefix ./,$(SLOW))
 

@@ -72,7 +72,8 @@ func TestKilledEmbeddedTarget(t *testing.T) {
 		t.Errorf("it says %q, and not that the target was killed", words)
 	}
 	d := p.wantResult(t)
-	if c := d.Counts; c.OK == 0 || c.Failed > 8 || d.Codes["UNAVAILABLE"] != c.Failed {
+	// A worker fails once in flight and then every 10 ms until the death is noticed, however late a busy machine does that.
+	if c := d.Counts; c.OK == 0 || c.Failed > 4000 || d.Codes["UNAVAILABLE"] != c.Failed || c.Due != c.OK+c.Failed {
 		t.Errorf("counts %+v, codes %v", c, d.Codes)
 	}
 	if d.Verdict.Status == verdict.Valid || time.Duration(d.DurationNs) > 30*time.Second {
