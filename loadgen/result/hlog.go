@@ -17,19 +17,21 @@ import (
 // series tagged <series>@<request-id prefix>. Every call writes whole lines, so a
 // log that was cut short is readable up to there.
 type Hlog struct {
-	log  *hdrhistogram.HistogramLogWriter
-	base int64 // ms
+	w    io.Writer
+	base time.Time
+	enc  encoder
+	line []byte
 }
 
 // NewHlog writes the log's head. Times in it count from begin, cut to the second.
 func NewHlog(w io.Writer, begin time.Time) (*Hlog, error) {
-	l := &Hlog{log: hdrhistogram.NewHistogramLogWriter(w), base: begin.Truncate(time.Second).UnixMilli()}
-	l.log.SetBaseTime(l.base) // a whole second: the library writes no fraction of it
+	l := &Hlog{w: w, base: begin.Truncate(time.Second)} // a whole second: the library writes no fraction of it
+	log := hdrhistogram.NewHistogramLogWriter(w)
 	for _, write := range []func() error{
-		l.log.OutputLogFormatVersion,
-		func() error { return l.log.OutputStartTime(l.base) },
-		func() error { return l.log.OutputBaseTime(l.base) },
-		l.log.OutputLegend,
+		log.OutputLogFormatVersion,
+		func() error { return log.OutputStartTime(l.base.UnixMilli()) },
+		func() error { return log.OutputBaseTime(l.base.UnixMilli()) },
+		log.OutputLegend,
 	} {
 		if err := write(); err != nil {
 			return nil, fmt.Errorf("begin the histogram log: %w", err)
@@ -41,19 +43,14 @@ func NewHlog(w io.Writer, begin time.Time) (*Hlog, error) {
 // Interval writes what happened from start to end: the headline as the total,
 // then every series the interval has.
 func (l *Hlog) Interval(iv *recorder.Interval, prefix string, start, end time.Time) error {
-	if err := l.write(iv.Headline().Histogram, "", start, end); err != nil {
+	if err := l.write(iv.Headline().Histogram, start, end, "", recorder.Response.String()+"@"+prefix); err != nil {
 		return err
 	}
-	if iv.Latencies[recorder.Response] == nil { // a closed loop's response is its service
-		if err := l.write(iv.Headline().Histogram, recorder.Response.String()+"@"+prefix, start, end); err != nil {
-			return err
-		}
-	}
 	for s, lat := range iv.Latencies {
-		if lat == nil {
+		if lat == nil || recorder.Series(s) == recorder.Response {
 			continue
 		}
-		if err := l.write(lat.Histogram, recorder.Series(s).String()+"@"+prefix, start, end); err != nil {
+		if err := l.write(lat.Histogram, start, end, recorder.Series(s).String()+"@"+prefix); err != nil {
 			return err
 		}
 	}
@@ -64,23 +61,33 @@ func (l *Hlog) Interval(iv *recorder.Interval, prefix string, start, end time.Ti
 func (l *Hlog) Worker(h *hdrhistogram.PackedHistogram, prefix string, start, end time.Time) error {
 	dense := recorder.NewHistogram()
 	h.MergeInto(dense)
-	return l.write(dense, recorder.Response.String()+"@"+prefix, start, end)
+	return l.write(dense, start, end, recorder.Response.String()+"@"+prefix)
 }
 
-// tagPattern is what a tag may be; the library's own check lets a lone separator, or one at an end, through.
+// tagPattern is what a tag may be.
 var tagPattern = regexp.MustCompile(`^[^, \r\n]+$`)
 
 var errTag = errors.New("a histogram's tag may hold no comma, space or line break")
 
-func (l *Hlog) write(h *hdrhistogram.Histogram, tag string, start, end time.Time) error {
-	if tag != "" && !tagPattern.MatchString(tag) {
-		return fmt.Errorf("%w: %q", errTag, tag)
+// write writes a histogram once under each of the tags, a line at a time.
+func (l *Hlog) write(h *hdrhistogram.Histogram, start, end time.Time, tags ...string) error {
+	payload, err := l.enc.encode(h)
+	if err != nil {
+		return err
 	}
-	h.SetTag(tag)
-	h.SetStartTimeMs(start.UnixMilli())
-	h.SetEndTimeMs(end.UnixMilli())
-	if err := l.log.OutputIntervalHistogram(h); err != nil {
-		return fmt.Errorf("write to the histogram log: %w", err)
+	for _, tag := range tags {
+		l.line = l.line[:0]
+		if tag != "" {
+			if !tagPattern.MatchString(tag) {
+				return fmt.Errorf("%w: %q", errTag, tag)
+			}
+			l.line = append(append(append(l.line, "Tag="...), tag...), ',')
+		}
+		// Seconds, seconds and, by the Java tools' custom, milliseconds.
+		l.line = fmt.Appendf(l.line, "%f,%f,%f,%s\n", start.Sub(l.base).Seconds(), end.Sub(start).Seconds(), float64(h.Max())/1e6, payload)
+		if _, err := l.w.Write(l.line); err != nil {
+			return fmt.Errorf("write to the histogram log: %w", err)
+		}
 	}
 	return nil
 }

@@ -103,7 +103,7 @@ func TestHlogLines(t *testing.T) {
 			t.Errorf("line %d is %q", i, l)
 		}
 	}
-	if want := "2.678000,1.000000,4."; !strings.HasPrefix(got[6], want) {
+	if want := "2.678900,1.000000,4."; !strings.HasPrefix(got[6], want) {
 		t.Errorf("the third interval begins %q, want %s: seconds since the base time, length, the largest in ms", got[6], want)
 	}
 }

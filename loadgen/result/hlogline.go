@@ -1,0 +1,88 @@
+package result
+
+import (
+	"bytes"
+	"compress/zlib"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// Cookies of the V2 encoding, as Java's HistogramLogReader knows them; 0x10 says that words are of varying length.
+const (
+	plainCookie      = uint32(hdrhistogram.V2EncodingCookieBase | 0x10)
+	compressedCookie = uint32(hdrhistogram.V2CompressedEncodingCookieBase | 0x10)
+)
+
+// encoder makes the last column of a log's line: a histogram in the V2 compressed
+// encoding, in base64. The library's own makes the same, but allocates some MiB for
+// each, which every second moves the size that the collector lets the heap grow to.
+// Not for concurrent use; what it returns is overwritten by the next call.
+type encoder struct {
+	plain   []byte
+	packed  bytes.Buffer
+	deflate *zlib.Writer
+	text    []byte
+}
+
+func (e *encoder) encode(h *hdrhistogram.Histogram) ([]byte, error) {
+	e.appendPlain(h.Export())
+	e.packed.Reset()
+	e.packed.Write(make([]byte, 8))
+	if e.deflate == nil {
+		e.deflate = zlib.NewWriter(&e.packed)
+	} else {
+		e.deflate.Reset(&e.packed)
+	}
+	if _, err := e.deflate.Write(e.plain); err != nil {
+		return nil, fmt.Errorf("compress a histogram: %w", err)
+	}
+	if err := e.deflate.Close(); err != nil {
+		return nil, fmt.Errorf("compress a histogram: %w", err)
+	}
+	all := e.packed.Bytes()
+	binary.BigEndian.PutUint32(all, compressedCookie)
+	binary.BigEndian.PutUint32(all[4:], uint32(len(all)-8))
+	e.text = base64.StdEncoding.AppendEncode(e.text[:0], all)
+	return e.text, nil
+}
+
+// appendPlain lays out the 40 bytes of the head, then the counts in order of
+// their values as zigzag varints: a negative one is a run of so many zeros.
+func (e *encoder) appendPlain(s *hdrhistogram.Snapshot) {
+	const head = 40
+	ratio := s.IntegerToDoubleConversionRatio
+	if ratio == 0 {
+		ratio = 1
+	}
+	counts := s.Counts
+	for len(counts) > 1 && counts[len(counts)-1] == 0 {
+		counts = counts[:len(counts)-1]
+	}
+	be := binary.BigEndian
+	b := append(e.plain[:0], make([]byte, head)...)
+	for i := 0; i < len(counts); {
+		zeros := 0
+		for i+zeros < len(counts) && counts[i+zeros] == 0 {
+			zeros++
+		}
+		if zeros > 1 {
+			b = binary.AppendVarint(b, int64(-zeros))
+			i += zeros
+		} else {
+			b = binary.AppendVarint(b, counts[i])
+			i++
+		}
+	}
+	be.PutUint32(b, plainCookie)
+	be.PutUint32(b[4:], uint32(len(b)-head))
+	be.PutUint32(b[8:], 0) // counts stand in the order of their values
+	be.PutUint32(b[12:], uint32(s.SignificantFigures))
+	be.PutUint64(b[16:], uint64(s.LowestTrackableValue))
+	be.PutUint64(b[24:], uint64(s.HighestTrackableValue))
+	be.PutUint64(b[32:], math.Float64bits(ratio))
+	e.plain = b
+}
