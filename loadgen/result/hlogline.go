@@ -63,7 +63,9 @@ func (e *encoder) appendPlain(s *hdrhistogram.Snapshot) {
 		counts = counts[:len(counts)-1]
 	}
 	be := binary.BigEndian
-	b := append(e.plain[:0], make([]byte, head)...)
+	var heading [head]byte
+	e.plain = append(e.plain[:0], heading[:]...)
+	b := e.plain
 	for i := 0; i < len(counts); {
 		zeros := 0
 		for i+zeros < len(counts) && counts[i+zeros] == 0 {
