@@ -147,6 +147,19 @@ func (r *run) start() {
 		c.Worker, c.Owner = uint16(w), s
 		s.begin(c, now)
 	}
+	for _, c := range r.conns {
+		c.Flush()
+	}
+}
+
+// dispatch starts calls that the feed gave to free workers.
+func (r *run) dispatch(calls []*transport.Call) {
+	for _, c := range calls {
+		r.shard(c).dispatch(c)
+	}
+	for _, c := range calls {
+		r.conn(c).Flush()
+	}
 }
 
 // startPacer makes the feed an open loop and starts what paces it.
@@ -167,7 +180,7 @@ func (r *run) startPacer(now int64) {
 		if r.cfg.Spin && r.cfg.Sleep == nil {
 			sleep = func(at int64) { pace.SpinUntil(transport.Now, at) }
 		}
-		open.pace(sleep, func(c *transport.Call) { r.shard(c).dispatch(c) })
+		open.pace(sleep, r.dispatch)
 		return nil
 	})
 }

@@ -122,17 +122,16 @@ func (o *openLoop) leave() {
 
 func (o *openLoop) idle() <-chan struct{} { return o.parked }
 
-// pace starts arrivals as they come due, until the schedule ends or is closed. sleep is precise.
-func (o *openLoop) pace(sleep func(at int64), start func(*transport.Call)) {
+// pace starts arrivals as they come due, together those that are, until the schedule ends or is closed.
+// sleep is precise.
+func (o *openLoop) pace(sleep func(at int64), start func([]*transport.Call)) {
 	for {
 		at, ok := o.await()
 		if !ok || !o.doze(at) {
 			return
 		}
 		sleep(at)
-		for _, c := range o.due(transport.Now()) {
-			start(c)
-		}
+		start(o.due(transport.Now()))
 	}
 }
 

@@ -27,6 +27,7 @@ func (instant) Start(c *transport.Call) error {
 	c.Owner.Done(c)
 	return nil
 }
+func (instant) Flush()       {}
 func (instant) Finish()      {}
 func (instant) Close() error { return nil }
 

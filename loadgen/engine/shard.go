@@ -133,17 +133,16 @@ func (s *shard) pauseLocked(c *transport.Call) {
 	}
 	s.paused[c] = time.AfterFunc(pause, func() {
 		s.mu.Lock()
-		defer s.mu.Unlock()
-		if _, ok := s.paused[c]; !ok {
-			return // cutOff took it
-		}
+		_, still := s.paused[c]
 		delete(s.paused, c)
-		if !s.run.feed.next(c, transport.Now()) {
-			return
+		again := still && s.run.feed.next(c, transport.Now()) // else cutOff took it
+		if again {
+			s.prepare(c)
 		}
-		s.prepare(c)
-		if s.run.conn(c).Start(c) != nil { // does not call Done before it returns
-			s.neverSent(c)
+		s.mu.Unlock()
+		if again {
+			s.send(c)
+			s.run.conn(c).Flush()
 		}
 	})
 }

@@ -27,10 +27,10 @@ type Alarm struct {
 	done chan struct{}
 }
 
-// sleeper is to be woken at a time. Its channel has room for it.
+// sleeper is to be woken at a time.
 type sleeper struct {
-	at    int64
-	rings chan<- struct{}
+	at   int64
+	ring func()
 }
 
 // NewAlarm starts an alarm by the clock now, in nanoseconds; Stop ends it.
@@ -40,12 +40,11 @@ func NewAlarm(now func() int64) *Alarm {
 	return a
 }
 
-// At sends to rings, without blocking, once the clock reads at. A sleeper that
-// does not wait any more leaves what was sent where it is.
-func (a *Alarm) At(at int64, rings chan<- struct{}) {
+// At calls ring, which must not block for long, once the clock reads at.
+func (a *Alarm) At(at int64, ring func()) {
 	a.mu.Lock()
 	sooner := len(a.due) == 0 || at < a.due[0].at
-	heap.Push(&a.due, sleeper{at, rings})
+	heap.Push(&a.due, sleeper{at, ring})
 	a.mu.Unlock()
 	if sooner {
 		select {
@@ -97,19 +96,20 @@ func (a *Alarm) run() {
 
 // ring wakes whoever is due and returns the next time.
 func (a *Alarm) ring() (next int64, some bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for len(a.due) > 0 {
-		if a.due[0].at > a.now() {
-			return a.due[0].at, true
+	for {
+		a.mu.Lock()
+		if len(a.due) == 0 {
+			a.mu.Unlock()
+			return 0, false
+		}
+		if next = a.due[0].at; next > a.now() {
+			a.mu.Unlock()
+			return next, true
 		}
 		s, _ := heap.Pop(&a.due).(sleeper)
-		select {
-		case s.rings <- struct{}{}:
-		default:
-		}
+		a.mu.Unlock()
+		s.ring() // without the lock: it may ask for its next time
 	}
-	return 0, false
 }
 
 // sleepers is a heap, the soonest first.

@@ -37,7 +37,7 @@ func TestAlarmWakesEachInItsTurn(t *testing.T) {
 	rings := make([]chan struct{}, len(after))
 	for i, d := range after { // a sooner one after a later one, two at a time, one that is past
 		rings[i] = make(chan struct{}, 1)
-		a.At(start+int64(d), rings[i])
+		a.At(start+int64(d), func() { rings[i] <- struct{}{} })
 	}
 	for _, i := range []int{4, 1, 3, 2, 0} {
 		select {
@@ -51,14 +51,12 @@ func TestAlarmWakesEachInItsTurn(t *testing.T) {
 	}
 }
 
-func TestAlarmForNobody(t *testing.T) {
+// Who is woken may ask for its next time at once.
+func TestAlarmAsksAgain(t *testing.T) {
 	a := pace.NewAlarm(now)
-	full := make(chan struct{}, 1)
-	full <- struct{}{}
-	a.At(now(), full) // nobody takes it: the alarm goes on
 	next := make(chan struct{}, 1)
-	a.At(now()+int64(time.Millisecond), next)
+	a.At(now(), func() { a.At(now()+int64(time.Millisecond), func() { next <- struct{}{} }) })
 	<-next
-	a.At(now()+int64(time.Hour), full) // and Stop does not wait for it
+	a.At(now()+int64(time.Hour), func() { t.Error("woken after Stop, or too early") }) // Stop does not wait for it
 	a.Stop()
 }

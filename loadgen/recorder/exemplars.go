@@ -57,7 +57,9 @@ func (e *exemplars) add(c *Sample, response int64) {
 	x := Exemplar{
 		Worker: c.Worker, Seq: c.Seq, Code: c.Code, Message: c.Message,
 		Intended: c.Intended, Response: response, Service: c.Done - c.Sent,
-		LoadReport: strings.Clone(c.LoadReport), // a part of a larger buffer, perhaps
+	}
+	if c.LoadReport != nil {
+		x.LoadReport = strings.Clone(c.LoadReport()) // a part of a larger buffer, perhaps
 	}
 	if isBucket {
 		*b = x

@@ -79,7 +79,7 @@ func TestExemplarsMemory(t *testing.T) {
 			seq++
 			c := recorder.Sample{
 				Worker: uint16(seq % 50), Seq: seq, Done: int64(seq) + int64(100_000*math.Exp(random.NormFloat64())), // ever slower
-				LoadReport: "0123456789012345678901234567890123456789",
+				LoadReport: func() string { return "0123456789012345678901234567890123456789" },
 			}
 			if seq%10 == 0 {
 				c.Code, c.Message = codes.Code(seq/10%20), "a failure of one of all sorts"
@@ -207,7 +207,7 @@ func TestExemplarsOwnTheirReport(t *testing.T) {
 	s := r.NewShard()
 	buffer := strings.Repeat("x", 1<<16) + "the report"
 	report := buffer[1<<16:]
-	s.Call(&recorder.Sample{Done: 5, LoadReport: report})
+	s.Call(&recorder.Sample{Done: 5, LoadReport: func() string { return report }})
 	for _, x := range r.Exemplars(100, 0) {
 		if x.LoadReport != report || unsafe.StringData(x.LoadReport) == unsafe.StringData(report) {
 			t.Errorf("the %s exemplar holds %q, want a copy of the report", x.Kind, x.LoadReport)

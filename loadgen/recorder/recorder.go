@@ -62,7 +62,7 @@ type Sample struct {
 	MessagesReceived           int
 	BytesSent                  int64
 	BytesReceived              int64
-	LoadReport                 string
+	LoadReport                 func() string // nil where there is none
 }
 
 // Counts say what became of the calls that were due: due = ok + failed + unfinished + never_sent.

@@ -194,7 +194,7 @@ func TestCallAllocatesNothing(t *testing.T) {
 			ns := int64(50_000 + i%1000*100) // the same values again and again: no news for the exemplars
 			c := recorder.Sample{
 				Worker: uint16(i % 50), Seq: uint64(i), Sent: 10, Done: 10 + ns, MessagesSent: 1, MessagesReceived: 1,
-				LoadReport: "a report that is kept for few calls only",
+				LoadReport: func() string { return "a report that is kept for few calls only" },
 			}
 			s.Due(1)
 			s.Call(&c)

@@ -74,6 +74,9 @@ func (p *Pool) work(w *poolWorker, c *Call, call func()) {
 	}
 }
 
+// Flush implements [Conn]: a worker sends what it starts.
+func (p *Pool) Flush() {}
+
 // Finish implements [Conn].
 func (p *Pool) Finish() { p.finishing.Do(func() { close(p.finish) }) }
 

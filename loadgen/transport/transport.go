@@ -1,5 +1,6 @@
 // Package transport defines how calls travel, for the engine that starts them
-// and for the transports below it: grpcconn (grpc-go) and rest (net/http).
+// and for the transports below it: grpcconn (grpc-go), wire (its own HTTP/2) and
+// rest (net/http).
 //
 // Calls are data: an RPC that fails is a [Call] with a code, not a Go error.
 package transport
@@ -7,6 +8,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -50,6 +52,14 @@ type Spec struct {
 	Metadata []string
 	// Path and HTTPMethod are the REST route; a GET's messages are its request targets.
 	HTTPMethod, Path string
+}
+
+// MessageDue is when the i-th message of a call with a Pace is to be sent, for
+// a call that was sent at the given time. The workers' messages are spread over
+// the pace by the golden ratio, which needs not know how many workers there are.
+func (s *Spec) MessageDue(worker uint16, sent int64, i int) int64 {
+	_, part := math.Modf(float64(worker) * 0.6180339887498949)
+	return sent + int64(part*float64(s.Pace)) + int64(i)*int64(s.Pace)
 }
 
 // Source makes the messages of calls and judges the answers. Its methods are
@@ -101,8 +111,9 @@ type Call struct {
 	// Sent and received messages, and their bytes before framing and compression.
 	MessagesSent, MessagesReceived int
 	BytesSent, BytesReceived       int64
-	// LoadReport is the ORCA report of the call's trailer, undecoded, or empty.
-	LoadReport string
+	// LoadReport returns the ORCA report of the call's trailer, undecoded; nil where there is none. Only
+	// few calls' reports are looked at, so a transport decodes them when asked, which is until Done returns.
+	LoadReport func() string
 
 	Owner Owner
 	// Bound is the transport's state for this worker.
@@ -113,7 +124,7 @@ type Call struct {
 func (c *Call) Reset() {
 	c.Sent, c.End, c.Code, c.Message = 0, 0, codes.OK, ""
 	c.MessagesSent, c.MessagesReceived, c.BytesSent, c.BytesReceived = 0, 0, 0, 0
-	c.LoadReport = ""
+	c.LoadReport = nil
 }
 
 // Owner hears of calls from the transport. Its methods may be called
@@ -128,8 +139,11 @@ type Owner interface {
 // Conn carries the calls of some workers.
 type Conn interface {
 	// Start begins a call and returns before its answer. ErrClosed is its only error, and then
-	// Done is not called. Beside Close it may only be called from Done.
+	// Done is not called. It may be called concurrently, for different calls, also from Done.
 	Start(c *Call) error
+	// Flush sends what Start may have kept back, so that calls which start together travel together.
+	// What is started from Done needs none.
+	Flush()
 	// Finish ends the streams that have no other end: they half-close and take their last answers.
 	Finish()
 	// Close cuts off what is still in flight, which still comes to Done, and returns when nothing

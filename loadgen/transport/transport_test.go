@@ -40,7 +40,7 @@ func TestReset(t *testing.T) {
 	c := transport.Call{
 		Worker: 1, Seq: 2, Intended: 3,
 		Sent: 4, End: 5, Code: codes.Unavailable, Message: "why",
-		MessagesSent: 6, MessagesReceived: 7, BytesSent: 8, BytesReceived: 9, LoadReport: "report",
+		MessagesSent: 6, MessagesReceived: 7, BytesSent: 8, BytesReceived: 9, LoadReport: func() string { return "report" },
 		Bound: bound,
 	}
 	c.Reset()

@@ -63,10 +63,21 @@ type worker struct {
 	out     outgoing
 	in      incoming
 	trailer metadata.MD
-	over    bool // the server ended the call's stream
+	report  string
+	// lookUp returns report: made once, for every call.
+	lookUp func() string
+	over   bool // the server ended the call's stream
 	// lastSend is when the call's last message went out, intended when it should have.
 	lastSend, intended int64
-	rings              chan struct{} // by alarm
+	rings              chan struct{} // by ring
+}
+
+// ring wakes the worker, if it waits.
+func (w *worker) ring() {
+	select {
+	case w.rings <- struct{}{}:
+	default:
+	}
 }
 
 func (c *conn) newWorker(ctx context.Context, call *transport.Call) func() {
@@ -76,6 +87,7 @@ func (c *conn) newWorker(ctx context.Context, call *transport.Call) func() {
 	}
 	w.ctx = WithCall(ctx, call)
 	w.rings = make(chan struct{}, 1)
+	w.lookUp = func() string { return w.report }
 	w.opts = []grpc.CallOption{grpc.ForceCodecV2(codec{})}
 	if c.spec.Kind == transport.Unary {
 		w.opts = append(w.opts, grpc.Trailer(&w.trailer)) // a stream's would be written by a goroutine of grpc-go, at any time
@@ -96,7 +108,7 @@ func (w *worker) deadline() (context.Context, context.CancelFunc) {
 func (w *worker) finish(err error) {
 	w.call.End = transport.Now()
 	if report := w.trailer[contract.LoadReportKey]; len(report) > 0 {
-		w.call.LoadReport = report[0]
+		w.report, w.call.LoadReport = report[0], w.lookUp
 	}
 	w.trailer = nil
 	switch {

@@ -171,8 +171,8 @@ func TestLostConnection(t *testing.T) {
 	call := &transport.Call{Owner: l}
 	begin(t, conn, call)
 	l.wait(t, 1)
-	if c := l.ends()[0]; c.Code != codes.OK || c.LoadReport != "report" {
-		t.Fatalf("the first call ended %v %q with the report %q", c.Code, c.Message, c.LoadReport)
+	if c := l.ends()[0]; c.Code != codes.OK || loadReport(c) != "report" {
+		t.Fatalf("the first call ended %v %q with the report %q", c.Code, c.Message, loadReport(c))
 	}
 	begin(t, conn, &transport.Call{Worker: 1, Seq: 1, Owner: l}) // in flight when the server dies
 	time.Sleep(20 * time.Millisecond)
@@ -183,8 +183,8 @@ func TestLostConnection(t *testing.T) {
 	begin(t, conn, call)
 	l.wait(t, 1)
 	for _, c := range l.ends()[1:] {
-		if c.Code != codes.Unavailable || c.LoadReport != "" {
-			t.Errorf("call %d ended %v %q with the report %q, want UNAVAILABLE and none", c.Seq, c.Code, c.Message, c.LoadReport)
+		if c.Code != codes.Unavailable || c.LoadReport != nil {
+			t.Errorf("call %d ended %v %q with the report %q, want UNAVAILABLE and none", c.Seq, c.Code, c.Message, loadReport(c))
 		}
 	}
 	serveOn(t, listen(t, addr), echo)

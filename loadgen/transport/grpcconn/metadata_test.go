@@ -117,7 +117,7 @@ func TestMetadataArrives(t *testing.T) {
 
 // The target's own handling time travels in a trailer, for failed calls too.
 func TestLoadReport(t *testing.T) {
-	const report = "\x00\x01\xffreport"
+	const want = "\x00\x01\xffreport"
 	for _, end := range []error{nil, status.Error(codes.Aborted, "no")} {
 		addr := serve(t, func(_ any, s grpc.ServerStream) error {
 			m, err := receive(s)
@@ -125,7 +125,7 @@ func TestLoadReport(t *testing.T) {
 				return err
 			}
 			if m == text(7, 0) { // the second call has no report
-				s.SetTrailer(metadata.Pairs("endpoint-load-metrics-bin", report, "other-bin", "other"))
+				s.SetTrailer(metadata.Pairs("endpoint-load-metrics-bin", want, "other-bin", "other"))
 			}
 			if end != nil {
 				return end
@@ -150,11 +150,11 @@ func TestLoadReport(t *testing.T) {
 			begin(t, conn, &transport.Call{Seq: 7, Owner: l})
 			l.wait(t, 2)
 			calls := l.ends()
-			if calls[0].Code != status.Code(end) || calls[0].LoadReport != report {
-				t.Errorf("%v: the call ended %v %q with the report %q, want %q", spec.Kind, calls[0].Code, calls[0].Message, calls[0].LoadReport, report)
+			if calls[0].Code != status.Code(end) || loadReport(calls[0]) != want {
+				t.Errorf("%v: the call ended %v %q with the report %q, want %q", spec.Kind, calls[0].Code, calls[0].Message, loadReport(calls[0]), want)
 			}
-			if calls[1].LoadReport != "" {
-				t.Errorf("%v: the next call inherited the report %q", spec.Kind, calls[1].LoadReport)
+			if calls[1].LoadReport != nil {
+				t.Errorf("%v: the next call inherited the report %q", spec.Kind, loadReport(calls[1]))
 			}
 		}
 	}

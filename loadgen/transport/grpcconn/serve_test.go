@@ -120,7 +120,7 @@ func newLedger() *ledger {
 
 func (l *ledger) Done(c *transport.Call) {
 	l.mu.Lock()
-	l.done = append(l.done, *c)
+	l.done = append(l.done, keep(c))
 	l.mu.Unlock()
 	if l.next != nil {
 		l.next(c)
@@ -237,4 +237,22 @@ func counted(_ uint64, _, n int) string { return fmt.Sprint(n) }
 func stuck(_ any, s grpc.ServerStream) error {
 	<-s.Context().Done()
 	return status.FromContextError(s.Context().Err()).Err()
+}
+
+// keep copies a call with the report that it has now.
+func keep(c *transport.Call) transport.Call {
+	kept := *c
+	if c.LoadReport != nil {
+		report := c.LoadReport()
+		kept.LoadReport = func() string { return report }
+	}
+	return kept
+}
+
+// loadReport is a call's load report, or "".
+func loadReport(c transport.Call) string {
+	if c.LoadReport == nil {
+		return ""
+	}
+	return c.LoadReport()
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"time"
 
 	"google.golang.org/grpc"
@@ -134,7 +133,7 @@ func (w *worker) more(ctx context.Context) bool {
 	}
 	switch {
 	case w.spec.Pace > 0:
-		w.intended = w.call.Sent + shift(w.call.Worker, w.spec.Pace) + int64(w.call.MessagesSent)*int64(w.spec.Pace)
+		w.intended = w.spec.MessageDue(w.call.Worker, w.call.Sent, w.call.MessagesSent)
 	case w.call.MessagesSent > 0:
 		w.intended = w.lastSend + int64(w.spec.Interval)
 	}
@@ -176,20 +175,9 @@ func done(c <-chan struct{}) bool {
 // ringAt has the worker woken at a reading of transport.Now: precisely with a Pace, else by a timer.
 func (w *worker) ringAt(at int64) (stop func()) {
 	if w.alarm != nil {
-		w.alarm.At(at, w.rings)
+		w.alarm.At(at, w.ring)
 		return func() {}
 	}
-	t := time.AfterFunc(time.Duration(at-transport.Now()), func() {
-		select {
-		case w.rings <- struct{}{}:
-		default:
-		}
-	})
+	t := time.AfterFunc(time.Duration(at-transport.Now()), w.ring)
 	return func() { t.Stop() }
-}
-
-// shift spreads the workers' messages over a pace: by the golden ratio, so that it needs not know how many there are.
-func shift(worker uint16, pace time.Duration) int64 {
-	_, part := math.Modf(float64(worker) * 0.6180339887498949)
-	return int64(part * float64(pace))
 }

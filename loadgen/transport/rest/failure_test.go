@@ -26,8 +26,8 @@ func TestCodesOfTheGateway(t *testing.T) {
 			if call.Code != c || !strings.Contains(call.Message, "injected error") {
 				t.Errorf("%s: %v came as %v %q", spec.HTTPMethod, c, call.Code, call.Message)
 			}
-			if call.MessagesReceived != 1 || call.LoadReport == "" {
-				t.Errorf("%s: %v: %d answers, load report %q: want the gateway's answer", spec.HTTPMethod, c, call.MessagesReceived, call.LoadReport)
+			if call.MessagesReceived != 1 || report(call) == "" {
+				t.Errorf("%s: %v: %d answers, load report %q: want the gateway's answer", spec.HTTPMethod, c, call.MessagesReceived, report(call))
 			}
 		}
 	}

@@ -172,7 +172,7 @@ func (w *worker) roundTrip(ctx context.Context) error {
 	c.MessagesReceived, c.BytesReceived = 1, int64(w.answer.Len())
 	if report := res.Header.Get(contract.LoadReportKey); report != "" {
 		if raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(report, "=")); err == nil {
-			c.LoadReport = string(raw)
+			c.LoadReport = func() string { return string(raw) }
 		}
 	}
 	if res.StatusCode != http.StatusOK {

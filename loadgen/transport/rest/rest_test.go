@@ -41,15 +41,15 @@ func TestLoadReport(t *testing.T) {
 	for _, spec := range []transport.Spec{get, post} {
 		call := one(t, dialer, addr, spec, source{method: spec.HTTPMethod})
 		var load orca.OrcaLoadReport
-		if err := proto.Unmarshal([]byte(call.LoadReport), &load); err != nil {
-			t.Fatalf("%s: load report %q: %v", spec.HTTPMethod, call.LoadReport, err)
+		if err := proto.Unmarshal([]byte(report(call)), &load); err != nil {
+			t.Fatalf("%s: load report %q: %v", spec.HTTPMethod, report(call), err)
 		}
 		took := time.Duration(load.GetNamedMetrics()[contract.ServerTimeMetric])
 		if took < 10*time.Millisecond || took > time.Duration(call.End-call.Sent) {
 			t.Errorf("%s: the target took %v of a call of %v, want more than its 10ms delay", spec.HTTPMethod, took, time.Duration(call.End-call.Sent))
 		}
-		if call := one(t, dialer, silent, spec, source{method: spec.HTTPMethod}); call.LoadReport != "" {
-			t.Errorf("%s: a load report %q of a target that tells none", spec.HTTPMethod, call.LoadReport)
+		if call := one(t, dialer, silent, spec, source{method: spec.HTTPMethod}); call.LoadReport != nil {
+			t.Errorf("%s: a load report %q of a target that tells none", spec.HTTPMethod, report(call))
 		}
 	}
 }

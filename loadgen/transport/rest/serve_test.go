@@ -128,7 +128,7 @@ func newLedger() *ledger { return &ledger{arrived: make(chan struct{}, 1<<12)} }
 
 func (l *ledger) Done(c *transport.Call) {
 	l.mu.Lock()
-	l.done = append(l.done, *c)
+	l.done = append(l.done, keep(c))
 	l.mu.Unlock()
 	if l.next != nil {
 		l.next(c)
@@ -185,4 +185,22 @@ func one(t *testing.T, d rest.Dialer, addr string, spec transport.Spec, src tran
 		t.Errorf("Close: %v; Done was called %d times for one call", err, len(calls))
 	}
 	return calls[0]
+}
+
+// keep copies a call with the report that it has now.
+func keep(c *transport.Call) transport.Call {
+	kept := *c
+	if c.LoadReport != nil {
+		report := c.LoadReport()
+		kept.LoadReport = func() string { return report }
+	}
+	return kept
+}
+
+// report is a call's load report, or "".
+func report(c transport.Call) string {
+	if c.LoadReport == nil {
+		return ""
+	}
+	return c.LoadReport()
 }
