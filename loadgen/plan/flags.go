@@ -80,7 +80,7 @@ func common(fs *flag.FlagSet, p *Plan) {
 
 // load are the flags of a load run.
 func load(fs *flag.FlagSet, p *Plan) {
-	fs.StringVar(&p.Transport, "transport", scenario.GRPC, "how calls travel: `grpc|rest`")
+	fs.StringVar(&p.Transport, "transport", scenario.GRPC, "how calls travel: `grpc|wire|rest`")
 	fs.StringVar(&p.HTTPMethod, "http-method", http.MethodGet, "with -transport rest, the route's method: `GET|POST`")
 	for _, name := range []string{"c", "concurrency"} {
 		contract.NumberVar(fs, &p.Workers, name, 50, "workers, each with one call in flight")

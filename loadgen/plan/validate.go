@@ -47,8 +47,8 @@ func (p *Plan) resolve(given map[string]bool) {
 	if p.Transport != scenario.REST && !given["http-method"] {
 		p.HTTPMethod = ""
 	}
-	if p.Transport == scenario.REST && !given["client-interceptors"] {
-		p.ClientInterceptors = nil // they are grpc-go's; rest sends the request id itself
+	if p.Transport != scenario.GRPC && !given["client-interceptors"] {
+		p.ClientInterceptors = nil // they are grpc-go's; the others send the request id themselves
 	}
 	if d, err := scenario.Find(p.RPC); err == nil {
 		p.RPC = d.Name
@@ -72,7 +72,7 @@ func (p *Plan) problems(given map[string]bool) (all []error) {
 	switch {
 	case err != nil:
 		all = append(all, err)
-	case p.Transport == scenario.GRPC || p.Transport == scenario.REST:
+	case slices.Contains(scenario.AllTransports, p.Transport):
 		all = append(all, d.Check(p.Options())...)
 		if given["messages"] && !d.Streams() {
 			wrong("-messages %d: %s sends one message a call", p.Messages, d.Name)
@@ -207,7 +207,7 @@ func (p *Plan) openLoop(given map[string]bool, d scenario.Definition) (all []err
 
 // choices checks the words.
 func (p *Plan) choices(given map[string]bool) (all []error) {
-	all = append(all, oneOf("transport", p.Transport, []string{scenario.GRPC, scenario.REST}))
+	all = append(all, oneOf("transport", p.Transport, scenario.AllTransports))
 	if p.Format != Silent {
 		all = append(all, oneOf("format", p.Format, Formats))
 	}
@@ -217,7 +217,7 @@ func (p *Plan) choices(given map[string]bool) (all []error) {
 	if given["http-method"] && p.Transport != scenario.REST {
 		all = append(all, errors.New("-http-method is for -transport rest"))
 	}
-	if p.Transport == scenario.REST && len(p.ClientInterceptors) > 0 {
+	if p.Transport != scenario.GRPC && len(p.ClientInterceptors) > 0 {
 		all = append(all, errors.New("-client-interceptors are for -transport grpc"))
 	}
 	for i, name := range p.ClientInterceptors {

@@ -14,6 +14,7 @@ import (
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/transport/grpcconn"
 	"grpcbench/loadgen/transport/rest"
+	"grpcbench/loadgen/transport/wire"
 )
 
 // dialer is the plan's transport.
@@ -24,6 +25,9 @@ func (r *run) dialer() (transport.Dialer, error) {
 	}
 	if r.plan.Transport == scenario.REST {
 		return rest.Dialer{Run: r.id, TLS: config, Authority: r.plan.Authority, Timeout: r.plan.ConnectTimeout}, nil
+	}
+	if r.plan.Transport == scenario.Wire {
+		return &wire.Dialer{Run: r.id, TLS: config, Authority: r.plan.Authority, Timeout: r.plan.ConnectTimeout}, nil
 	}
 	r.clientMetrics = prometheus.NewRegistry()
 	logger := slog.New(slog.NewJSONHandler(r.clientLog, nil))

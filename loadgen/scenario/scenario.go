@@ -18,6 +18,7 @@ import (
 // The transports, as -transport spells them.
 const (
 	GRPC = "grpc"
+	Wire = "wire"
 	REST = "rest"
 )
 
@@ -78,12 +79,15 @@ func Names() []string {
 	return names
 }
 
+// AllTransports are what -transport takes.
+var AllTransports = []string{GRPC, Wire, REST}
+
 // Transports are those that carry the RPC.
 func (d Definition) Transports() []string {
 	if d.json != nil {
-		return []string{GRPC, REST}
+		return []string{GRPC, Wire, REST}
 	}
-	return []string{GRPC}
+	return []string{GRPC, Wire}
 }
 
 // Streams says whether a call sends as many messages as the run chooses.

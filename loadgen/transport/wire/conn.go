@@ -1,0 +1,250 @@
+package wire
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"grpcbench/loadgen/pace"
+	"grpcbench/loadgen/transport"
+)
+
+// conn is a [transport.Conn]: one session at a time, and after a GOAWAY or a
+// loss the next. One lock guards it all: the reader of its session does nearly
+// all the work, and takes it once for all that one read brought.
+type conn struct {
+	dialer  *Dialer
+	addr    address
+	spec    transport.Spec
+	src     transport.Source
+	run     uint32
+	request *request
+	alarm   *pace.Alarm // nil where messages follow each other at once
+	// firstID and lastID bound the stream ids of a session.
+	firstID, lastID uint32
+	seen            func(block []byte) // of tests
+
+	mu       sync.Mutex
+	cur      *session // takes new streams; nil while there is none
+	sessions []*session
+	// waiting are calls that no session took yet, the first first. They wait where one may come soon:
+	// for a free stream, or, while awaiting, for the connection that replaces a lost one.
+	waiting   list
+	awaiting  bool
+	replacing bool  // somebody connects
+	cause     error // why there is no session
+	done      []*stream
+	deadlines list
+	timer     *time.Timer
+	armed     bool
+	finishing bool
+	closed    bool
+	gunzip    *gunzip
+
+	ctx   context.Context //nolint:containedctx // the life of attempts to connect, ended by Close
+	cut   context.CancelFunc
+	group sync.WaitGroup
+}
+
+// Start implements [transport.Conn].
+func (c *conn) Start(call *transport.Call) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return transport.ErrClosed
+	}
+	s, ok := call.Bound.(*stream)
+	if !ok {
+		s = newStream(c, call)
+		call.Bound = s
+	}
+	s.begin()
+	switch {
+	case c.cur != nil && c.waiting.first == nil && c.cur.streams.n < c.cur.maxStreams:
+		c.cur.open(s)
+	case c.cur != nil || c.awaiting:
+		c.hold(s)
+	default:
+		c.complete(s, codes.Unavailable, "there is no connection: "+c.cause.Error(), transport.Now())
+	}
+	return nil
+}
+
+// hold has a call wait for a session.
+func (c *conn) hold(s *stream) {
+	if now := transport.Now(); s.held == 0 {
+		s.held = now
+		if c.spec.Timeout > 0 && s.deadline == 0 {
+			c.setDeadline(s, now+int64(c.spec.Timeout), now)
+		}
+	}
+	c.waiting.insert(s, c.waiting.last)
+}
+
+// release opens streams for the calls that wait, as far as the session takes them.
+func (c *conn) release() {
+	for c.waiting.first != nil && c.cur != nil && c.cur.streams.n < c.cur.maxStreams {
+		s := c.waiting.first
+		c.waiting.remove(s)
+		s.call.Free = max(s.call.Free, transport.Now()) // it is not the generator that was late
+		c.cur.open(s)
+	}
+}
+
+// retry puts a call that the server did not look at back to those that wait.
+func (c *conn) retry(s *stream) {
+	s.on.streams.remove(s.id)
+	s.on.closeIfIdle()
+	deadline := s.deadline
+	c.deadlines.remove(s)
+	s.begin()
+	if s.retried = true; deadline > 0 {
+		c.setDeadline(s, deadline, transport.Now())
+	}
+	s.on = nil
+	s.call.MessagesSent, s.call.MessagesReceived, s.call.BytesSent, s.call.BytesReceived = 0, 0, 0, 0
+	c.hold(s)
+}
+
+// complete ends a call; deliver tells its owner.
+func (c *conn) complete(s *stream, code codes.Code, message string, now int64) {
+	c.deadlines.remove(s)
+	c.waiting.remove(s)
+	if ss := s.on; ss != nil {
+		ss.streams.remove(s.id)
+		s.on = nil
+		ss.closeIfIdle()
+	}
+	s.rest = nil
+	call := s.call
+	if call.End = now; call.Sent == 0 {
+		call.Sent = now // it was over before it could leave
+	}
+	call.Code, call.Message = code, message
+	c.done = append(c.done, s)
+}
+
+// deliver tells the owners of calls that are over, who start their next, and
+// then writes all of it at once. It is called without the lock; scratch is room
+// that it returns for the next time.
+func (c *conn) deliver(scratch []*stream) []*stream {
+	for {
+		c.mu.Lock()
+		c.release()
+		if len(c.done) == 0 {
+			if len(c.sessions) == 1 {
+				c.sessions[0].flush()
+			} else {
+				for _, ss := range slices.Clone(c.sessions) { // while one is flushed, another may go
+					ss.flush()
+				}
+			}
+			again := len(c.done) > 0
+			c.mu.Unlock()
+			if !again {
+				return scratch
+			}
+			continue
+		}
+		scratch = append(scratch[:0], c.done...)
+		c.done = c.done[:0]
+		c.mu.Unlock()
+		for _, s := range scratch {
+			s.call.Owner.Done(s.call)
+		}
+	}
+}
+
+// Flush implements [transport.Conn].
+func (c *conn) Flush() { c.deliver(nil) }
+
+// Finish implements [transport.Conn].
+func (c *conn) Finish() {
+	c.mu.Lock()
+	if c.finishing = true; c.spec.Send == 0 {
+		for _, ss := range c.sessions {
+			for _, s := range ss.streams.all() {
+				ss.enqueue(s)
+			}
+		}
+	}
+	c.mu.Unlock()
+	c.deliver(nil)
+}
+
+// Close implements [transport.Conn].
+func (c *conn) Close() error {
+	c.mu.Lock()
+	c.closed, c.finishing = true, true
+	c.cut()
+	now := transport.Now()
+	const why = "cut off at the end of the run"
+	for c.waiting.first != nil {
+		c.complete(c.waiting.first, codes.Canceled, why, now)
+	}
+	for _, ss := range c.sessions {
+		for _, s := range ss.streams.all() {
+			s.fail(codes.Canceled, why, now)
+		}
+		ss.draining = true
+		ss.closeIfIdle()
+		_ = ss.nc.SetWriteDeadline(time.Now().Add(farewell)) // the server may not read
+	}
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	c.mu.Unlock()
+	c.deliver(nil)
+	if c.alarm != nil {
+		c.alarm.Stop()
+	}
+	c.group.Wait()
+	return nil
+}
+
+// How long to wait between two attempts to connect, in the beginning and at most: a server that comes
+// back is used again soon.
+const (
+	firstDelay = 50 * time.Millisecond
+	mostDelay  = time.Second
+)
+
+// replace connects anew, in the background.
+func (c *conn) replace() {
+	if c.replacing || c.closed {
+		return
+	}
+	c.replacing, c.awaiting = true, true
+	c.group.Go(func() {
+		for delay := firstDelay; ; delay = min(delay*8/5, mostDelay) {
+			ctx, cancel := context.WithTimeout(c.ctx, c.dialer.Timeout)
+			err := c.connect(ctx)
+			cancel()
+			c.mu.Lock()
+			if err == nil || c.closed {
+				c.replacing = false
+				if err == nil && c.cur == nil { // it was lost again meanwhile
+					c.replace()
+				}
+				c.mu.Unlock()
+				c.deliver(nil)
+				return
+			}
+			c.awaiting, c.cause = false, err
+			for now := transport.Now(); c.waiting.first != nil; {
+				c.complete(c.waiting.first, codes.Unavailable, "there is no connection: "+err.Error(), now)
+			}
+			c.mu.Unlock()
+			c.deliver(nil)
+			wait := time.NewTimer(delay)
+			select {
+			case <-wait.C:
+			case <-c.ctx.Done():
+			}
+			wait.Stop()
+		}
+	})
+}

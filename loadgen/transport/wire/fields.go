@@ -1,0 +1,239 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/http2/hpack"
+)
+
+// text is a string as it stands in a header block; it is decoded when somebody asks for it.
+type text struct {
+	raw     []byte
+	huffman bool
+}
+
+// fields are what a response's header block says to a client of gRPC; raw parts
+// of the block, of which only those that matter are decoded.
+//
+// We let the server keep no dynamic table (SETTINGS_HEADER_TABLE_SIZE 0), so a
+// block stands for itself: a name is compared as it is encoded, and a field that
+// nobody asks for is stepped over.
+type fields struct {
+	httpStatus                                                  int // 0 where there is none
+	contentType, encoding, status, message, details, loadReport text
+	hasStatus, hasDetails, hasLoadReport, hasEncoding           bool
+}
+
+// A known name is found by its bytes, plain or in Huffman coding, which is the same for a name each time.
+type name uint8
+
+const (
+	otherName name = iota
+	statusName
+	contentTypeName
+	encodingName
+	grpcStatusName
+	grpcMessageName
+	detailsName
+	loadReportName
+)
+
+var plainNames, huffmanNames = func() (plain, huffman map[string]name) {
+	plain, huffman = map[string]name{}, map[string]name{}
+	for s, n := range map[string]name{
+		":status": statusName, "content-type": contentTypeName, "grpc-encoding": encodingName,
+		"grpc-status": grpcStatusName, "grpc-message": grpcMessageName,
+		"grpc-status-details-bin": detailsName, "endpoint-load-metrics-bin": loadReportName,
+	} {
+		plain[s] = n
+		huffman[string(hpack.AppendHuffmanString(nil, s))] = n
+	}
+	return plain, huffman
+}()
+
+// staticStatus are the statuses of HPACK's static table, from index 8 on (RFC 7541, appendix A).
+var staticStatus = [...]int{200, 204, 206, 304, 400, 404, 500}
+
+// Indices of the static table.
+const (
+	firstStatus       = 8
+	staticContentType = 31
+	staticLast        = 61
+)
+
+var errBlock = errors.New("malformed header block")
+
+// parse reads a whole block.
+func (f *fields) parse(block []byte) error {
+	*f = fields{}
+	for begun := false; len(block) > 0; {
+		var n name
+		var t, literal text
+		var index uint64
+		var err error
+		switch b := block[0]; {
+		case b&0x80 != 0: // indexed
+			if index, block, err = readInt(block, 7); err != nil || index == 0 || index > staticLast {
+				return errBlock
+			}
+			if i := index - firstStatus; i < uint64(len(staticStatus)) {
+				f.httpStatus = staticStatus[i]
+			}
+			begun = true
+			continue
+		case b&0xe0 == 0x20: // the size of the dynamic table, which we said is 0
+			if index, block, err = readInt(block, 5); err != nil || index != 0 || begun {
+				return errBlock
+			}
+			continue
+		case b&0xc0 == 0x40: // to be indexed, as far as a table of size 0 can
+			index, block, err = readInt(block, 6)
+		default: // not, or never, to be indexed
+			index, block, err = readInt(block, 4)
+		}
+		begun = true
+		if err != nil || index > staticLast {
+			return errBlock
+		}
+		switch {
+		case index == 0:
+			if literal, block, err = readText(block); err != nil {
+				return err
+			}
+			n = literal.name()
+		case index >= firstStatus && index < firstStatus+uint64(len(staticStatus)):
+			n = statusName
+		case index == staticContentType:
+			n = contentTypeName
+		}
+		if t, block, err = readText(block); err != nil {
+			return err
+		}
+		if err := f.set(n, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *fields) set(n name, t text) error {
+	switch n {
+	case statusName:
+		status, err := strconv.Atoi(t.String())
+		if err != nil || status < 100 || status > 999 {
+			return errBlock
+		}
+		f.httpStatus = status
+	case contentTypeName:
+		f.contentType = t
+	case encodingName:
+		f.encoding, f.hasEncoding = t, true
+	case grpcStatusName:
+		f.status, f.hasStatus = t, true
+	case grpcMessageName:
+		f.message = t
+	case detailsName:
+		f.details, f.hasDetails = t, true
+	case loadReportName:
+		f.loadReport, f.hasLoadReport = t, true
+	}
+	return nil
+}
+
+// isGRPC says whether a content type is gRPC's.
+func (t text) isGRPC() bool {
+	const want = "application/grpc"
+	if !t.huffman && bytes.Equal(t.raw, []byte(want)) || t.huffman && bytes.Equal(t.raw, huffmanGRPC) {
+		return true
+	}
+	rest, ok := strings.CutPrefix(strings.ToLower(t.String()), want)
+	return ok && (rest == "" || rest[0] == '+' || rest[0] == ';')
+}
+
+var huffmanGRPC = hpack.AppendHuffmanString(nil, "application/grpc")
+
+func (t text) name() name {
+	if t.huffman {
+		return huffmanNames[string(t.raw)]
+	}
+	return plainNames[string(t.raw)]
+}
+
+// String decodes t; what is no Huffman code is the empty string.
+func (t text) String() string {
+	if !t.huffman {
+		return string(t.raw)
+	}
+	s, err := hpack.HuffmanDecodeToString(t.raw)
+	if err != nil {
+		return ""
+	}
+	return s
+}
+
+// binary decodes the value of a -bin field.
+func (t text) binary() ([]byte, bool) {
+	b, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(t.String(), "="))
+	return b, err == nil
+}
+
+// readInt reads an integer with a prefix of so many bits (RFC 7541, section 5.1).
+func readInt(b []byte, bits uint) (n uint64, rest []byte, err error) {
+	if len(b) == 0 {
+		return 0, nil, errBlock
+	}
+	most := uint64(1)<<bits - 1
+	n, b = uint64(b[0])&most, b[1:]
+	if n < most {
+		return n, b, nil
+	}
+	for shift := uint(0); shift <= 28; shift += 7 { // nothing in a block is longer than 2^31
+		if len(b) == 0 {
+			return 0, nil, errBlock
+		}
+		c := b[0]
+		b = b[1:]
+		n += uint64(c&0x7f) << shift
+		if c&0x80 == 0 {
+			return n, b, nil
+		}
+	}
+	return 0, nil, errBlock
+}
+
+// readText reads a string literal (RFC 7541, section 5.2).
+func readText(b []byte) (t text, rest []byte, err error) {
+	if len(b) == 0 {
+		return t, nil, errBlock
+	}
+	t.huffman = b[0]&0x80 != 0
+	n, b, err := readInt(b, 7)
+	if err != nil || n > uint64(len(b)) {
+		return t, nil, errBlock
+	}
+	t.raw = b[:n]
+	return t, b[n:], nil
+}
+
+// unescape undoes the percent-encoding of grpc-message; what is no code stays as it is.
+func unescape(s string) string {
+	if !strings.Contains(s, "%") {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if v, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(v))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}

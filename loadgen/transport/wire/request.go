@@ -1,0 +1,153 @@
+package wire
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http2"
+
+	"grpcbench/loadgen/requestid"
+	"grpcbench/loadgen/transport"
+	"grpcbench/server/contract"
+)
+
+// request is the header block of every call, encoded once into its frames. No
+// field goes into the server's dynamic table, so the block is the same each
+// time; what differs from call to call is of fixed width and patched in place.
+type request struct {
+	frames []byte
+	// heads are the offsets of the frames' stream ids.
+	heads []int
+	// id is the offset of the request id, timeout that of the digits of grpc-timeout, or 0.
+	id, timeout int
+	// digits of the timeout, and its unit in nanoseconds.
+	digits int
+	unit   int64
+	// listSize is the size by which SETTINGS_MAX_HEADER_LIST_SIZE is measured.
+	listSize uint32
+}
+
+// newRequest makes the block.
+func newRequest(spec *transport.Spec, scheme, authority string) (*request, error) {
+	r := &request{}
+	var block []byte
+	field := func(name, value string) (at int) {
+		block, at = appendField(block, name, value)
+		r.listSize += uint32(len(name) + len(value) + 32) // RFC 9113, section 6.5.2
+		return at
+	}
+	field(":method", "POST")
+	field(":scheme", scheme)
+	field(":path", spec.Method)
+	field(":authority", authority)
+	r.id = field(contract.RequestIDKey, requestid.ID{}.String())
+	field("content-type", "application/grpc")
+	field("user-agent", "grpcbench-wire")
+	field("te", "trailers")
+	field("grpc-accept-encoding", "gzip")
+	if spec.Timeout > 0 {
+		text, unit := timeout(spec.Timeout)
+		r.timeout = field("grpc-timeout", text)
+		r.digits, r.unit = len(text)-1, unit
+	}
+	for i := 0; i+1 < len(spec.Metadata); i += 2 {
+		name, value := strings.ToLower(spec.Metadata[i]), spec.Metadata[i+1]
+		if name == "" || strings.HasPrefix(name, ":") || strings.HasPrefix(name, "grpc-") {
+			return nil, fmt.Errorf("metadata %q: the name is gRPC's own", name)
+		}
+		if strings.HasSuffix(name, "-bin") {
+			value = base64.RawStdEncoding.EncodeToString([]byte(value))
+		}
+		field(name, value)
+	}
+	r.frame(block)
+	return r, nil
+}
+
+// frame cuts the block into HEADERS and CONTINUATION frames, and moves the offsets with it.
+func (r *request) frame(block []byte) {
+	id, timeout := r.id, r.timeout
+	kind := http2.FrameHeaders
+	for from := 0; from < len(block); from += maxFrame {
+		part := block[from:min(from+maxFrame, len(block))]
+		f := frame{length: len(part), kind: kind}
+		if from+len(part) == len(block) {
+			f.flags = http2.FlagHeadersEndHeaders // the same bit in CONTINUATION
+		}
+		r.heads = append(r.heads, len(r.frames)+5)
+		r.frames = appendFrame(r.frames, f)
+		shift := len(r.frames) - from
+		if id >= from && id < from+len(part) {
+			r.id = id + shift
+		}
+		if timeout >= from && timeout < from+len(part) {
+			r.timeout = timeout + shift
+		}
+		r.frames = append(r.frames, part...)
+		kind = http2.FrameContinuation
+	}
+}
+
+// append appends the frames for a call. left, where positive, is what remains of its timeout.
+func (r *request) append(dst []byte, stream uint32, id requestid.ID, left int64) []byte {
+	at := len(dst)
+	dst = append(dst, r.frames...)
+	for _, head := range r.heads {
+		binary.BigEndian.PutUint32(dst[at+head:], stream)
+	}
+	id.Put((*[requestid.Len]byte)(dst[at+r.id:]))
+	if left > 0 && r.timeout > 0 {
+		n := (left + r.unit - 1) / r.unit
+		for i := r.digits - 1; i >= 0; i-- {
+			dst[at+r.timeout+i] = byte('0' + n%10)
+			n /= 10
+		}
+	}
+	return dst
+}
+
+// timeout is d as grpc-timeout has it: at most 8 digits of the finest unit that
+// holds it, rounded up (gRPC over HTTP/2, "Requests"). unit is in nanoseconds.
+func timeout(d time.Duration) (text string, unit int64) {
+	for _, u := range []struct {
+		name byte
+		ns   time.Duration
+	}{{'n', 1}, {'u', time.Microsecond}, {'m', time.Millisecond}, {'S', time.Second}, {'M', time.Minute}} {
+		if n := (d + u.ns - 1) / u.ns; n <= 99_999_999 {
+			return fmt.Sprintf("%d%c", max(n, 0), u.name), int64(u.ns)
+		}
+	}
+	return fmt.Sprintf("%dH", (d+time.Hour-1)/time.Hour), int64(time.Hour)
+}
+
+// staticName is the index of a name in HPACK's static table (RFC 7541, appendix A), for the names above.
+var staticName = map[string]byte{
+	":authority": 1, ":method": 3, ":path": 4, ":scheme": 6, "content-type": 31, "user-agent": 58,
+}
+
+// appendField appends a literal field without indexing and without Huffman
+// coding (RFC 7541, section 6.2.2), and returns where its value begins.
+func appendField(dst []byte, name, value string) (block []byte, at int) {
+	if i := staticName[name]; i > 0 {
+		dst = appendInt(dst, 0, 4, uint64(i))
+	} else {
+		dst = append(dst, 0)
+		dst = appendInt(dst, 0, 7, uint64(len(name)))
+		dst = append(dst, name...)
+	}
+	dst = appendInt(dst, 0, 7, uint64(len(value)))
+	return append(dst, value...), len(dst)
+}
+
+// appendInt appends an integer with a prefix of so many bits (RFC 7541, section 5.1).
+func appendInt(dst []byte, first byte, bits uint, n uint64) []byte {
+	most := uint64(1)<<bits - 1
+	if n < most {
+		return append(dst, first|byte(n))
+	}
+	dst = append(dst, first|byte(most))
+	return binary.AppendUvarint(dst, n-most)
+}

@@ -1,0 +1,252 @@
+package wire
+
+import (
+	"encoding/binary"
+	"fmt"
+	"syscall"
+
+	"golang.org/x/net/http2"
+	"google.golang.org/grpc/codes"
+
+	"grpcbench/loadgen/transport"
+)
+
+// outLimit is how much may wait to be written before streams stop adding to
+// it: the server's windows alone would bound it by gigabytes.
+const outLimit = 256 << 10
+
+// stamp notes that something of s goes out with the next write, which is the time it is sent.
+func (ss *session) stamp(s *stream) { ss.stamps = append(ss.stamps, stamp{s, s.id}) }
+
+type stamp struct {
+	s  *stream
+	id uint32 // s may carry another call by then
+}
+
+// enqueue has a stream pumped before the next write.
+func (ss *session) enqueue(s *stream) {
+	if !s.queued {
+		s.queued = true
+		ss.ready = append(ss.ready, s)
+	}
+}
+
+// pumpReady lets the streams that waited send.
+func (ss *session) pumpReady() {
+	if len(ss.ready) == 0 {
+		return
+	}
+	queue := ss.ready
+	ss.ready, ss.readySpare = ss.readySpare[:0], queue
+	for _, s := range queue {
+		s.queued = false
+		if s.on == ss {
+			ss.pump(s)
+		}
+	}
+}
+
+// pump sends what a stream has to send, as far as it may.
+func (ss *session) pump(s *stream) {
+	for s.on == ss {
+		if len(s.rest) > 0 {
+			if !ss.sendRest(s) {
+				return
+			}
+			continue
+		}
+		switch s.step() {
+		case stepWait:
+			return
+		case stepEnd:
+			s.closed = true
+			ss.out = appendFrame(ss.out, frame{kind: http2.FrameData, flags: http2.FlagDataEndStream, stream: s.id})
+			return
+		case stepSend:
+			if len(ss.out) >= outLimit {
+				ss.enqueue(s)
+				return
+			}
+			ss.sendMessage(s)
+		}
+	}
+}
+
+// sendMessage makes the next message right where it is to go; only one that does not fit is kept apart.
+func (ss *session) sendMessage(s *stream) {
+	c, call := ss.conn, s.call
+	var heads [frameHead + messageHead]byte
+	at := len(ss.out)
+	b := append(ss.out, heads[:]...) //nolint:gocritic // ss.out is b only once the message fits
+	b, err := c.src.Append(b, call.Seq, call.MessagesSent)
+	if err != nil {
+		s.fail(codes.Internal, fmt.Sprintf("make message %d: %v", call.MessagesSent, err), transport.Now())
+		return
+	}
+	size := len(b) - at - frameHead
+	binary.BigEndian.PutUint32(b[at+frameHead+1:], uint32(size-messageHead))
+	call.MessagesSent++
+	call.BytesSent += int64(size - messageHead)
+	last := c.spec.Kind&transport.ClientStream == 0 ||
+		c.spec.Kind == transport.ClientStream && call.MessagesSent == c.spec.Send
+	if s.lastSend = 0; int64(size) > min(ss.window, s.window, ss.maxFrame) {
+		s.buf = append(s.buf[:0], b[at+frameHead:]...)
+		s.rest, s.last, s.since = s.buf, last, transport.Now()
+		ss.out = b[:at]
+		return
+	}
+	f := frame{length: size, kind: http2.FrameData, stream: s.id}
+	if last {
+		f.flags, s.closed = http2.FlagDataEndStream, true
+	}
+	putFrame(b[at:], f)
+	ss.out = b
+	ss.window -= int64(size)
+	s.window -= int64(size)
+	ss.sent(s, 0)
+}
+
+// sendRest sends more of a message that did not fit; it is false where it has to wait again.
+func (ss *session) sendRest(s *stream) bool {
+	n := min(int64(len(s.rest)), ss.window, s.window, ss.maxFrame)
+	if len(ss.out) >= outLimit || n <= 0 {
+		if n <= 0 && s.window <= 0 {
+			return false // until its WINDOW_UPDATE
+		}
+		ss.enqueue(s)
+		return false
+	}
+	f := frame{length: int(n), kind: http2.FrameData, stream: s.id}
+	whole := int(n) == len(s.rest)
+	if whole && s.last {
+		f.flags, s.closed = http2.FlagDataEndStream, true
+	}
+	ss.out = append(appendFrame(ss.out, f), s.rest[:n]...)
+	s.rest = s.rest[n:]
+	ss.window -= n
+	s.window -= n
+	if whole {
+		ss.sent(s, transport.Now()-s.since)
+	}
+	return true
+}
+
+// sent notes that the last byte of a message is on its way, after it was blocked for some nanoseconds.
+func (ss *session) sent(s *stream, blocked int64) {
+	ss.stamp(s)
+	if ss.conn.spec.Kind&transport.ClientStream != 0 {
+		s.call.Owner.Message(s.call, transport.SendBlocked, blocked)
+	}
+}
+
+// reset tells the server that a stream is over for us.
+func (ss *session) reset(s *stream, code http2.ErrCode) {
+	if s.on == ss {
+		ss.out = appendReset(ss.out, s.id, code)
+	}
+}
+
+// flush writes what there is, without waiting: what the socket does not take is
+// the writer's. It is called with the lock, which it gives up while writing.
+func (ss *session) flush() {
+	c := ss.conn
+	for !ss.writing && !ss.lost {
+		ss.pumpReady()
+		if len(ss.out) == 0 {
+			if ss.closing {
+				ss.close()
+			}
+			return
+		}
+		now := transport.Now()
+		for _, e := range ss.stamps {
+			if e.s.on == ss && e.s.id == e.id {
+				c.stamped(e.s, now)
+			}
+		}
+		ss.stamps = ss.stamps[:0]
+		ss.writing = true
+		ss.pending = ss.out
+		ss.out, ss.spare = ss.spare[:0], ss.out
+		if ss.raw == nil {
+			ss.wake <- struct{}{} // has room: only who sets writing sends
+			return
+		}
+		c.mu.Unlock()
+		err := ss.write()
+		c.mu.Lock()
+		if err != nil {
+			ss.close() // its reader will know, and tell
+			return
+		}
+		if len(ss.pending) > 0 {
+			ss.wake <- struct{}{}
+			return
+		}
+		ss.writing = false
+	}
+}
+
+// stamped sets the time at which a call, or a message of it, goes out.
+func (c *conn) stamped(s *stream, now int64) {
+	if s.call.Sent == 0 {
+		s.call.Sent = now
+	}
+	s.lastSend = now
+	if c.spec.Timeout > 0 && s.deadline == 0 {
+		c.setDeadline(s, now+int64(c.spec.Timeout), now)
+	}
+	if c.alarm != nil {
+		s.on.enqueue(s) // its next message's time follows from this one's
+	}
+}
+
+// write takes as much of pending as the socket does at once.
+func (ss *session) write() error {
+	if err := ss.raw.Write(ss.try); err != nil {
+		return err
+	}
+	return ss.writeErr
+}
+
+// newTry makes the function that [session.write] gives the socket, once, since it would be an allocation each time.
+func (ss *session) newTry() func(fd uintptr) bool {
+	return func(fd uintptr) bool {
+		for len(ss.pending) > 0 {
+			n, err := syscall.Write(int(fd), ss.pending)
+			switch {
+			case err == syscall.EINTR:
+				continue
+			case err == syscall.EAGAIN:
+				return true
+			case err != nil:
+				ss.writeErr = err
+				return true
+			}
+			ss.pending = ss.pending[n:]
+		}
+		return true
+	}
+}
+
+// writer writes what the socket did not take at once, and over TLS everything.
+// The reader must not: were the server to wait for us to read, both would wait.
+func (ss *session) writer() {
+	c := ss.conn
+	for {
+		select {
+		case <-ss.wake:
+		case <-ss.gone:
+			return
+		}
+		_, err := ss.nc.Write(ss.pending)
+		c.mu.Lock()
+		if err != nil {
+			ss.close() // its reader will know, and tell
+		} else {
+			ss.pending, ss.writing = nil, false
+			ss.flush()
+		}
+		c.mu.Unlock()
+	}
+}

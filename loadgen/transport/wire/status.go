@@ -1,0 +1,74 @@
+package wire
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"golang.org/x/net/http2"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+)
+
+// status is how the trailers say that a call ended.
+func (f *fields) grpcStatus() (codes.Code, string) {
+	if !f.hasStatus {
+		return codes.Internal, "the trailers have no grpc-status"
+	}
+	if len(f.status.raw) == 1 && f.status.raw[0] == '0' && !f.status.huffman {
+		return codes.OK, ""
+	}
+	n, err := strconv.ParseUint(f.status.String(), 10, 32)
+	if err != nil {
+		return codes.Internal, fmt.Sprintf("malformed grpc-status %q", f.status.String())
+	}
+	code, message := codes.Code(n), unescape(f.message.String())
+	if f.hasDetails {
+		var details spb.Status
+		b, ok := f.details.binary()
+		if !ok || proto.Unmarshal(b, &details) != nil {
+			return code, message + " (malformed grpc-status-details-bin)"
+		}
+		if codes.Code(details.GetCode()) != code { //nolint:gosec // a code is compared, whatever it is
+			return codes.Internal, fmt.Sprintf("grpc-status is %v, and grpc-status-details-bin says %v", code, codes.Code(details.GetCode())) //nolint:gosec // as above
+		}
+		for _, d := range details.GetDetails() {
+			message = fmt.Sprintf("%s [%s]", message, d.GetTypeUrl())
+		}
+	}
+	return code, message
+}
+
+// httpCode is the code of an answer that is not gRPC's
+// (http-grpc-status-mapping.md).
+func httpCode(status int) codes.Code {
+	switch status {
+	case http.StatusBadRequest:
+		return codes.Internal
+	case http.StatusUnauthorized:
+		return codes.Unauthenticated
+	case http.StatusForbidden:
+		return codes.PermissionDenied
+	case http.StatusNotFound:
+		return codes.Unimplemented
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return codes.Unavailable
+	}
+	return codes.Unknown
+}
+
+// resetCode is the code of a stream that the server reset (gRPC over HTTP/2, "Errors").
+func resetCode(code http2.ErrCode) codes.Code {
+	switch code {
+	case http2.ErrCodeRefusedStream:
+		return codes.Unavailable
+	case http2.ErrCodeCancel:
+		return codes.Canceled
+	case http2.ErrCodeEnhanceYourCalm:
+		return codes.ResourceExhausted
+	case http2.ErrCodeInadequateSecurity:
+		return codes.PermissionDenied
+	}
+	return codes.Internal
+}

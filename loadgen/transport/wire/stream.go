@@ -1,0 +1,213 @@
+package wire
+
+import (
+	"fmt"
+
+	"golang.org/x/net/http2"
+	"google.golang.org/grpc/codes"
+
+	"grpcbench/loadgen/requestid"
+	"grpcbench/loadgen/transport"
+)
+
+// stream is a call on its way. It belongs to a worker and is used again for the
+// worker's next call; everything in it is guarded by its conn's lock.
+type stream struct {
+	conn *conn
+	call *transport.Call
+	// on is the session that carries it; nil while it waits for one, and after its end.
+	on *session
+	id uint32
+
+	// What is sent: the rest of a message that flow control stopped, within buf, whether it is the
+	// call's last, and since when it waits.
+	rest, buf []byte
+	last      bool
+	since     int64
+	// window is what the server lets us send, credit what we let it; both may go below zero, by a
+	// change of settings.
+	window, credit int64
+	queued         bool // in its session's ready
+	closed         bool // we ended our side
+	// lastSend is when the last message went out, 0 while it has not; intended when it should have.
+	lastSend, intended int64
+	alarmed            int64 // what the alarm was last asked for
+	lastAnswer         int64
+
+	// What is received.
+	answered bool   // the response's head is in
+	encoding string // of compressed messages
+	partial  []byte // of a message
+
+	deadline int64 // 0 while it has none
+	links    [lists]link
+	// held is since when it had to wait for a session, or 0; retried, that a server turned it down once.
+	held    int64
+	retried bool
+	report  text // within reportBuf
+	// lookUp decodes report and ring wakes the stream for its next message: made once, for every call.
+	lookUp    func() string
+	ring      func()
+	reportBuf []byte
+}
+
+func newStream(c *conn, call *transport.Call) *stream {
+	s := &stream{conn: c, call: call}
+	s.lookUp = func() string {
+		b, _ := s.report.binary()
+		return string(b)
+	}
+	s.ring = func() {
+		c.mu.Lock()
+		if s.on != nil {
+			s.on.enqueue(s)
+		}
+		c.mu.Unlock()
+		c.deliver(nil)
+	}
+	return s
+}
+
+// begin clears what the last call left.
+func (s *stream) begin() {
+	s.rest, s.closed, s.last, s.since = nil, false, false, 0
+	s.lastSend, s.intended, s.alarmed, s.lastAnswer = 0, 0, 0, 0
+	s.answered, s.encoding, s.partial = false, "", s.partial[:0]
+	s.deadline, s.held, s.retried = 0, 0, false
+}
+
+func (s *stream) requestID() requestid.ID {
+	return requestid.ID{Run: s.conn.run, Worker: s.call.Worker, Seq: s.call.Seq}
+}
+
+// open sends a call's head, and what it may of its messages.
+func (ss *session) open(s *stream) {
+	c := ss.conn
+	if c.request.listSize > ss.maxHeaderList {
+		c.complete(s, codes.Internal, fmt.Sprintf("the metadata take %d bytes, and the server takes %d at most", c.request.listSize, ss.maxHeaderList), transport.Now())
+		return
+	}
+	var left int64
+	if s.held > 0 && s.deadline > 0 { // the time that it waited is a part of its timeout
+		if left = s.deadline - transport.Now(); left <= 0 {
+			c.expire(s, transport.Now())
+			return
+		}
+	}
+	s.on, s.id = ss, ss.nextID
+	ss.nextID += 2
+	ss.streams.put(s.id, s)
+	s.window, s.credit = ss.initialWindow, streamWindow
+	ss.out = c.request.append(ss.out, s.id, s.requestID(), left)
+	ss.stamp(s)
+	ss.pump(s)
+	if ss.nextID > c.lastID {
+		c.retire(ss) // its ids are used up
+	}
+}
+
+// What a stream may do next.
+type step uint8
+
+const (
+	stepWait step = iota // for an answer, for its time, or for the end
+	stepSend
+	stepEnd
+)
+
+// step says what the sending side does next.
+func (s *stream) step() step {
+	spec, n := &s.conn.spec, s.call.MessagesSent
+	switch {
+	case s.closed:
+		return stepWait
+	case spec.Kind == transport.Bidi && n > s.call.MessagesReceived:
+		return stepWait
+	case spec.Send > 0 && n >= spec.Send, spec.Send == 0 && n > 0 && s.conn.finishing: // without a first message it would measure nothing
+		return stepEnd
+	case spec.Pace > 0:
+		if s.call.Sent == 0 {
+			return stepWait // flush will have it asked again
+		}
+		s.intended = spec.MessageDue(s.call.Worker, s.call.Sent, n)
+	case n > 0 && spec.Interval > 0:
+		if s.lastSend == 0 {
+			return stepWait
+		}
+		s.intended = s.lastSend + int64(spec.Interval)
+	default:
+		return stepSend
+	}
+	if transport.Now() < s.intended {
+		if s.alarmed != s.intended { // the last call's alarm may ring in this one
+			s.alarmed = s.intended
+			s.conn.alarm.At(s.intended, s.ring)
+		}
+		return stepWait
+	}
+	return stepSend
+}
+
+// answer takes one message of the server's. It is false where the call is over by it.
+func (s *stream) answer(compressed bool, body []byte, now int64) bool {
+	c, call := s.conn, s.call
+	spec := &c.spec
+	if compressed {
+		var code codes.Code
+		var why string
+		if body, code, why = c.inflate(s.encoding, body); why != "" {
+			return s.fail(code, why, now)
+		}
+	}
+	i := call.MessagesReceived
+	call.MessagesReceived++
+	call.BytesReceived += int64(len(body))
+	if i > 0 && spec.Kind&transport.ServerStream == 0 {
+		return s.fail(codes.Internal, "the server sent more than one answer", now)
+	}
+	if spec.Kind == transport.Bidi && !s.closed && i >= call.MessagesSent {
+		return s.fail(codes.DataLoss, fmt.Sprintf("answer %d: there was no message for it", i), now)
+	}
+	if err := c.src.Check(call.Seq, i, call.MessagesSent, body); err != nil {
+		return s.fail(codes.DataLoss, fmt.Sprintf("answer %d: %v", i, err), now)
+	}
+	if spec.Kind == transport.Unary {
+		return true
+	}
+	s.times(i, now)
+	if i+1 == spec.Receive && spec.Kind&transport.ServerStream != 0 {
+		s.on.reset(s, http2.ErrCodeCancel)
+		c.complete(s, codes.OK, "", now)
+		return false
+	}
+	if spec.Kind == transport.Bidi {
+		s.on.pump(s)
+	}
+	return s.on != nil
+}
+
+// times tells the owner the latencies of a stream's i-th answer.
+func (s *stream) times(i int, now int64) {
+	call, spec := s.call, &s.conn.spec
+	if i == 0 {
+		call.Owner.Message(call, transport.FirstMessage, now-call.Sent)
+	} else if spec.Kind == transport.ServerStream {
+		call.Owner.Message(call, transport.MessageGap, now-s.lastAnswer)
+	}
+	s.lastAnswer = now
+	if spec.Kind == transport.Bidi && !s.closed {
+		call.Owner.Message(call, transport.MessageRTT, now-s.lastSend)
+		if spec.Pace > 0 {
+			call.Owner.Message(call, transport.MessageResponse, now-s.intended)
+		}
+	}
+}
+
+// fail ends a call that the server got wrong, and the stream with it. It is false, as answer is.
+func (s *stream) fail(code codes.Code, why string, now int64) bool {
+	if s.on != nil {
+		s.on.reset(s, http2.ErrCodeCancel)
+	}
+	s.conn.complete(s, code, why, now)
+	return false
+}
