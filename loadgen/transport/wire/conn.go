@@ -52,8 +52,8 @@ type conn struct {
 // Start implements [transport.Conn].
 func (c *conn) Start(call *transport.Call) error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.closed {
+		c.mu.Unlock()
 		return transport.ErrClosed
 	}
 	s, ok := call.Bound.(*stream)
@@ -70,6 +70,7 @@ func (c *conn) Start(call *transport.Call) error {
 	default:
 		c.complete(s, codes.Unavailable, "there is no connection: "+c.cause.Error(), transport.Now())
 	}
+	c.mu.Unlock()
 	return nil
 }
 

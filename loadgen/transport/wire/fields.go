@@ -42,18 +42,31 @@ const (
 	loadReportName
 )
 
-var plainNames, huffmanNames = func() (plain, huffman map[string]name) {
-	plain, huffman = map[string]name{}, map[string]name{}
-	for s, n := range map[string]name{
-		":status": statusName, "content-type": contentTypeName, "grpc-encoding": encodingName,
-		"grpc-status": grpcStatusName, "grpc-message": grpcMessageName,
-		"grpc-status-details-bin": detailsName, "endpoint-load-metrics-bin": loadReportName,
+// knownNames are by their length, which nearly tells them apart.
+var plainNames, huffmanNames = func() (plain, huffman [32][]knownName) {
+	for _, n := range []struct {
+		text string
+		name name
+	}{
+		{":status", statusName},
+		{"content-type", contentTypeName},
+		{"grpc-encoding", encodingName},
+		{"grpc-status", grpcStatusName},
+		{"grpc-message", grpcMessageName},
+		{"grpc-status-details-bin", detailsName},
+		{"endpoint-load-metrics-bin", loadReportName},
 	} {
-		plain[s] = n
-		huffman[string(hpack.AppendHuffmanString(nil, s))] = n
+		coded := hpack.AppendHuffmanString(nil, n.text)
+		plain[len(n.text)] = append(plain[len(n.text)], knownName{[]byte(n.text), n.name})
+		huffman[len(coded)] = append(huffman[len(coded)], knownName{coded, n.name})
 	}
 	return plain, huffman
 }()
+
+type knownName struct {
+	raw  []byte
+	name name
+}
 
 // staticStatus are the statuses of HPACK's static table, from index 8 on (RFC 7541, appendix A).
 var staticStatus = [...]int{200, 204, 206, 304, 400, 404, 500}
@@ -157,10 +170,18 @@ func (t text) isGRPC() bool {
 var huffmanGRPC = hpack.AppendHuffmanString(nil, "application/grpc")
 
 func (t text) name() name {
+	known := &plainNames
 	if t.huffman {
-		return huffmanNames[string(t.raw)]
+		known = &huffmanNames
 	}
-	return plainNames[string(t.raw)]
+	if len(t.raw) < len(known) {
+		for i := range known[len(t.raw)] {
+			if k := &known[len(t.raw)][i]; bytes.Equal(k.raw, t.raw) {
+				return k.name
+			}
+		}
+	}
+	return otherName
 }
 
 // String decodes t; what is no Huffman code is the empty string.
@@ -188,9 +209,14 @@ func readInt(b []byte, bits uint) (n uint64, rest []byte, err error) {
 	}
 	most := uint64(1)<<bits - 1
 	n, b = uint64(b[0])&most, b[1:]
-	if n < most {
+	if n < most { // nearly always
 		return n, b, nil
 	}
+	return readLong(n, b)
+}
+
+// readLong reads the rest of an integer that does not fit its prefix.
+func readLong(n uint64, b []byte) (uint64, []byte, error) {
 	for shift := uint(0); shift <= 28; shift += 7 { // nothing in a block is longer than 2^31
 		if len(b) == 0 {
 			return 0, nil, errBlock
@@ -211,6 +237,10 @@ func readText(b []byte) (t text, rest []byte, err error) {
 		return t, nil, errBlock
 	}
 	t.huffman = b[0]&0x80 != 0
+	if n := int(b[0] & 0x7f); n < 0x7f && n < len(b) { // nearly always
+		t.raw = b[1 : 1+n]
+		return t, b[1+n:], nil
+	}
 	n, b, err := readInt(b, 7)
 	if err != nil || n > uint64(len(b)) {
 		return t, nil, errBlock

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -143,15 +144,19 @@ func (ss *session) headerBlock(f frame, block []byte, now int64) error {
 	if ss.conn.seen != nil {
 		ss.conn.seen(block)
 	}
+	s := ss.streams.get(f.stream)
+	last := f.has(http2.FlagHeadersEndStream)
+	if s != nil && !s.answered && !last && len(ss.head) > 0 && bytes.Equal(block, ss.head) {
+		s.answered, s.encoding = true, ss.encoding
+		return nil
+	}
 	var h fields
 	if err := h.parse(block); err != nil {
 		return broken(http2.ErrCodeCompression, "%v on stream %d", err, f.stream)
 	}
-	s := ss.streams.get(f.stream)
 	if s == nil {
 		return nil
 	}
-	last := f.has(http2.FlagHeadersEndStream)
 	if !s.answered {
 		switch {
 		case h.httpStatus >= 100 && h.httpStatus < 200 && !last:
@@ -171,6 +176,7 @@ func (ss *session) headerBlock(f frame, block []byte, now int64) error {
 			s.encoding = h.encoding.String()
 		}
 		if !last {
+			ss.head, ss.encoding = append(ss.head[:0], block...), s.encoding
 			return nil
 		}
 	}

@@ -3,7 +3,6 @@ package wire
 import (
 	"encoding/binary"
 	"fmt"
-	"syscall"
 
 	"golang.org/x/net/http2"
 	"google.golang.org/grpc/codes"
@@ -168,13 +167,14 @@ func (ss *session) flush() {
 		ss.writing = true
 		ss.pending = ss.out
 		ss.out, ss.spare = ss.spare[:0], ss.out
-		if ss.raw == nil {
+		if ss.socket == nil {
 			ss.wake <- struct{}{} // has room: only who sets writing sends
 			return
 		}
 		c.mu.Unlock()
-		err := ss.write()
+		n, err := ss.socket.write(ss.pending)
 		c.mu.Lock()
+		ss.pending = ss.pending[n:]
 		if err != nil {
 			ss.close() // its reader will know, and tell
 			return
@@ -198,34 +198,6 @@ func (c *conn) stamped(s *stream, now int64) {
 	}
 	if c.alarm != nil {
 		s.on.enqueue(s) // its next message's time follows from this one's
-	}
-}
-
-// write takes as much of pending as the socket does at once.
-func (ss *session) write() error {
-	if err := ss.raw.Write(ss.try); err != nil {
-		return err
-	}
-	return ss.writeErr
-}
-
-// newTry makes the function that [session.write] gives the socket, once, since it would be an allocation each time.
-func (ss *session) newTry() func(fd uintptr) bool {
-	return func(fd uintptr) bool {
-		for len(ss.pending) > 0 {
-			n, err := syscall.Write(int(fd), ss.pending)
-			switch {
-			case err == syscall.EINTR:
-				continue
-			case err == syscall.EAGAIN:
-				return true
-			case err != nil:
-				ss.writeErr = err
-				return true
-			}
-			ss.pending = ss.pending[n:]
-		}
-		return true
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"syscall"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -26,9 +25,9 @@ const (
 
 // session is one HTTP/2 connection of a conn, which guards it by its lock.
 type session struct {
-	conn *conn
-	nc   net.Conn
-	raw  syscall.RawConn // nil where the socket cannot be written without waiting
+	conn   *conn
+	nc     net.Conn
+	socket *socket // nil where nc cannot be written without waiting
 
 	streams table
 	nextID  uint32
@@ -43,12 +42,13 @@ type session struct {
 	// says that somebody does, or that the writer was woken to.
 	out, spare, pending []byte
 	writing             bool
-	try                 func(fd uintptr) bool
-	writeErr            error
 	wake                chan struct{}
 	stamps              []stamp
 	ready, readySpare   []*stream
 
+	// head is the last block that began a good answer, and encoding what it said: most answers begin alike.
+	head     []byte
+	encoding string
 	// A header block that is not whole yet, and the frame that began it.
 	block      []byte
 	blockFrame frame
@@ -72,11 +72,7 @@ func (c *conn) start(nc net.Conn) *session {
 		maxStreams: 1<<31 - 1, maxHeaderList: 1<<32 - 1, credit: connWindow,
 		wake: make(chan struct{}, 1), begun: make(chan struct{}), gone: make(chan struct{}),
 	}
-	if s, ok := nc.(syscall.Conn); ok {
-		if raw, err := s.SyscallConn(); err == nil {
-			ss.raw, ss.try = raw, ss.newTry()
-		}
-	}
+	ss.socket = newSocket(nc)
 	ss.out = append(ss.out, preface...)
 	ss.out = appendSettings(ss.out,
 		http2.Setting{ID: http2.SettingHeaderTableSize, Val: 0},
@@ -102,10 +98,14 @@ func (ss *session) read() {
 	c := ss.conn
 	defer close(ss.gone)
 	var scratch []*stream
+	receive := ss.nc.Read
+	if ss.socket != nil {
+		receive = ss.socket.read
+	}
 	buf := make([]byte, readBuffer)
 	from, to := 0, 0
 	for {
-		n, err := ss.nc.Read(buf[to:])
+		n, err := receive(buf[to:])
 		now := transport.Now()
 		to += n
 		c.mu.Lock()

@@ -1,9 +1,11 @@
 package wire
 
-// table finds a stream by its id: open addressing, since ids are made one after
-// the other and so hardly ever collide. The zero table is ready.
+import "math/bits"
+
+// table finds a stream by its id, by open addressing. The zero table is ready.
 type table struct {
 	slots []slot // a power of two of them
+	shift uint   // 32 less that power
 	n     int
 }
 
@@ -13,8 +15,9 @@ type slot struct {
 	s  *stream
 }
 
-// home is where an id belongs: a client's ids are odd.
-func (t *table) home(id uint32) int { return int(id>>1) & (len(t.slots) - 1) }
+// home is where an id belongs. Ids follow each other; were they to lie in a row, each that is taken
+// out would have to look at all behind it, so they are spread by the golden ratio.
+func (t *table) home(id uint32) int { return int(id * 2654435769 >> t.shift) }
 
 func (t *table) get(id uint32) *stream {
 	if t.n == 0 {
@@ -32,6 +35,7 @@ func (t *table) put(id uint32, s *stream) {
 	if 2*(t.n+1) > len(t.slots) {
 		old := t.slots
 		t.slots = make([]slot, max(16, 2*len(old)))
+		t.shift = 32 - uint(bits.TrailingZeros(uint(len(t.slots))))
 		for _, e := range old {
 			if e.s != nil {
 				t.place(e)
@@ -52,13 +56,15 @@ func (t *table) place(e slot) {
 
 // remove takes an id out and moves those behind it up, so that no search ends at the gap.
 func (t *table) remove(id uint32) {
-	if t.get(id) == nil {
+	if t.n == 0 {
 		return
 	}
 	mask := len(t.slots) - 1
 	i := t.home(id)
-	for t.slots[i].id != id || t.slots[i].s == nil {
-		i = (i + 1) & mask
+	for ; t.slots[i].id != id || t.slots[i].s == nil; i = (i + 1) & mask {
+		if t.slots[i].s == nil {
+			return // it is not there
+		}
 	}
 	for j := (i + 1) & mask; t.slots[j].s != nil; j = (j + 1) & mask {
 		if (j-t.home(t.slots[j].id))&mask >= (j-i)&mask { // it may stand at the gap
