@@ -181,7 +181,7 @@ func TestHelp(t *testing.T) {
 		if _, err := plan.Run(strings.Fields(args), &usage); !errors.Is(err, flag.ErrHelp) {
 			t.Errorf("%s: %v, want flag.ErrHelp", args, err)
 		}
-		for _, want := range []string{"usage: loadgen", "-concurrency", "(default 50)", "-d ", "-duration", "-connect-timeout", "-H 'key: value'", "SearchIO", "grpc|rest"} {
+		for _, want := range []string{"usage: loadgen", "-concurrency", "(default 50)", "-d ", "-duration", "-connect-timeout", "-H 'key: value'", "SearchIO", "grpc|wire|rest"} {
 			if !strings.Contains(usage.String(), want) {
 				t.Errorf("%s: the usage does not show %q", args, want)
 			}

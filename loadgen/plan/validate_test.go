@@ -77,7 +77,7 @@ func TestRunRefuses(t *testing.T) {
 		{"negative messages", "-messages -1", "-messages -1"},
 		{"a negative size", "-size -1", "-size -1"},
 		{"a size too small to tell messages apart", "-size 15", "at least 16"},
-		{"an unknown transport", "-transport http", `-transport "http": want one of grpc, rest`},
+		{"an unknown transport", "-transport http", `-transport "http": want one of grpc, wire, rest`},
 		{"an RPC without a REST route", "-transport rest", "does not carry SearchIO"},
 		{"an unknown format", "-format xml", `-format "xml": want one of text, json, md, csv`},
 		{"a report's format", "-format html", `-format "html"`},

@@ -21,15 +21,15 @@ var rpcs = []struct {
 	kind         transport.Kind
 	transports   []string
 }{
-	{"Search", "person.SearchService/Search", transport.Unary, []string{"grpc", "rest"}},
-	{"SearchIn", "person.SearchService/SearchIn", transport.ClientStream, []string{"grpc"}},
-	{"SearchOut", "person.SearchService/SearchOut", transport.ServerStream, []string{"grpc"}},
-	{"SearchIO", "person.SearchService/SearchIO", transport.Bidi, []string{"grpc"}},
-	{"CreateRepo", "Repo/CreateRepo", transport.ClientStream, []string{"grpc"}},
-	{"GetUser", "Users/GetUser", transport.Unary, []string{"grpc"}},
-	{"GetHelp", "Users/GetHelp", transport.Bidi, []string{"grpc"}},
-	{"Check", "grpc.health.v1.Health/Check", transport.Unary, []string{"grpc"}},
-	{"Watch", "grpc.health.v1.Health/Watch", transport.ServerStream, []string{"grpc"}},
+	{"Search", "person.SearchService/Search", transport.Unary, []string{"grpc", "wire", "rest"}},
+	{"SearchIn", "person.SearchService/SearchIn", transport.ClientStream, []string{"grpc", "wire"}},
+	{"SearchOut", "person.SearchService/SearchOut", transport.ServerStream, []string{"grpc", "wire"}},
+	{"SearchIO", "person.SearchService/SearchIO", transport.Bidi, []string{"grpc", "wire"}},
+	{"CreateRepo", "Repo/CreateRepo", transport.ClientStream, []string{"grpc", "wire"}},
+	{"GetUser", "Users/GetUser", transport.Unary, []string{"grpc", "wire"}},
+	{"GetHelp", "Users/GetHelp", transport.Bidi, []string{"grpc", "wire"}},
+	{"Check", "grpc.health.v1.Health/Check", transport.Unary, []string{"grpc", "wire"}},
+	{"Watch", "grpc.health.v1.Health/Watch", transport.ServerStream, []string{"grpc", "wire"}},
 }
 
 func TestAll(t *testing.T) {
