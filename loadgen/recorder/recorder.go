@@ -108,6 +108,9 @@ type Interval struct {
 	Codes      [CodeCount]int64
 	// Latencies by [Series]; nil for those the run does not have.
 	Latencies [seriesCount]*Latencies
+	// Before sums, in nanoseconds, the time from when each call was due and its worker free to its send:
+	// the generator's own. In an open loop it is the sum of the series pacing.
+	Before int64
 }
 
 func newInterval(series []Series) *Interval {
@@ -119,7 +122,7 @@ func newInterval(series []Series) *Interval {
 }
 
 func (iv *Interval) reset() {
-	iv.Start, iv.End, iv.Counts, iv.Codes = 0, 0, Counts{}, [CodeCount]int64{}
+	iv.Start, iv.End, iv.Counts, iv.Codes, iv.Before = 0, 0, Counts{}, [CodeCount]int64{}, 0
 	for _, l := range iv.Latencies {
 		if l != nil {
 			l.reset()
@@ -130,6 +133,7 @@ func (iv *Interval) reset() {
 // merge adds o to iv; it reports counts that a histogram could not take.
 func (iv *Interval) merge(o *Interval) error {
 	iv.Counts.add(&o.Counts)
+	iv.Before += o.Before
 	for code, n := range o.Codes {
 		iv.Codes[code] += n
 	}

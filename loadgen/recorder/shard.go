@@ -51,11 +51,13 @@ func (s *Shard) Call(c *Sample) {
 	s.cur.Codes[code]++
 	response := c.Done - c.Intended
 	s.record(Service, c.Done-c.Sent)
+	before := c.Sent - max(c.Intended, c.Free)
+	s.cur.Before += before
 	if s.cfg.OpenLoop {
 		s.record(Response, response)
 		lag := c.Sent - c.Intended
 		s.record(Lag, lag)
-		s.record(Pacing, c.Sent-max(c.Intended, c.Free))
+		s.record(Pacing, before)
 		if lag > s.cfg.LateAfter {
 			counts.Late++
 		}

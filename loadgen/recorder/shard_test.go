@@ -213,3 +213,23 @@ func TestCallAllocatesNothing(t *testing.T) {
 		}
 	}
 }
+
+// Before is the generator's own time: from when a call was due and its worker free, to its send.
+func TestBefore(t *testing.T) {
+	for _, open := range []bool{false, true} {
+		s := recorder.New(recorder.Config{OpenLoop: open}).NewShard()
+		s.Call(&recorder.Sample{Intended: 100, Free: 100, Sent: 103, Done: 200})
+		s.Call(&recorder.Sample{Intended: 100, Free: 150, Sent: 154, Done: 200})
+		iv := s.Take()
+		if iv.Before != 3+4 {
+			t.Errorf("open loop %v: %d ns before the sends, want 7", open, iv.Before)
+		}
+		if p := iv.Latencies[recorder.Pacing]; open && p.Sum != iv.Before {
+			t.Errorf("the series pacing sums up to %d, want %d", p.Sum, iv.Before)
+		}
+		s.Take()
+		if iv := s.Take(); iv.Before != 0 {
+			t.Errorf("open loop %v: an interval without calls has %d", open, iv.Before)
+		}
+	}
+}

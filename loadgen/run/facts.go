@@ -32,10 +32,9 @@ func (r *run) facts(d *result.Document, o engine.Outcome) verdict.Facts {
 		GCShare:      d.Client.GCCPUSeconds / max(d.Client.CPUSeconds, 1e-9),
 	}
 	if service := r.rec.Total().Latencies[recorder.Service]; c.Unfinished == 0 && d.DurationNs > 0 {
-		f.Littles = float64(service.Sum) / float64(d.DurationNs)
-		if f.Open {
-			f.Littles = float64(service.Sum+r.rec.Total().Latencies[recorder.Pacing].Sum) / float64(d.DurationNs)
-		}
+		before := r.rec.Total().Before
+		f.Littles = float64(service.Sum+before) / float64(d.DurationNs)
+		f.Before = float64(before) / max(float64(service.Sum+before), 1)
 	}
 	if r.health != nil {
 		f.Windows = r.health.windows

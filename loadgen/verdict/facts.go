@@ -23,6 +23,9 @@ type Facts struct {
 	// number; Littles is what Little's law expects it to be.
 	InFlight, Deviation, Littles float64
 	Looks                        int
+	// Before is the share of the calls' time that the generator took between a worker's being free for a
+	// call and its send.
+	Before float64
 
 	// Windows are the generator's and the machine's seconds.
 	Windows []Window

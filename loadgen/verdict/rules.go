@@ -50,6 +50,14 @@ func stood(f *Facts, v *Verdict) {
 	}
 }
 
+// between: in a closed loop, the time that the generator takes between two calls of a worker is no call's, but keeps
+// the server from being as busy as -c says.
+func between(f *Facts, v *Verdict) {
+	if !f.Open && f.Before > 0.1 {
+		v.add(Suspect, "client: workers spent %.0f %% of their time in the load generator, between two calls: the server had that much less than -c calls at once", 100*f.Before)
+	}
+}
+
 // little: by Little's law, the calls in flight are the rate times the time of a call. The tolerance adds
 // five standard errors of the sampled mean, taking a tenth of the looks as independent.
 func little(f *Facts, v *Verdict) {

@@ -91,6 +91,9 @@ func TestRules(t *testing.T) {
 		{"far off, but of a noisy mean", func(f *verdict.Facts) { f.InFlight, f.Deviation = 106, 20 }, valid, valid, ""},
 		{"nothing to hold it against", func(f *verdict.Facts) { f.InFlight, f.Littles = 200, 0 }, valid, valid, ""},
 
+		{"a generator that takes its time between calls", func(f *verdict.Facts) { f.Before = 0.11 }, valid, suspect, "workers spent 11 % of their time in the load generator"},
+		{"and one that takes little", func(f *verdict.Facts) { f.Before = 0.09 }, valid, valid, ""},
+
 		{"busy", windows(true, func(w *verdict.Window) { w.CPU = 0.69 }), valid, valid, ""},
 		{"busier", windows(true, func(w *verdict.Window) { w.CPU = 0.75 }), suspect, valid, "used 75 % of its CPU"},
 		{"at its end", windows(true, func(w *verdict.Window) { w.CPU = 0.9 }), invalid, suspect, "used 90 % of its CPU"},
