@@ -11,7 +11,7 @@ TMP  := $(CURDIR)/.tmp
 BIN  := $(TMP)/bin
 LINT := $(firstword $(wildcard $(BIN)/golangci-lint) $(shell command -v golangci-lint))
 
-.PHONY: help all generate build test quicktest slowtest lint bench peers report clean
+.PHONY: help all generate build test quicktest slowtest lint bench fuzz peers report clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,7 +50,11 @@ lint: $(if $(LINT),,$(BIN)/golangci-lint) ## golangci-lint; installed into .tmp/
 bench: ## the benchmark suite
 	go test -run '^$$' -bench ./bench
 
-peers: ## what loadgen costs beside other generators
+fuzz: ## every fuzz target for FUZZTIME (1m)
+	@grep -rn --include='*_test.go' -o '^func Fuzz[A-Za-z0-9_]*' loadgen server | sed 's|^\(.*\)/[^/]*:[0-9]*:func |./\1 |' | sort | while read -r pkg target; do \
+		echo "go test $$pkg -fuzz $$target"; go test $$pkg -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(FUZZTIME),1m) || exit 1; done
+
+peers: ## what loadgen costs beside other generators: h2load, ghz and k6 where they are on the PATH
 	go run ./bench/peers
 
 # The runs of `make report` where there is none yet: every RPC, briefly.

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,6 +18,7 @@ import (
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/transport/grpcconn"
 	"grpcbench/loadgen/transport/rest"
+	"grpcbench/loadgen/transport/wire"
 	"grpcbench/server/contract"
 	"grpcbench/server/target"
 )
@@ -94,7 +95,10 @@ func dial(b *testing.B, ready contract.Ready, def scenario.Definition, o scenari
 	}
 	var dialer transport.Dialer = grpcconn.Dialer{Options: grpcconn.Options{Timeout: 5 * time.Second, Interceptors: chain}}
 	addr := ready.Addr
-	if o.Transport == scenario.REST {
+	switch o.Transport {
+	case scenario.Wire:
+		dialer = &wire.Dialer{Run: 1, Timeout: 5 * time.Second}
+	case scenario.REST:
 		dialer, addr = rest.Dialer{Run: 1, Timeout: 5 * time.Second}, ready.HTTP
 	}
 	conn, err := dialer.Dial(b.Context(), addr, spec, src)
@@ -134,6 +138,7 @@ func (w *waiter) do(conn transport.Conn) error {
 	if err := conn.Start(&w.call); err != nil {
 		return err
 	}
+	conn.Flush()
 	<-w.done
 	if w.call.Code != codes.OK {
 		return fmt.Errorf("%v: %s", w.call.Code, w.call.Message)
@@ -152,18 +157,49 @@ func oneByOne(b *testing.B, conn transport.Conn) {
 	}
 }
 
+// together has workers that start their next call when the last is over, as the engine's do.
 func together(b *testing.B, conn transport.Conn, workers int) {
 	b.Helper()
 	b.ReportAllocs()
-	b.SetParallelism(max(1, workers/runtime.GOMAXPROCS(0)))
-	var n atomic.Int64
-	b.RunParallel(func(pb *testing.PB) {
-		w := newWaiter(int(n.Add(1)))
-		for pb.Next() {
-			if err := w.do(conn); err != nil {
-				b.Error(err)
-				return
-			}
-		}
-	})
+	l := &loop{b: b, conn: conn}
+	l.left.Store(int64(b.N))
+	l.active.Add(workers)
+	for w := range workers {
+		l.next(&transport.Call{Worker: uint16(w), Owner: l})
+	}
+	conn.Flush()
+	l.active.Wait()
 }
+
+// loop is a closed loop that records nothing.
+type loop struct {
+	b      *testing.B
+	conn   transport.Conn
+	left   atomic.Int64
+	active sync.WaitGroup
+}
+
+func (l *loop) next(c *transport.Call) {
+	n := l.left.Add(-1)
+	if n < 0 {
+		l.active.Done()
+		return
+	}
+	c.Reset()
+	c.Seq = uint64(n)
+	if err := l.conn.Start(c); err != nil {
+		l.b.Error(err)
+		l.active.Done()
+	}
+}
+
+// Done implements transport.Owner.
+func (l *loop) Done(c *transport.Call) {
+	if c.Code != codes.OK {
+		l.b.Errorf("%v: %s", c.Code, c.Message)
+	}
+	l.next(c)
+}
+
+// Message implements transport.Owner.
+func (*loop) Message(*transport.Call, transport.Series, int64) {}

@@ -3,19 +3,14 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime"
-	"slices"
-	"strings"
 	"syscall"
-	"time"
 
 	"grpcbench/loadgen/child"
 	"grpcbench/server/target"
@@ -39,12 +34,11 @@ func main() {
 	}
 }
 
-// compare runs every arm once a round and prints the table.
+// compare makes every comparison and prints a table for each.
 func compare(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("peers", flag.ContinueOnError)
-	rounds := fs.Int("rounds", 7, "rounds, each with every generator once")
-	calls := fs.Int("n", 100_000, "calls a generator makes in a round")
-	workers := fs.Int("c", 50, "calls in flight")
+	rounds := fs.Int("rounds", 5, "rounds, each with every generator once")
+	scale := fs.Int("n", 200_000, "unary calls that a generator makes in a round; streams carry as much in proportion")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -68,49 +62,19 @@ func compare(ctx context.Context, args []string) error {
 		}
 		pinned = "server on core 0, client on core 1"
 	}
-	arms, err := findArms(ctx, load{addr: server.Ready.Addr, calls: *calls, workers: *workers, tmp: tmp})
-	if err != nil {
+	t := tools{addr: server.Ready.Addr, tmp: tmp}
+	if err := t.find(ctx); err != nil {
 		return err
 	}
-	fmt.Printf("Search, unary, 1 connection, %d in flight, %d calls a round, %d rounds; %s\n\n", *workers, *calls, *rounds, pinned)
-	for range *rounds {
-		for _, a := range arms {
-			if err := a.run(ctx, *calls); err != nil {
-				return err
-			}
+	for _, c := range t.comparisons(*scale) {
+		fmt.Printf("%s; %d rounds; %s\n\n", c.title, *rounds, pinned)
+		if err := c.run(ctx, *rounds); err != nil {
+			return err
 		}
+		fmt.Println(c.table())
 	}
-	fmt.Print(tabulate(arms))
+	for _, missing := range t.missing {
+		fmt.Println(missing)
+	}
 	return nil
 }
-
-// tabulate shows each arm's figures, and its CPU as a ratio to the first arm's in the same round.
-func tabulate(arms []*arm) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "| %-12s | %-26s | %-22s | %9s | %9s |\n|---|---|---|---|---|\n",
-		"generator", "client CPU, µs a call", "ratio to "+filepath.Base(arms[0].name), "calls/s", "peak RSS")
-	for _, a := range arms {
-		var ratios []float64
-		for i, m := range a.measured {
-			ratios = append(ratios, m.cpu/arms[0].measured[i].cpu)
-		}
-		fmt.Fprintf(&b, "| %-12s | %-26s | %-22s | %9.0f | %5.0f MiB |\n", a.name,
-			spread(a.column(func(m measurement) float64 { return m.cpu }), "%.2f"), spread(ratios, "%.3f"),
-			median(a.column(func(m measurement) float64 { return m.rate })),
-			median(a.column(func(m measurement) float64 { return m.rss }))/(1<<20))
-	}
-	return b.String()
-}
-
-// spread writes the median with the least and the greatest.
-func spread(v []float64, format string) string {
-	return fmt.Sprintf(format+" ("+format+" to "+format+")", median(v), slices.Min(v), slices.Max(v))
-}
-
-func median(v []float64) float64 {
-	s := slices.SortedFunc(slices.Values(v), cmp.Compare)
-	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
-}
-
-// patience is how long one run of a generator may take.
-const patience = 2 * time.Minute
