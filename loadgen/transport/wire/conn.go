@@ -74,10 +74,14 @@ func (c *conn) Start(call *transport.Call) error {
 	return nil
 }
 
-// hold has a call wait for a session.
+// hold has a call wait for a session. In an open loop the wait is in the call's lag; in a closed one, whose calls
+// are intended when their worker is free, there is no lag, and the wait is the call's own, as it is over grpc-go.
 func (c *conn) hold(s *stream) {
 	if now := transport.Now(); s.held == 0 {
 		s.held = now
+		if s.call.Intended == s.call.Free && s.call.Sent == 0 {
+			s.call.Sent = now
+		}
 		if c.spec.Timeout > 0 && s.deadline == 0 {
 			c.setDeadline(s, now+int64(c.spec.Timeout), now)
 		}
@@ -90,7 +94,9 @@ func (c *conn) release() {
 	for c.waiting.first != nil && c.cur != nil && c.cur.streams.n < c.cur.maxStreams {
 		s := c.waiting.first
 		c.waiting.remove(s)
-		s.call.Free = max(s.call.Free, transport.Now()) // it is not the generator that was late
+		if s.call.Sent == 0 {
+			s.call.Free = max(s.call.Free, transport.Now()) // it is not the generator that was late
+		}
 		c.cur.open(s)
 	}
 }
