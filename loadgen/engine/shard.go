@@ -172,7 +172,7 @@ func (s *shard) record(c *transport.Call) {
 	}
 	s.sample = recorder.Sample{
 		Worker: c.Worker, Seq: c.Seq,
-		Intended: c.Intended, Free: c.Free, Sent: c.Sent, Done: c.End,
+		Intended: c.Intended, Free: c.Free, Held: c.Held, Sent: c.Sent, Done: c.End,
 		Code: c.Code, Message: c.Message, Unfinished: unfinished,
 		MessagesSent: c.MessagesSent, MessagesReceived: c.MessagesReceived,
 		BytesSent: c.BytesSent, BytesReceived: c.BytesReceived,

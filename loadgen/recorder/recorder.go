@@ -53,16 +53,16 @@ func NewHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(lowest, hi
 type Sample struct {
 	Worker uint16
 	Seq    uint64
-	// Free is when the call's worker was free for it.
-	Intended, Free, Sent, Done int64
-	Code                       codes.Code
-	Message                    string
-	Unfinished                 bool // cut off by the run's own end: neither a success nor a failure
-	MessagesSent               int
-	MessagesReceived           int
-	BytesSent                  int64
-	BytesReceived              int64
-	LoadReport                 func() string // nil where there is none
+	// Free is when the call's worker was free for it; Held is how long it then had to wait for the server.
+	Intended, Free, Sent, Done, Held int64
+	Code                             codes.Code
+	Message                          string
+	Unfinished                       bool // cut off by the run's own end: neither a success nor a failure
+	MessagesSent                     int
+	MessagesReceived                 int
+	BytesSent                        int64
+	BytesReceived                    int64
+	LoadReport                       func() string // nil where there is none
 }
 
 // Counts say what became of the calls that were due: due = ok + failed + unfinished + never_sent.
@@ -108,9 +108,10 @@ type Interval struct {
 	Codes      [CodeCount]int64
 	// Latencies by [Series]; nil for those the run does not have.
 	Latencies [seriesCount]*Latencies
-	// Before sums, in nanoseconds, the time from when each call was due and its worker free to its send:
-	// the generator's own. In an open loop it is the sum of the series pacing.
-	Before int64
+	// Before and Held sum, in nanoseconds, the time from when each call was due and its worker free to its
+	// send: the generator's own, which in an open loop is the sum of the series pacing, and that in which
+	// calls were held back.
+	Before, Held int64
 }
 
 func newInterval(series []Series) *Interval {
@@ -122,7 +123,7 @@ func newInterval(series []Series) *Interval {
 }
 
 func (iv *Interval) reset() {
-	iv.Start, iv.End, iv.Counts, iv.Codes, iv.Before = 0, 0, Counts{}, [CodeCount]int64{}, 0
+	iv.Start, iv.End, iv.Counts, iv.Codes, iv.Before, iv.Held = 0, 0, Counts{}, [CodeCount]int64{}, 0, 0
 	for _, l := range iv.Latencies {
 		if l != nil {
 			l.reset()
@@ -134,6 +135,7 @@ func (iv *Interval) reset() {
 func (iv *Interval) merge(o *Interval) error {
 	iv.Counts.add(&o.Counts)
 	iv.Before += o.Before
+	iv.Held += o.Held
 	for code, n := range o.Codes {
 		iv.Codes[code] += n
 	}

@@ -51,8 +51,9 @@ func (s *Shard) Call(c *Sample) {
 	s.cur.Codes[code]++
 	response := c.Done - c.Intended
 	s.record(Service, c.Done-c.Sent)
-	before := c.Sent - max(c.Intended, c.Free)
+	before := c.Sent - max(c.Intended, c.Free) - c.Held
 	s.cur.Before += before
+	s.cur.Held += c.Held
 	if s.cfg.OpenLoop {
 		s.record(Response, response)
 		lag := c.Sent - c.Intended

@@ -219,17 +219,17 @@ func TestBefore(t *testing.T) {
 	for _, open := range []bool{false, true} {
 		s := recorder.New(recorder.Config{OpenLoop: open}).NewShard()
 		s.Call(&recorder.Sample{Intended: 100, Free: 100, Sent: 103, Done: 200})
-		s.Call(&recorder.Sample{Intended: 100, Free: 150, Sent: 154, Done: 200})
+		s.Call(&recorder.Sample{Intended: 100, Free: 150, Held: 20, Sent: 174, Done: 200})
 		iv := s.Take()
-		if iv.Before != 3+4 {
-			t.Errorf("open loop %v: %d ns before the sends, want 7", open, iv.Before)
+		if iv.Before != 3+4 || iv.Held != 20 {
+			t.Errorf("open loop %v: %d ns before the sends and %d held, want 7 and 20", open, iv.Before, iv.Held)
 		}
 		if p := iv.Latencies[recorder.Pacing]; open && p.Sum != iv.Before {
 			t.Errorf("the series pacing sums up to %d, want %d", p.Sum, iv.Before)
 		}
 		s.Take()
-		if iv := s.Take(); iv.Before != 0 {
-			t.Errorf("open loop %v: an interval without calls has %d", open, iv.Before)
+		if iv := s.Take(); iv.Before+iv.Held != 0 {
+			t.Errorf("open loop %v: an interval without calls has %d and %d", open, iv.Before, iv.Held)
 		}
 	}
 }

@@ -39,6 +39,30 @@ func (r *run) unfinishedDocument() *result.Document {
 	}
 }
 
+// notes tell how to read the figures.
+func (r *run) notes(total *recorder.Interval) []string {
+	notes := []string{}
+	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	if !r.plan.Open() {
+		note("closed loop: a call starts when its worker is free, so response is service, and coordinated omission is not corrected")
+	}
+	if late := total.Codes[codes.DeadlineExceeded]; late > 0 && r.plan.Timeout > 0 {
+		note("%d calls ended at their deadline of %v: how long they would have taken is not known, so the tail is cut off there", late, r.plan.Timeout)
+	}
+	lag := total.Latencies[recorder.Lag]
+	if lag == nil || lag.Count() == 0 {
+		return notes
+	}
+	mean := func(sum int64) time.Duration { return time.Duration(sum / lag.Count()).Round(10 * time.Microsecond) }
+	if workers := mean(lag.Sum - total.Before - total.Held); workers > time.Millisecond && workers > mean(lag.Sum)/4 {
+		note("calls waited for one of the %d workers to be free, %v on average: response includes that wait, service does not", r.plan.Workers, workers)
+	}
+	if held := mean(total.Held); held > time.Millisecond && held > mean(lag.Sum)/4 {
+		note("calls waited for the server to take them, %v on average, since it limits the calls of a connection or had to be connected to anew: response includes that wait, service does not", held)
+	}
+	return notes
+}
+
 // document makes the run's result.
 func (r *run) document(ctx context.Context, o engine.Outcome) (*result.Document, error) {
 	total := r.rec.Total()
@@ -47,17 +71,8 @@ func (r *run) document(ctx context.Context, o engine.Outcome) (*result.Document,
 	d.Started = transport.Wall(o.Start)
 	d.DurationNs = o.End - o.Start
 	d.Counts, d.WarmupCalls = c, o.Warmup
-	d.Notes = []string{}
-	if !r.plan.Open() {
-		d.Notes = append(d.Notes, "closed loop: a call starts when its worker is free, so response is service, and coordinated omission is not corrected")
-	}
+	d.Notes = r.notes(total)
 	d.Codes = map[string]int64{}
-	if late := total.Codes[codes.DeadlineExceeded]; late > 0 && r.plan.Timeout > 0 {
-		d.Notes = append(d.Notes, fmt.Sprintf("%d calls ended at their deadline of %v: how long they would have taken is not known, so the tail is cut off there", late, r.plan.Timeout))
-	}
-	if lag, pacing := total.Latencies[recorder.Lag], total.Latencies[recorder.Pacing]; lag != nil && lag.Count() > 0 && lag.Sum-pacing.Sum > lag.Sum/2 && lag.Sum/lag.Count() > 1e6 {
-		d.Notes = append(d.Notes, fmt.Sprintf("calls waited for one of the %d workers to be free, %v on average: response includes that wait, service does not", r.plan.Workers, time.Duration((lag.Sum-pacing.Sum)/lag.Count()).Round(10*time.Microsecond)))
-	}
 	for code, n := range total.Codes {
 		if n > 0 {
 			d.Codes[result.CodeName(codes.Code(code))] = n

@@ -32,8 +32,8 @@ func (r *run) facts(d *result.Document, o engine.Outcome) verdict.Facts {
 		GCShare:      d.Client.GCCPUSeconds / max(d.Client.CPUSeconds, 1e-9),
 	}
 	if service := r.rec.Total().Latencies[recorder.Service]; c.Unfinished == 0 && d.DurationNs > 0 {
-		before := r.rec.Total().Before
-		f.Littles = float64(service.Sum+before) / float64(d.DurationNs)
+		before, held := r.rec.Total().Before, r.rec.Total().Held
+		f.Littles = float64(service.Sum+before+held) / float64(d.DurationNs)
 		f.Before = float64(before) / max(float64(service.Sum+before), 1)
 	}
 	if r.health != nil {

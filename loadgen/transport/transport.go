@@ -105,7 +105,10 @@ type Call struct {
 	// Sent is taken just before the call goes out, End when its last answer or its failure is in. Both,
 	// and Intended, are readings of [Now].
 	Sent, End int64
-	Code      codes.Code
+	// Held is the part of the time before Sent, in nanoseconds, that the transport had to keep the call
+	// back: the server took no more at once, or had to be connected to anew.
+	Held int64
+	Code codes.Code
 	// Message explains a Code other than OK.
 	Message string
 	// Sent and received messages, and their bytes before framing and compression.
@@ -122,7 +125,7 @@ type Call struct {
 
 // Reset clears what the transport found, before the next call.
 func (c *Call) Reset() {
-	c.Sent, c.End, c.Code, c.Message = 0, 0, codes.OK, ""
+	c.Sent, c.End, c.Held, c.Code, c.Message = 0, 0, 0, codes.OK, ""
 	c.MessagesSent, c.MessagesReceived, c.BytesSent, c.BytesReceived = 0, 0, 0, 0
 	c.LoadReport = nil
 }

@@ -39,7 +39,7 @@ func TestReset(t *testing.T) {
 	bound := new(int)
 	c := transport.Call{
 		Worker: 1, Seq: 2, Intended: 3,
-		Sent: 4, End: 5, Code: codes.Unavailable, Message: "why",
+		Sent: 4, End: 5, Held: 1, Code: codes.Unavailable, Message: "why",
 		MessagesSent: 6, MessagesReceived: 7, BytesSent: 8, BytesReceived: 9, LoadReport: func() string { return "report" },
 		Bound: bound,
 	}

@@ -95,7 +95,7 @@ func (c *conn) release() {
 		s := c.waiting.first
 		c.waiting.remove(s)
 		if s.call.Sent == 0 {
-			s.call.Free = max(s.call.Free, transport.Now()) // it is not the generator that was late
+			s.call.Held = transport.Now() - s.held // it is not the generator that was late
 		}
 		c.cur.open(s)
 	}
