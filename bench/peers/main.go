@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"grpcbench/loadgen/child"
+	"grpcbench/server/contract"
 	"grpcbench/server/target"
 )
 
@@ -47,7 +48,7 @@ func compare(ctx context.Context, args []string) error {
 		return fmt.Errorf("make a folder for the runs: %w", err)
 	}
 	defer os.RemoveAll(tmp)
-	server, err := child.Start(ctx, nil, os.Stderr)
+	server, err := child.Start(ctx, contract.Config{}, os.Stderr)
 	if err != nil {
 		return err
 	}

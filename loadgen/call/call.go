@@ -26,6 +26,7 @@ import (
 	"grpcbench/loadgen/scenario"
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/transport/grpcconn"
+	"grpcbench/server/contract"
 )
 
 // Run makes the call. Each answer goes to stdout as a line of JSON. A request
@@ -46,7 +47,7 @@ func Run(ctx context.Context, c plan.Call, stdin io.Reader, stdout, stderr io.Wr
 	}
 	addr := c.Addr
 	if c.Embedded() {
-		target, err := child.Start(ctx, c.Target, stderr)
+		target, err := child.Start(ctx, contract.Config{Args: c.Target}, stderr)
 		if err != nil {
 			return err
 		}

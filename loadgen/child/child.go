@@ -44,10 +44,9 @@ type Target struct {
 	stopping sync.Once
 }
 
-// Start runs `<this binary> target -supervised` with the given target flags,
-// and waits until it accepts connections. What it logs goes to log, which must
+// Start runs `<this binary> target -supervised` as config says, and waits until it accepts connections. What it logs goes to log, which must
 // not be nil. A target that does not start is an error with its last words.
-func Start(ctx context.Context, args []string, log io.Writer) (*Target, error) {
+func Start(ctx context.Context, config contract.Config, log io.Writer) (*Target, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this binary to start a target from: %w", err)
@@ -72,7 +71,7 @@ func Start(ctx context.Context, args []string, log io.Writer) (*Target, error) {
 	go t.watch(stdout)
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if err := t.ask(ctx, contract.Config{Args: args}, &t.Ready); err != nil {
+	if err := t.ask(ctx, config, &t.Ready); err != nil {
 		_ = t.Stop()
 		return nil, fmt.Errorf("start the target: %w", err)
 	}
@@ -119,20 +118,27 @@ func (t *Target) hear(ctx context.Context, answer any) error {
 // Mark begins or ends a measured window at the target ([contract.MarkStart],
 // [contract.MarkStop]) and returns what it used since the last start.
 func (t *Target) Mark(ctx context.Context, mark string) (contract.Usage, error) {
+	a, err := t.Answer(ctx, contract.Mark{Mark: mark})
+	return a.Usage, err
+}
+
+// Answer sends a mark, to which it gives a number, and returns the whole answer.
+func (t *Target) Answer(ctx context.Context, mark contract.Mark) (contract.Answer, error) {
 	t.marking.Lock()
 	defer t.marking.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, markTimeout)
 	defer cancel()
 	t.marks++
+	mark.Seq = t.marks
 	var a contract.Answer
-	err := t.ask(ctx, contract.Mark{Mark: mark, Seq: t.marks}, &a)
+	err := t.ask(ctx, mark, &a)
 	for err == nil && a.Seq < t.marks { // of an earlier mark, whose asker gave up
 		err = t.hear(ctx, &a)
 	}
 	if err != nil {
-		return contract.Usage{}, fmt.Errorf("ask the target for its usage: %w", err)
+		return contract.Answer{}, fmt.Errorf("ask the target for its usage: %w", err)
 	}
-	return a.Usage, nil
+	return a, nil
 }
 
 // Exited is closed when the process has ended.

@@ -69,7 +69,7 @@ func (x *text) String() string {
 func start(t *testing.T, args ...string) (*child.Target, *text) {
 	t.Helper()
 	log := &text{}
-	c, err := child.Start(testContext(t), args, log)
+	c, err := child.Start(testContext(t), contract.Config{Args: args}, log)
 	if err != nil {
 		t.Fatalf("Start(%q): %v", args, err)
 	}
@@ -221,7 +221,7 @@ func TestLog(t *testing.T) {
 // A bad command line is told in the target's own words, all of them.
 func TestBadFlags(t *testing.T) {
 	log := &text{}
-	c, err := child.Start(testContext(t), []string{"-nosuch", "-interceptors=nonsense", "-drain=5"}, log)
+	c, err := child.Start(testContext(t), contract.Config{Args: []string{"-nosuch", "-interceptors=nonsense", "-drain=5"}}, log)
 	if err == nil {
 		_ = c.Stop()
 		t.Fatal("a target with bad flags started")
@@ -240,7 +240,7 @@ func TestStartFailure(t *testing.T) {
 	}
 	defer lis.Close()
 	addr := lis.Addr().String()
-	if c, err := child.Start(testContext(t), []string{"-listen=" + addr}, &text{}); err == nil {
+	if c, err := child.Start(testContext(t), contract.Config{Args: []string{"-listen=" + addr}}, &text{}); err == nil {
 		_ = c.Stop()
 		t.Fatal("two listen on one address")
 	} else if !strings.Contains(err.Error(), addr) || !strings.Contains(err.Error(), "in use") {
@@ -248,7 +248,7 @@ func TestStartFailure(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if c, err := child.Start(ctx, nil, &text{}); err == nil {
+	if c, err := child.Start(ctx, contract.Config{}, &text{}); err == nil {
 		_ = c.Stop()
 		t.Fatal("started after the context's end")
 	} else if !errors.Is(err, context.Canceled) {

@@ -104,7 +104,7 @@ func hang(t *testing.T, pid int) {
 
 // beParent starts a target, says which, and waits until it is killed.
 func beParent() int {
-	c, err := child.Start(context.Background(), nil, io.Discard)
+	c, err := child.Start(context.Background(), contract.Config{}, io.Discard)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

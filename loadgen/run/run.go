@@ -85,7 +85,7 @@ func (r *run) prefix() string { return requestid.ID{Run: r.id}.RunPrefix() }
 
 // startTarget starts the embedded target; if it dies, the run ends, for nobody will start it again.
 func (r *run) startTarget(ctx context.Context, cancel context.CancelCauseFunc) (err error) {
-	if r.child, err = child.Start(ctx, r.plan.Target, r.targetLog); err != nil {
+	if r.child, err = child.Start(ctx, contract.Config{Args: r.plan.Target}, r.targetLog); err != nil {
 		return err
 	}
 	ready := r.child.Ready

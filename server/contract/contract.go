@@ -23,6 +23,11 @@ const (
 type Config struct {
 	// Args are the target's flags, as its command line would have them.
 	Args []string `json:"args"`
+	// More are the flags of further servers in the same process, so that what differs between two of
+	// them is their flags alone.
+	More [][]string `json:"more,omitempty"`
+	// Log is a file that the target logs to, in place of stderr.
+	Log string `json:"log,omitempty"`
 }
 
 // Ready is the first line a supervised target writes, once it accepts connections.
@@ -34,6 +39,8 @@ type Ready struct {
 	PID  int    `json:"pid"`
 	// Interceptors is the server chain in force, outermost first.
 	Interceptors []string `json:"interceptors"`
+	// More are the further servers, in the order of [Config].
+	More []Ready `json:"more,omitempty"`
 }
 
 // Marks a parent may send. A start mark begins a new measured window, a stop mark ends it.
@@ -47,6 +54,8 @@ type Mark struct {
 	Mark string `json:"mark"`
 	// Seq comes back in the answer, so that one which came too late is not taken for the next.
 	Seq int `json:"seq"`
+	// Collect has the target collect its garbage before the window, so that it does not pay for what came before.
+	Collect bool `json:"collect,omitempty"`
 }
 
 // Answer is a target's answer to a [Mark]: what it used since the last start mark.

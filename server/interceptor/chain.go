@@ -6,7 +6,6 @@
 package interceptor
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/stats"
 )
 
 // The interceptors' names, as -interceptors spells them.
@@ -31,11 +31,24 @@ const (
 // and inject innermost, so that its faults look like the handler's own.
 var all = []string{Recovery, RequestID, Logging, Metrics, Timeout, Inject}
 
-// Interceptor is one named pair, unary and stream.
+// Interceptor is one named pair, unary and stream, or else a stats handler.
 type Interceptor struct {
 	Name   string
 	Unary  grpc.UnaryServerInterceptor
 	Stream grpc.StreamServerInterceptor
+	Stats  stats.Handler
+}
+
+// Options are what installs chain in a server.
+func Options(chain []Interceptor) (opts []grpc.ServerOption) {
+	for _, i := range chain {
+		if i.Stats != nil {
+			opts = append(opts, grpc.StatsHandler(i.Stats))
+		} else {
+			opts = append(opts, grpc.ChainUnaryInterceptor(i.Unary), grpc.ChainStreamInterceptor(i.Stream))
+		}
+	}
+	return opts
 }
 
 // Config says which interceptors to build and what they need.
@@ -65,14 +78,15 @@ func Parse(list string) ([]string, error) {
 	var wrong []string
 	for i, name := range names {
 		switch {
-		case !slices.Contains(all, name):
+		case !slices.Contains(all, name) && !slices.Contains(Ecosystem, name):
 			wrong = append(wrong, fmt.Sprintf("unknown interceptor %q", name))
 		case slices.Contains(names[:i], name):
 			wrong = append(wrong, fmt.Sprintf("interceptor %q named twice", name))
 		}
 	}
 	if wrong != nil {
-		return nil, fmt.Errorf("%s: the interceptors are %s, or all, or none", strings.Join(wrong, ", "), strings.Join(all, ","))
+		return nil, fmt.Errorf("%s: the interceptors are %s, or all of these, or none; to compare with, %s",
+			strings.Join(wrong, ", "), strings.Join(all, ","), strings.Join(Ecosystem, ","))
 	}
 	return names, nil
 }
@@ -111,6 +125,6 @@ func build(name string, cfg Config) (Interceptor, error) {
 	case Inject:
 		return newInject(cfg.Faults, cfg.AllowInject, cfg.Logger), nil
 	default:
-		return Interceptor{}, errors.New("no such interceptor")
+		return buildEcosystem(name, cfg)
 	}
 }

@@ -21,7 +21,10 @@ import (
 	"grpcbench/pb/person"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The batching span processor lives as long as its process.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("go.opentelemetry.io/otel/sdk/trace.(*batchSpanProcessor).processQueue"))
+}
 
 // The infos of calls that go to an interceptor without a server.
 var (
@@ -139,10 +142,7 @@ func (s *stub) SearchIO(stream grpc.BidiStreamingServer[person.PersonReq, person
 // serve runs s behind the chain in a real gRPC server over memory until the test ends.
 func serve(t *testing.T, chain []Interceptor, s *stub, opts ...grpc.ServerOption) person.SearchServiceClient {
 	t.Helper()
-	for _, i := range chain {
-		opts = append(opts, grpc.ChainUnaryInterceptor(i.Unary), grpc.ChainStreamInterceptor(i.Stream))
-	}
-	server := grpc.NewServer(opts...)
+	server := grpc.NewServer(append(opts, Options(chain)...)...)
 	person.RegisterSearchServiceServer(server, s)
 	lis := bufconn.Listen(1 << 20)
 	served := make(chan error, 1)

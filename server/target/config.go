@@ -29,6 +29,7 @@ type config struct {
 	maxUpload    int64
 	maxStreams   uint // per connection; 0 is no limit
 	tls          tlsFiles
+	busy         time.Duration
 	drain        time.Duration
 	// supervised: the flags come from stdin, and its end ends the target.
 	supervised bool
@@ -74,6 +75,7 @@ func parse(args []string, embedded bool, usage io.Writer) (config, error) {
 	fs.StringVar(&c.tls.cert, "tls-cert", "", "PEM `file` of the server's certificate; with -tls-key turns TLS on")
 	fs.StringVar(&c.tls.key, "tls-key", "", "PEM `file` of the server's key")
 	fs.StringVar(&c.tls.clientCA, "client-ca", "", "PEM `file` of the CA that clients' certificates must come from (mTLS)")
+	contract.DurationVar(fs, &c.busy, "busy", 0, "keep a core busy for so long in each call, or for each message a stream receives: a known cost, to check measurements of cost with")
 	contract.DurationVar(fs, &c.drain, "drain", 10*time.Second, "on SIGTERM, wait this long for calls in flight")
 	fs.BoolVar(&c.supervised, "supervised", false, "read the flags from stdin as JSON, and end when stdin does (what loadgen does)")
 
@@ -127,6 +129,7 @@ func (c *config) check() (problems []error) {
 	}{
 		{"search-out-interval", c.outInterval, false},
 		{"drain", c.drain, false},
+		{"busy", c.busy, false},
 		{"unary-timeout", c.chain.UnaryTimeout, true},
 		{"recv-timeout", c.chain.RecvTimeout, true},
 	} {

@@ -89,9 +89,10 @@ func newGRPC(c config, chain []interceptor.Interceptor, serverTLS *tls.Config) *
 		opts = append(opts, orca.CallMetricsServerOption(nil)) // outermost: it sends what ServerTime reports
 		chain = append([]interceptor.Interceptor{interceptor.ServerTime()}, chain...)
 	}
-	for _, i := range chain {
-		opts = append(opts, grpc.ChainUnaryInterceptor(i.Unary), grpc.ChainStreamInterceptor(i.Stream))
+	if c.busy > 0 {
+		chain = append(chain, interceptor.Busy(c.busy))
 	}
+	opts = append(opts, interceptor.Options(chain)...)
 	if c.maxStreams > 0 {
 		opts = append(opts, grpc.MaxConcurrentStreams(uint32(c.maxStreams)))
 	}

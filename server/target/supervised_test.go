@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -155,6 +157,58 @@ func TestSupervisedRefuses(t *testing.T) {
 		usage := (*target.UsageError)(nil)
 		if err == nil || errors.As(err, &usage) != tt.usage || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: Run: %v, want an error that says %s, *UsageError: %t", tt.reason, err, tt.says, tt.usage)
+		}
+	}
+}
+
+// Several servers in one process differ by their flags alone, and are of one account.
+func TestSeveralServers(t *testing.T) {
+	r := launch(t, "-supervised")
+	log := filepath.Join(t.TempDir(), "log")
+	r.writeLine(t, contract.Config{
+		Args: []string{"-interceptors=none", "-http="}, Log: log,
+		More: [][]string{{"-interceptors=logging", "-http="}, {"-interceptors=otel", "-busy=1ms", "-http="}},
+	})
+	r.readLine(t, &r.ready)
+	if len(r.ready.More) != 2 {
+		t.Fatalf("two more servers were ordered, and these are ready: %+v", r.ready)
+	}
+	for i, want := range [][]string{{}, {"logging"}, {"otel"}} {
+		ready := append([]contract.Ready{r.ready}, r.ready.More...)[i]
+		if !slices.Equal(ready.Interceptors, want) {
+			t.Errorf("server %d has the interceptors %q, want %q", i, ready.Interceptors, want)
+		}
+		wantCall(t, ready.Addr)
+	}
+	r.writeLine(t, contract.Mark{Mark: contract.MarkStart, Seq: 1, Collect: true})
+	var a contract.Answer
+	r.readLine(t, &a)
+	written, err := os.ReadFile(log)
+	if err != nil || strings.Count(string(written), "GetUser") != 1 {
+		t.Errorf("the log holds %q, want the one call of the server that logs: %v", written, err)
+	}
+}
+
+// One of several servers that cannot start takes none of them into service.
+func TestSeveralServersOrNone(t *testing.T) {
+	taken := start(t)
+	for _, tt := range []struct {
+		reason string
+		more   []string
+		says   string
+	}{
+		{"bad flags", []string{"-interceptors=nonsense"}, "nonsense"},
+		{"an address in use", []string{"-listen=" + taken.ready.Addr}, "in use"},
+	} {
+		r := launch(t, "-supervised")
+		r.writeLine(t, contract.Config{Args: []string{"-http="}, More: [][]string{tt.more}})
+		select {
+		case err := <-r.ended:
+			if err == nil || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("%s: the target ended with %v, want words about %q", tt.reason, err, tt.says)
+			}
+		case <-time.After(5 * time.Second):
+			t.Errorf("%s: the target is in service", tt.reason)
 		}
 	}
 }

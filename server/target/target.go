@@ -12,6 +12,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
 
 	"grpcbench/server/contract"
 )
@@ -29,24 +32,36 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return err
 	}
 	lines := bufio.NewReader(stdin)
+	configs := []config{c}
 	if c.supervised {
 		var told contract.Config
 		if err := readLine(lines, &told); err != nil {
 			return fmt.Errorf("read the configuration from stdin: %w", err)
 		}
-		if c, err = parse(told.Args, true, io.Discard); err != nil {
-			return err
+		configs = configs[:0]
+		for _, args := range append([][]string{told.Args}, told.More...) {
+			c, err := parse(args, true, io.Discard)
+			if err != nil {
+				return err
+			}
+			configs = append(configs, c)
 		}
-		c.supervised = true
+		if told.Log != "" {
+			file, err := os.OpenFile(told.Log, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+			if err != nil {
+				return fmt.Errorf("open the target's log: %w", err)
+			}
+			defer file.Close() //nolint:errcheck // nothing more is written to it
+			stderr = file
+		}
 	}
-	s, err := newServer(ctx, c, slog.New(slog.NewTextHandler(stderr, nil)))
+	servers, err := newServers(ctx, configs, slog.New(slog.NewTextHandler(stderr, nil)))
 	if err != nil {
 		return err
 	}
-	s.ready.PID = os.Getpid()
 	out := json.NewEncoder(stdout)
-	if err := out.Encode(s.ready); err != nil {
-		s.close()
+	if err := out.Encode(servers.ready()); err != nil {
+		servers.close()
 		return fmt.Errorf("say that the target is ready: %w", err)
 	}
 	alive := context.Background()
@@ -57,13 +72,48 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		// This goroutine ends with stdin, or with the process: a read of stdin cannot be interrupted.
 		go func() {
 			if err := obey(lines, out); err != nil {
-				s.logger.Error("supervised", "error", err)
+				servers[0].logger.Error("supervised", "error", err)
 			}
 			orphaned()
 			stop()
 		}()
 	}
-	return s.serve(ctx, alive, c.drain)
+	group, ctx := errgroup.WithContext(ctx)
+	for i, s := range servers {
+		group.Go(func() error { return s.serve(ctx, alive, configs[i].drain) })
+	}
+	return group.Wait()
+}
+
+// servers are those of one process; nearly always it is one.
+type servers []*server
+
+// newServers builds them all; on an error nothing stays open.
+func newServers(ctx context.Context, configs []config, logger *slog.Logger) (all servers, err error) {
+	for _, c := range configs {
+		s, err := newServer(ctx, c, logger)
+		if err != nil {
+			all.close()
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+func (all servers) ready() contract.Ready {
+	r := all[0].ready
+	r.PID = os.Getpid()
+	for _, s := range all[1:] {
+		r.More = append(r.More, s.ready)
+	}
+	return r
+}
+
+func (all servers) close() {
+	for _, s := range all {
+		s.close()
+	}
 }
 
 // obey answers marks until stdin ends.
@@ -79,6 +129,9 @@ func obey(lines *bufio.Reader, out *json.Encoder) error {
 				return nil // the parent is gone
 			}
 			return fmt.Errorf("read a mark: %w", err)
+		}
+		if m.Collect {
+			runtime.GC()
 		}
 		if m.Mark == contract.MarkStart {
 			if meter, err = contract.NewMeter(); err != nil {
