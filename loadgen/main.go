@@ -12,8 +12,10 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"grpcbench/loadgen/call"
+	"grpcbench/loadgen/experiment"
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/report"
 	"grpcbench/loadgen/run"
@@ -32,6 +34,7 @@ const (
 
 const usage = `usage:
   loadgen [run] -rpc SearchIO -c 50 -d 30s   load an RPC and measure it; without -addr it starts its own target
+  loadgen overhead                           what each interceptor costs; -interceptors LIST, -budget 2m
   loadgen call -rpc GetUser -data '{...}'    one call, answer as JSON
   loadgen report [DIR...]                    show runs; -format html|md|csv|json|text, -o FILE
   loadgen list                               the RPCs
@@ -98,6 +101,8 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 			return fmt.Errorf("-target: %w", err)
 		}
 		return call.Run(ctx, c, stdin, stdout, stderr)
+	case "overhead":
+		return overhead(ctx, rest, stdout, stderr)
 	case "report":
 		r, err := plan.ReadReport(rest, stdout)
 		if err != nil {
@@ -116,6 +121,42 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 	default:
 		return plan.Usage(fmt.Errorf("unknown subcommand %q\n%s", name, usage))
 	}
+}
+
+// overhead measures what interceptors cost, and shows it.
+func overhead(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	p, err := plan.ReadOverhead(args, stdout)
+	if err != nil {
+		return err
+	}
+	p.Out = experiment.Folder(p.Out, "overhead", time.Now())
+	doc, err := experiment.Overhead(ctx, p, told(stderr, "overhead", p.Quiet))
+	if err != nil {
+		return err
+	}
+	err = experiment.WriteOverhead(doc, func(w io.Writer) error { return report.OverheadMarkdown(w, doc) })
+	return errors.Join(err, report.ShowOverhead(stdout, p.Format, doc), missed(doc.SLO))
+}
+
+// told writes what an experiment is doing, a line every few seconds.
+func told(stderr io.Writer, name string, quiet bool) func(string) {
+	var last time.Time
+	return func(what string) {
+		if !quiet && time.Since(last) > 2*time.Second {
+			last = time.Now()
+			fmt.Fprintf(stderr, "loadgen: %s: %s\n", name, what)
+		}
+	}
+}
+
+// missed are the objectives that were not kept.
+func missed(slo []verdict.Kept) (err error) {
+	for _, k := range slo {
+		if !k.Met {
+			err = errors.Join(err, fmt.Errorf("%w %s: %s", errMissed, k.Objective, k.Result))
+		}
+	}
+	return err
 }
 
 // load carries out a run and shows it.
@@ -142,11 +183,7 @@ func load(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		err = fmt.Errorf("%w: %s", errInvalid, strings.Join(doc.Verdict.Reasons, "; "))
 	}
 	if err == nil {
-		for _, k := range doc.SLO {
-			if !k.Met {
-				err = errors.Join(err, fmt.Errorf("%w %s: %s", errMissed, k.Objective, k.Result))
-			}
-		}
+		err = missed(doc.SLO)
 	}
 	return err
 }

@@ -84,6 +84,10 @@ func (f Folder) WriteDocument(d *Document) error {
 
 // Encode writes the document as indented JSON.
 func (d *Document) Encode(w io.Writer) error {
+	return encode(w, d)
+}
+
+func encode(w io.Writer, d any) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)

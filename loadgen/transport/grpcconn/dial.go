@@ -58,7 +58,11 @@ func Connect(ctx context.Context, addr string, o Options) (*grpc.ClientConn, err
 		opts = append(opts, grpc.WithAuthority(o.Authority))
 	}
 	for _, i := range o.Interceptors {
-		opts = append(opts, grpc.WithChainUnaryInterceptor(i.Unary), grpc.WithChainStreamInterceptor(i.Stream))
+		if i.Stats != nil {
+			opts = append(opts, grpc.WithStatsHandler(i.Stats))
+		} else {
+			opts = append(opts, grpc.WithChainUnaryInterceptor(i.Unary), grpc.WithChainStreamInterceptor(i.Stream))
+		}
 	}
 	cc, err := grpc.NewClient(resolvable(addr), opts...)
 	if err != nil {

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 
 	"grpcbench/loadgen/requestid"
@@ -24,6 +26,7 @@ type Interceptor struct {
 	Name   string
 	Unary  grpc.UnaryClientInterceptor
 	Stream grpc.StreamClientInterceptor
+	Stats  stats.Handler // in place of both
 }
 
 // Names are the client interceptors that [Interceptors] can build.
@@ -50,7 +53,11 @@ func Interceptors(names []string, run uint32, reg prometheus.Registerer, logger 
 					slog.Duration("latency", took), slog.String("request_id", idOf(ctx, run)))
 			}))
 		default:
-			return nil, fmt.Errorf("unknown client interceptor %q: the client interceptors are %s", name, strings.Join(Names, ","))
+			i, err := fromEcosystem(name, logger)
+			if err != nil {
+				return nil, fmt.Errorf("%w: the client interceptors are %s", err, strings.Join(slices.Concat(Names, Ecosystem), ","))
+			}
+			chain = append(chain, i)
 		}
 	}
 	return chain, nil

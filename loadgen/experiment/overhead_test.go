@@ -1,0 +1,180 @@
+package experiment
+
+import (
+	"context"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"grpcbench/loadgen/plan"
+	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/stats"
+	"grpcbench/server/target"
+)
+
+// TestMain is also the embedded target: child starts this binary again.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "target" {
+		if err := target.Run(context.Background(), os.Args[2:], os.Stdin, os.Stdout, os.Stderr); err != nil {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func TestDivide(t *testing.T) {
+	for _, tt := range []struct {
+		reason string
+		budget time.Duration
+		arms   int
+		rounds int
+	}{
+		{"few arms and much time: the most rounds", 10 * time.Minute, 4, most},
+		{"many arms: the fewest rounds that say something", 60 * time.Second, 60, fewest},
+	} {
+		rounds, block, err := divide(tt.budget, tt.arms)
+		if err != nil || rounds != tt.rounds || block < shortest || block > longest {
+			t.Errorf("%s: %d rounds of %v, %v; want %d", tt.reason, rounds, block, err, tt.rounds)
+		}
+		if took := time.Duration((rounds+discarded)*tt.arms) * (block + between); took > tt.budget+time.Second {
+			t.Errorf("%s: it takes %v of %v", tt.reason, took, tt.budget)
+		}
+	}
+	if _, _, err := divide(10*time.Second, 60); err == nil || !strings.Contains(err.Error(), "-budget is too short for 60 things") {
+		t.Errorf("ten seconds for sixty arms: %v", err)
+	}
+}
+
+// Each chosen interceptor stands alone once, and the chain grows by one at a time, in the target's order.
+func TestSubjects(t *testing.T) {
+	var names []string
+	for _, s := range subjectsOf("server", []string{"metrics", "recovery", "otel", "logging"}) {
+		names = append(names, s.Group+":"+s.Name+":"+strings.Join(s.Chain, ","))
+		if err := target.CheckFlags(s.target); err != nil {
+			t.Errorf("%s: %v", s.Name, err)
+		}
+	}
+	want := []string{
+		"A/A:nothing:", "control:busy-wait of 2 µs:", "alone:recovery:recovery", "alone:logging:logging", "alone:metrics:metrics",
+		"chain:+logging:recovery,logging", "chain:+metrics:recovery,logging,metrics", "ecosystem:otel:otel",
+	}
+	if !slices.Equal(names, want) {
+		t.Errorf("subjects %q,\nwant %q", names, want)
+	}
+	for _, s := range subjectsOf("server", plan.OverheadInterceptors) {
+		if err := target.CheckFlags(s.target); err != nil {
+			t.Errorf("the target does not know %s: %v", s.Name, err)
+		}
+	}
+	for _, s := range subjectsOf("client", plan.OverheadInterceptors)[1:] {
+		if len(s.client) != 1 {
+			t.Errorf("client side: %+v", s)
+		}
+	}
+}
+
+// The checks are not among the answers whose p-values are adjusted for their number.
+func TestResolve(t *testing.T) {
+	costs := []result.Cost{
+		{Subject: result.Subject{Group: "A/A"}, P: 0.5},
+		{Subject: result.Subject{Group: "alone"}, P: 0.02},
+		{Subject: result.Subject{Group: "control"}, P: 0.001},
+		{Subject: result.Subject{Group: "alone"}, P: 0.03},
+	}
+	resolve(costs)
+	if !costs[1].Resolved || costs[1].P != 0.04 || !costs[3].Resolved || costs[0].Resolved || costs[2].Resolved {
+		t.Errorf("%+v", costs)
+	}
+}
+
+// A run of few and short rounds: everything is there, and adds up.
+func TestOverhead(t *testing.T) {
+	p := plan.Overhead{Interceptors: []string{"otel"}, Kinds: plan.OverheadKinds, Sides: plan.OverheadSides, Budget: 8 * time.Second, Seed: 1}
+	heard := 0
+	d, err := Overhead(t.Context(), p, func(string) { heard++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Rounds < fewest || heard != 4*(d.Rounds+discarded) || len(d.Costs) != 2*3+2*2 {
+		t.Errorf("%d rounds, %d times heard, %d costs", d.Rounds, heard, len(d.Costs))
+	}
+	for _, c := range d.Costs {
+		if c.BareNs <= 0 || len(c.Differences) != d.Rounds || c.Latency.Low == nil || *c.Latency.Low > c.Latency.Value || c.Latency.Value > *c.Latency.High {
+			t.Errorf("%s %s %s: %+v", c.Name, c.Kind, c.Side, c)
+		}
+		// Allocations are steadier than latencies; in blocks of a few hundred calls the runtime's own show too.
+		if c.Name == "otel" && c.Side == "server" && c.Kind == "unary" && (c.Allocs.Value < 10 || c.Allocs.Value > 200) {
+			t.Errorf("otel allocates %v times a call", c.Allocs.Value)
+		}
+		if c.Group == "A/A" && c.Kind == "unary" && math.Abs(c.Allocs.Value) > 5 {
+			t.Errorf("nothing at all allocates %v times a call, %s side", c.Allocs.Value, c.Side)
+		}
+	}
+}
+
+func TestOverheadInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	p := plan.Overhead{Interceptors: []string{"logging"}, Kinds: []string{"unary"}, Sides: []string{"server"}, Budget: 10 * time.Second}
+	if _, err := Overhead(ctx, p, func(string) { cancel() }); err == nil || !strings.Contains(err.Error(), "interrupted") {
+		t.Errorf("an interrupted experiment ended with %v", err)
+	}
+}
+
+// AB-1, AB-2 and AB-5 live: nothing costs nothing, a busy-wait costs what it takes, and with the labels swapped the
+// answer has the other sign.
+func TestKnownCosts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it compares times, which wants a quiet machine for a minute: run without -short")
+	}
+	for _, busy := range []time.Duration{500 * time.Nanosecond, 2 * time.Microsecond, 10 * time.Microsecond} {
+		ok := 0
+		for range 3 {
+			if knownCost(t, busy) {
+				ok++
+			}
+		}
+		if ok < 2 {
+			t.Errorf("a busy-wait of %v was recovered %d times of 3, want 2", busy, ok)
+		}
+	}
+}
+
+// knownCost compares bare, bare again, and a busy-wait, in 27 rounds.
+func knownCost(t *testing.T, busy time.Duration) bool {
+	t.Helper()
+	all, err := openSubjects(t.Context(), []subject{
+		{Subject: result.Subject{Name: "none", Group: "bare", Side: "server", Kind: "unary"}, target: noChain},
+		{Subject: result.Subject{Name: "nothing", Group: "A/A", Side: "server", Kind: "unary"}, target: noChain},
+		{Subject: result.Subject{Name: "busy", Group: "control", Side: "server", Kind: "unary"}, target: append(slices.Clone(noChain), "-busy="+busy.String())},
+	}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer all.close()
+	g := all.groups[0]
+	draw := newDraw(1)
+	for round := -discarded; round < 27; round++ {
+		if err := g.round(t.Context(), all.target, 150*time.Millisecond, draw, round >= 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	costs := g.costs()
+	aa, known := costs[0].Latency, costs[1].Latency
+	swapped := make([]float64, 27)
+	for i, d := range costs[1].Differences {
+		swapped[i] = -d
+	}
+	back := stats.Pair(swapped)
+	half := (*known.High - *known.Low) / 2
+	t.Logf("A/A %.2f µs (%.2f to %.2f); %v measured as %.2f µs (%.2f to %.2f)", aa.Value/1e3, *aa.Low/1e3, *aa.High/1e3, busy, known.Value/1e3, *known.Low/1e3, *known.High/1e3)
+	// What the interval says must hold the truth, up to what reading the clock and calling the interceptor add.
+	return *aa.Low <= tolerance/2 && *aa.High >= -tolerance/2 &&
+		math.Abs(known.Value-float64(busy)) <= max(tolerance, half)+tolerance &&
+		math.Abs(back.Estimate+known.Value) < 1
+}
