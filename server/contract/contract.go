@@ -62,4 +62,23 @@ type Mark struct {
 type Answer struct {
 	Seq int `json:"seq"`
 	Usage
+	// Goroutines is how many there are now.
+	Goroutines int `json:"goroutines"`
+	// Handled are the calls since the last mark, of servers that observe them.
+	Handled []Handled `json:"handled,omitempty"`
+}
+
+// Handled is what the server saw of one call. Times are nanoseconds of the wall
+// clock since 1970; 0 is what has not come to pass.
+type Handled struct {
+	ID       string `json:"id"` // request id
+	Received int64  `json:"received"`
+	Deadline int64  `json:"deadline"`
+	// Done is when the context ended before the answer, Cancelled that it was not by its deadline.
+	Done      int64 `json:"done"`
+	Cancelled bool  `json:"cancelled"`
+	// Answered is when the chain answered, with Code; Returned when the handler itself was over.
+	Answered int64 `json:"answered"`
+	Code     int   `json:"code"`
+	Returned int64 `json:"returned"`
 }

@@ -21,6 +21,7 @@ type Faults struct {
 	panicRate  float64
 	gateFrom   time.Duration // after the first call
 	gateFor    time.Duration
+	deaf       bool   // delays do not end with the call's context
 	slowEvery  uint64 // calls whose request id counts to a multiple of it take slowBy longer
 	slowBy     time.Duration
 	seed       uint64
@@ -29,7 +30,7 @@ type Faults struct {
 // FaultsUsage says what [ParseFaults] reads, for a flag's help.
 const FaultsUsage = "faults, comma-separated: delay=5ms | delay=uniform:1ms:5ms | delay=lognormal:MEDIAN:SIGMA | " +
 	"delay=bimodal:FAST:SLOW:SHARE_SLOW, error=RATE:CODE[:AFTER], panic=RATE, gate=FROM:FOR (holds all calls, FROM after the first), " +
-	"slow=N:BY (calls whose request id counts to a multiple of N), seed=N"
+	"slow=N:BY (calls whose request id counts to a multiple of N), deaf (delays go on after the call's deadline), seed=N"
 
 // ParseFaults reads an order such as "delay=uniform:1ms:5ms,error=0.01:UNAVAILABLE".
 // An empty order is no fault.
@@ -53,6 +54,11 @@ func (f *Faults) none() bool {
 
 func (f *Faults) set(key string, args []string) (err error) {
 	switch key {
+	case "deaf":
+		if len(args) != 1 || args[0] != "" {
+			return errors.New("want deaf alone")
+		}
+		f.deaf = true
 	case "delay":
 		f.delay, err = parseDistribution(args)
 	case "error":
@@ -85,7 +91,7 @@ func (f *Faults) set(key string, args []string) (err error) {
 		}
 		f.seed, err = strconv.ParseUint(args[0], 10, 64)
 	default:
-		err = errors.New("the faults are delay, error, panic, gate, slow and seed")
+		err = errors.New("the faults are delay, error, panic, gate, slow, deaf and seed")
 	}
 	return err
 }

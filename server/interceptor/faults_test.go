@@ -37,7 +37,7 @@ func TestParseFaults(t *testing.T) {
 
 func TestParseFaultsRefuses(t *testing.T) {
 	for _, tt := range []struct{ reason, order, says string }{
-		{"what it does not know, with what there is", "dealy=5ms", "delay, error, panic, gate, slow and seed"},
+		{"what it does not know, with what there is", "dealy=5ms", "delay, error, panic, gate, slow, deaf and seed"},
 		{"an empty part", "delay=5ms,", `fault ""`},
 		{"the part at fault, in a long order", "delay=5ms,panic=2,seed=1", `fault "panic=2"`},
 		{"a delay without a unit", "delay=5", `"5"`},

@@ -72,7 +72,11 @@ func (i *injector) apply(ctx context.Context) error {
 		return err
 	}
 	if d := faults.delay.draw(draw); d > 0 {
-		if err := sleep(ctx, d); err != nil {
+		delayed := ctx
+		if faults.deaf {
+			delayed = context.WithoutCancel(ctx)
+		}
+		if err := sleep(delayed, d); err != nil {
 			return err
 		}
 	}

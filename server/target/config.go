@@ -30,6 +30,7 @@ type config struct {
 	maxStreams   uint // per connection; 0 is no limit
 	tls          tlsFiles
 	busy         time.Duration
+	observe      bool
 	drain        time.Duration
 	// supervised: the flags come from stdin, and its end ends the target.
 	supervised bool
@@ -75,6 +76,7 @@ func parse(args []string, embedded bool, usage io.Writer) (config, error) {
 	fs.StringVar(&c.tls.cert, "tls-cert", "", "PEM `file` of the server's certificate; with -tls-key turns TLS on")
 	fs.StringVar(&c.tls.key, "tls-key", "", "PEM `file` of the server's key")
 	fs.StringVar(&c.tls.clientCA, "client-ca", "", "PEM `file` of the CA that clients' certificates must come from (mTLS)")
+	fs.BoolVar(&c.observe, "observe", false, "with -supervised, keep what became of each call's deadline and handler for the parent")
 	contract.DurationVar(fs, &c.busy, "busy", 0, "keep a core busy for so long in each call, or for each message a stream receives: a known cost, to check measurements of cost with")
 	contract.DurationVar(fs, &c.drain, "drain", 10*time.Second, "on SIGTERM, wait this long for calls in flight")
 	fs.BoolVar(&c.supervised, "supervised", false, "read the flags from stdin as JSON, and end when stdin does (what loadgen does)")

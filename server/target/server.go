@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,6 +44,7 @@ type server struct {
 	httpLis  net.Listener
 	loopback *grpc.ClientConn // the gateway's way to grpcLis
 	ready    contract.Ready
+	observer *interceptor.Observer // nil unless it is to observe
 }
 
 // newServer builds a target and opens its listeners; on an error nothing stays open.
@@ -58,7 +60,11 @@ func newServer(ctx context.Context, c config, logger *slog.Logger) (_ *server, e
 	if err != nil {
 		return nil, err
 	}
-	s := &server{grpc: newGRPC(c, chain, serverTLS), logger: logger}
+	s := &server{logger: logger}
+	if c.observe {
+		s.observer = interceptor.NewObserver(mostObserved)
+	}
+	s.grpc = newGRPC(c, s.observed(chain), serverTLS) //nolint:contextcheck // each call brings its own
 	s.health = service.NewHealth(s.grpc)
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
@@ -81,6 +87,21 @@ func newServer(ctx context.Context, c config, logger *slog.Logger) (_ *server, e
 		}
 	}
 	return s, nil
+}
+
+// mostObserved bounds what is kept between two marks.
+const mostObserved = 100_000
+
+// observed is the chain with the observer's ends: outside it, and around inject and the handler.
+func (s *server) observed(chain []interceptor.Interceptor) []interceptor.Interceptor {
+	if s.observer == nil {
+		return chain
+	}
+	last := len(chain)
+	if last > 0 && chain[last-1].Name == interceptor.Inject {
+		last--
+	}
+	return slices.Concat([]interceptor.Interceptor{s.observer.Outer()}, chain[:last], []interceptor.Interceptor{s.observer.Inner()}, chain[last:])
 }
 
 func newGRPC(c config, chain []interceptor.Interceptor, serverTLS *tls.Config) *grpc.Server {

@@ -71,7 +71,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		ctx, stop = context.WithCancel(ctx)
 		// This goroutine ends with stdin, or with the process: a read of stdin cannot be interrupted.
 		go func() {
-			if err := obey(lines, out); err != nil {
+			if err := obey(lines, out, servers); err != nil {
 				servers[0].logger.Error("supervised", "error", err)
 			}
 			orphaned()
@@ -117,7 +117,7 @@ func (all servers) close() {
 }
 
 // obey answers marks until stdin ends.
-func obey(lines *bufio.Reader, out *json.Encoder) error {
+func obey(lines *bufio.Reader, out *json.Encoder, servers servers) error {
 	meter, err := contract.NewMeter()
 	if err != nil {
 		return err
@@ -142,7 +142,13 @@ func obey(lines *bufio.Reader, out *json.Encoder) error {
 		if err != nil {
 			return err
 		}
-		if err := out.Encode(contract.Answer{Seq: m.Seq, Usage: usage}); err != nil {
+		answer := contract.Answer{Seq: m.Seq, Usage: usage, Goroutines: runtime.NumGoroutine()}
+		for _, s := range servers {
+			if s.observer != nil {
+				answer.Handled = append(answer.Handled, s.observer.Take()...)
+			}
+		}
+		if err := out.Encode(answer); err != nil {
 			return fmt.Errorf("answer a mark: %w", err)
 		}
 	}
