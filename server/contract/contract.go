@@ -74,7 +74,8 @@ type Handled struct {
 	ID       string `json:"id"` // request id
 	Received int64  `json:"received"`
 	Deadline int64  `json:"deadline"`
-	// Done is when the context ended before the answer, Cancelled that it was not by its deadline.
+	// Done is when the context ended, which it does right after the answer at the latest; Cancelled, that
+	// it was not by its own deadline: perhaps by the caller's reset at the same time.
 	Done      int64 `json:"done"`
 	Cancelled bool  `json:"cancelled"`
 	// Answered is when the chain answered, with Code; Returned when the handler itself was over.

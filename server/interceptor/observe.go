@@ -78,10 +78,7 @@ func (o *Observer) begin(ctx context.Context) (context.Context, *observed) {
 		now := time.Now().UnixNano()
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		if c.Answered == 0 { // gRPC ends the context of an answered call too
-			c.Done = now
-			c.Cancelled = errors.Is(ctx.Err(), context.Canceled)
-		}
+		c.Done, c.Cancelled = now, errors.Is(ctx.Err(), context.Canceled)
 	})
 	return context.WithValue(ctx, observedKey{}, c), c
 }
