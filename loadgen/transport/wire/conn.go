@@ -221,10 +221,14 @@ const (
 
 // replace connects anew, in the background.
 func (c *conn) replace() {
-	if c.replacing || c.closed {
+	if c.closed {
 		return
 	}
-	c.replacing, c.awaiting = true, true
+	c.awaiting = true
+	if c.replacing {
+		return // it will look again
+	}
+	c.replacing = true
 	c.group.Go(func() {
 		for delay := firstDelay; ; delay = min(delay*8/5, mostDelay) {
 			ctx, cancel := context.WithTimeout(c.ctx, c.dialer.Timeout)

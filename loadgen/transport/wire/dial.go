@@ -109,6 +109,12 @@ func (c *conn) secure(ctx context.Context, nc net.Conn) (net.Conn, error) {
 	config.NextProtos = []string{http2.NextProtoTLS}
 	if config.ServerName == "" {
 		config.ServerName = c.addr.host
+		if name := c.dialer.Authority; name != "" {
+			config.ServerName = name
+			if host, _, err := net.SplitHostPort(name); err == nil {
+				config.ServerName = host
+			}
+		}
 	}
 	secured := tls.Client(nc, config)
 	if err := secured.HandshakeContext(ctx); err != nil {

@@ -24,8 +24,8 @@ type stamp struct {
 
 // enqueue has a stream pumped before the next write.
 func (ss *session) enqueue(s *stream) {
-	if !s.queued {
-		s.queued = true
+	if s.queued != ss {
+		s.queued = ss
 		ss.ready = append(ss.ready, s)
 	}
 }
@@ -38,8 +38,10 @@ func (ss *session) pumpReady() {
 	queue := ss.ready
 	ss.ready, ss.readySpare = ss.readySpare[:0], queue
 	for _, s := range queue {
-		s.queued = false
-		if s.on == ss {
+		if s.queued != ss {
+			continue // it went on to another session meanwhile, and waits there
+		}
+		if s.queued = nil; s.on == ss {
 			ss.pump(s)
 		}
 	}
@@ -217,8 +219,8 @@ func (ss *session) writer() {
 			ss.close() // its reader will know, and tell
 		} else {
 			ss.pending, ss.writing = nil, false
-			ss.flush()
 		}
 		c.mu.Unlock()
+		c.deliver(nil)
 	}
 }

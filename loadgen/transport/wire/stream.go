@@ -27,8 +27,8 @@ type stream struct {
 	// window is what the server lets us send, credit what we let it; both may go below zero, by a
 	// change of settings.
 	window, credit int64
-	queued         bool // in its session's ready
-	closed         bool // we ended our side
+	queued         *session // in whose ready it is
+	closed         bool     // we ended our side
 	// lastSend is when the last message went out, 0 while it has not; intended when it should have.
 	lastSend, intended int64
 	alarmed            int64 // what the alarm was last asked for
