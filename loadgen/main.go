@@ -35,6 +35,7 @@ const (
 const usage = `usage:
   loadgen [run] -rpc SearchIO -c 50 -d 30s   load an RPC and measure it; without -addr it starts its own target
   loadgen overhead                           what each interceptor costs; -interceptors LIST, -budget 2m
+  loadgen timeouts                           how deadlines behave, at both ends; -deadlines 50ms,200ms, -budget 1m
   loadgen call -rpc GetUser -data '{...}'    one call, answer as JSON
   loadgen report [DIR...]                    show runs; -format html|md|csv|json|text, -o FILE
   loadgen list                               the RPCs
@@ -103,6 +104,8 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 		return call.Run(ctx, c, stdin, stdout, stderr)
 	case "overhead":
 		return overhead(ctx, rest, stdout, stderr)
+	case "timeouts":
+		return timeouts(ctx, rest, stdout, stderr)
 	case "report":
 		r, err := plan.ReadReport(rest, stdout)
 		if err != nil {
@@ -136,6 +139,21 @@ func overhead(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	}
 	err = experiment.WriteOverhead(doc, func(w io.Writer) error { return report.OverheadMarkdown(w, doc) })
 	return errors.Join(err, report.ShowOverhead(stdout, p.Format, doc), missed(doc.SLO))
+}
+
+// timeouts measures how deadlines behave, and shows it.
+func timeouts(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	p, err := plan.ReadTimeouts(args, stdout)
+	if err != nil {
+		return err
+	}
+	p.Out = experiment.Folder(p.Out, "timeouts", time.Now())
+	doc, err := experiment.Timeouts(ctx, p, told(stderr, "timeouts", p.Quiet))
+	if err != nil {
+		return err
+	}
+	err = experiment.WriteTimeouts(doc, func(w io.Writer) error { return report.TimeoutsMarkdown(w, doc) })
+	return errors.Join(err, report.ShowTimeouts(stdout, p.Format, doc))
 }
 
 // told writes what an experiment is doing, a line every few seconds.

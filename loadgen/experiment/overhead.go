@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	mathrand "math/rand/v2"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -270,25 +269,4 @@ func resolve(costs []result.Cost) {
 	for i, adjusted := range stats.Holm(p) {
 		of[i].P, of[i].Resolved = adjusted, adjusted < 1-stats.Level/100.0
 	}
-}
-
-// WriteOverhead writes the document's files.
-func WriteOverhead(d *result.Overhead, markdown func(io.Writer) error) error {
-	folder, err := result.NewFolder(d.Plan.Out)
-	if err != nil {
-		return err
-	}
-	return errors.Join(
-		folder.Write("overhead.json", d.Encode),
-		folder.Write(result.BenchFile, d.WriteBench),
-		folder.Write(result.ReportFile, markdown),
-	)
-}
-
-// Folder is where an experiment writes that names no folder.
-func Folder(out, name string, now time.Time) string {
-	if out != "" {
-		return out
-	}
-	return filepath.Join("results", now.UTC().Format("20060102T150405.000Z")+"-"+name)
 }

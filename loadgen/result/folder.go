@@ -20,6 +20,9 @@ const (
 	TargetLog  = "target.log"
 	ClientLog  = "client.log"
 	ClientProm = "client.prom"
+	// What experiments write in place of result.json.
+	OverheadFile = "overhead.json"
+	TimeoutsFile = "timeouts.json"
 )
 
 // Folder is where a run writes.

@@ -35,6 +35,7 @@ type conn struct {
 	waiting   list
 	awaiting  bool
 	replacing bool  // somebody connects
+	barren    int   // sessions in a row that ended without a single stream
 	cause     error // why there is no session
 	done      []*stream
 	deadlines list
@@ -63,7 +64,7 @@ func (c *conn) Start(call *transport.Call) error {
 	}
 	s.begin()
 	switch {
-	case c.cur != nil && c.waiting.first == nil && c.cur.streams.n < c.cur.maxStreams:
+	case c.cur != nil && c.waiting.first == nil && c.cur.takes():
 		c.cur.open(s)
 	case c.cur != nil || c.awaiting:
 		c.hold(s)
@@ -91,7 +92,7 @@ func (c *conn) hold(s *stream) {
 
 // release opens streams for the calls that wait, as far as the session takes them.
 func (c *conn) release() {
-	for c.waiting.first != nil && c.cur != nil && c.cur.streams.n < c.cur.maxStreams {
+	for c.waiting.first != nil && c.cur != nil && c.cur.takes() {
 		s := c.waiting.first
 		c.waiting.remove(s)
 		if s.call.Sent == 0 {
@@ -127,8 +128,10 @@ func (c *conn) complete(s *stream, code codes.Code, message string, now int64) {
 	}
 	s.rest = nil
 	call := s.call
-	if call.End = now; call.Sent == 0 {
-		call.Sent = now // it was over before it could leave
+	if call.End = now; call.Sent == 0 { // it was over before it could leave
+		if call.Sent = now; s.held > 0 {
+			call.Held = now - s.held
+		}
 	}
 	call.Code, call.Message = code, message
 	c.done = append(c.done, s)
@@ -185,6 +188,11 @@ func (c *conn) Finish() {
 // Close implements [transport.Conn].
 func (c *conn) Close() error {
 	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		c.group.Wait()
+		return nil
+	}
 	c.closed, c.finishing = true, true
 	c.cut()
 	now := transport.Now()
@@ -200,8 +208,9 @@ func (c *conn) Close() error {
 		ss.closeIfIdle()
 		_ = ss.nc.SetWriteDeadline(time.Now().Add(farewell)) // the server may not read
 	}
-	if c.timer != nil {
-		c.timer.Stop()
+	if c.armed && c.timer.Stop() {
+		c.armed = false
+		c.group.Done()
 	}
 	c.mu.Unlock()
 	c.deliver(nil)
@@ -229,7 +238,11 @@ func (c *conn) replace() {
 		return // it will look again
 	}
 	c.replacing = true
+	again := c.barren > 1 // a server that always hangs up at once is not called again at once
 	c.group.Go(func() {
+		if again {
+			c.pause(firstDelay)
+		}
 		for delay := firstDelay; ; delay = min(delay*8/5, mostDelay) {
 			ctx, cancel := context.WithTimeout(c.ctx, c.dialer.Timeout)
 			err := c.connect(ctx)
@@ -250,12 +263,17 @@ func (c *conn) replace() {
 			}
 			c.mu.Unlock()
 			c.deliver(nil)
-			wait := time.NewTimer(delay)
-			select {
-			case <-wait.C:
-			case <-c.ctx.Done():
-			}
-			wait.Stop()
+			c.pause(delay)
 		}
 	})
+}
+
+// pause waits, or until Close.
+func (c *conn) pause(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-c.ctx.Done():
+	}
 }

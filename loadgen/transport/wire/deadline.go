@@ -27,6 +27,7 @@ func (c *conn) arm(now int64) {
 		return
 	}
 	c.armed = true
+	c.group.Add(1) // Close waits for expireDue
 	left := time.Duration(c.deadlines.first.deadline - now)
 	if c.timer == nil {
 		c.timer = time.AfterFunc(left, c.expireDue)
@@ -37,6 +38,7 @@ func (c *conn) arm(now int64) {
 
 // expireDue ends the calls whose time is over.
 func (c *conn) expireDue() {
+	defer c.group.Done()
 	c.mu.Lock()
 	c.armed = false
 	now := transport.Now()

@@ -136,15 +136,13 @@ func parseAddress(addr string) (address, error) {
 	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
 		return address{"unix", strings.TrimPrefix(path, "//"), "localhost", "localhost"}, nil
 	}
-	for _, scheme := range []string{"dns:///", "passthrough:///", "dns:"} {
-		if rest, ok := strings.CutPrefix(addr, scheme); ok {
-			addr = rest
-			break
-		}
+	for _, scheme := range []string{"dns:///", "passthrough:///"} {
+		addr = strings.TrimPrefix(addr, scheme)
 	}
 	if scheme, _, ok := strings.Cut(addr, "://"); ok {
-		return address{}, fmt.Errorf("wire does not resolve %s addresses: want host:port, unix:path or dns:///host:port", scheme)
+		return address{}, fmt.Errorf("wire does not resolve %s:// addresses such as this: want host:port, unix:path or dns:///host:port", scheme)
 	}
+	addr = strings.TrimPrefix(addr, "dns:")
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return address{}, err

@@ -60,10 +60,7 @@ func (ss *session) data(f frame, payload []byte, now int64) error {
 	if err != nil {
 		return err
 	}
-	if ss.credit -= int64(f.length); ss.credit < 0 {
-		return broken(http2.ErrCodeFlowControl, "DATA past the connection's window")
-	}
-	if ss.credit < connWindow/2 { // what is here is judged, or kept within its own bound: there is room for as much again
+	if ss.credit -= int64(f.length); ss.credit < connWindow/2 { // what is here is judged, or kept within its own bound: there is room for as much again
 		ss.out = append32(ss.out, http2.FrameWindowUpdate, 0, uint32(connWindow-ss.credit))
 		ss.credit = connWindow
 	}
@@ -273,7 +270,7 @@ func (ss *session) settings(f frame, payload []byte) error {
 		ss.up = true
 		close(ss.begun)
 	}
-	return ss.calm()
+	return ss.answered(frameHead)
 }
 
 // resize changes the window of every stream by what the initial one changes (RFC 9113, section 6.9.2).
@@ -289,10 +286,10 @@ func (ss *session) resize(initial int64) error {
 	return nil
 }
 
-// calm ends a connection whose server orders answers and reads none.
-func (ss *session) calm() error {
-	if len(ss.out) > 4*outLimit {
-		return broken(http2.ErrCodeEnhanceYourCalm, "%d bytes of answers to control frames wait to be read", len(ss.out))
+// answered counts bytes that the server ordered by control frames; a connection whose server reads none of them ends.
+func (ss *session) answered(n int) error {
+	if ss.answers += n; ss.answers > outLimit {
+		return broken(http2.ErrCodeEnhanceYourCalm, "%d bytes of answers to control frames wait to be read", ss.answers)
 	}
 	return nil
 }
@@ -307,7 +304,7 @@ func (ss *session) ping(f frame, payload []byte) error {
 		return nil
 	}
 	ss.out = appendPong(ss.out, payload)
-	return ss.calm()
+	return ss.answered(frameHead + len(payload))
 }
 
 // serverGoes handles GOAWAY: streams that the server will not look at go to another session.

@@ -67,26 +67,33 @@ func newRequest(spec *transport.Spec, scheme, authority string) (*request, error
 	return r, nil
 }
 
-// frame cuts the block into HEADERS and CONTINUATION frames, and moves the offsets with it.
+// frame cuts the block into HEADERS and CONTINUATION frames, never through what is patched, and moves the offsets with
+// it.
 func (r *request) frame(block []byte) {
 	id, timeout := r.id, r.timeout
 	kind := http2.FrameHeaders
-	for from := 0; from < len(block); from += maxFrame {
-		part := block[from:min(from+maxFrame, len(block))]
-		f := frame{length: len(part), kind: kind}
-		if from+len(part) == len(block) {
+	for from := 0; from < len(block); {
+		to := min(from+maxFrame, len(block))
+		for _, patched := range [][2]int{{id, id + requestid.Len}, {timeout, timeout + r.digits}} {
+			if patched[0] < to && to < patched[1] {
+				to = patched[0]
+			}
+		}
+		f := frame{length: to - from, kind: kind}
+		if to == len(block) {
 			f.flags = http2.FlagHeadersEndHeaders // the same bit in CONTINUATION
 		}
 		r.heads = append(r.heads, len(r.frames)+5)
 		r.frames = appendFrame(r.frames, f)
 		shift := len(r.frames) - from
-		if id >= from && id < from+len(part) {
+		if id >= from && id < to {
 			r.id = id + shift
 		}
-		if timeout >= from && timeout < from+len(part) {
+		if r.digits > 0 && timeout >= from && timeout < to {
 			r.timeout = timeout + shift
 		}
-		r.frames = append(r.frames, part...)
+		r.frames = append(r.frames, block[from:to]...)
+		from = to
 		kind = http2.FrameContinuation
 	}
 }
@@ -116,11 +123,20 @@ func timeout(d time.Duration) (text string, unit int64) {
 		name byte
 		ns   time.Duration
 	}{{'n', 1}, {'u', time.Microsecond}, {'m', time.Millisecond}, {'S', time.Second}, {'M', time.Minute}} {
-		if n := (d + u.ns - 1) / u.ns; n <= 99_999_999 {
+		if n := ceil(d, u.ns); n <= 99_999_999 {
 			return fmt.Sprintf("%d%c", max(n, 0), u.name), int64(u.ns)
 		}
 	}
-	return fmt.Sprintf("%dH", (d+time.Hour-1)/time.Hour), int64(time.Hour)
+	return fmt.Sprintf("%dH", ceil(d, time.Hour)), int64(time.Hour)
+}
+
+// ceil is d in units, rounded up.
+func ceil(d, unit time.Duration) time.Duration {
+	n := d / unit
+	if d%unit > 0 {
+		n++
+	}
+	return n
 }
 
 // staticName is the index of a name in HPACK's static table (RFC 7541, appendix A), for the names above.

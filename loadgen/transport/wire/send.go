@@ -165,7 +165,7 @@ func (ss *session) flush() {
 				c.stamped(e.s, now)
 			}
 		}
-		ss.stamps = ss.stamps[:0]
+		ss.stamps, ss.answers = ss.stamps[:0], 0
 		ss.writing = true
 		ss.pending = ss.out
 		ss.out, ss.spare = ss.spare[:0], ss.out
@@ -178,6 +178,7 @@ func (ss *session) flush() {
 		c.mu.Lock()
 		ss.pending = ss.pending[n:]
 		if err != nil {
+			ss.writeErr = err
 			ss.close() // its reader will know, and tell
 			return
 		}
@@ -216,6 +217,7 @@ func (ss *session) writer() {
 		_, err := ss.nc.Write(ss.pending)
 		c.mu.Lock()
 		if err != nil {
+			ss.writeErr = err
 			ss.close() // its reader will know, and tell
 		} else {
 			ss.pending, ss.writing = nil, false

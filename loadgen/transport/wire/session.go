@@ -42,7 +42,9 @@ type session struct {
 	// says that somebody does, or that the writer was woken to.
 	out, spare, pending []byte
 	writing             bool
+	answers             int // bytes of out that answer control frames
 	wake                chan struct{}
+	writeErr            error
 	stamps              []stamp
 	ready, readySpare   []*stream
 
@@ -135,7 +137,7 @@ func (ss *session) read() {
 func (ss *session) frames(b []byte, now int64) (used int, err error) {
 	for len(b)-used >= frameHead {
 		f := parseFrame(b[used:])
-		if !ss.up && f.kind != http2.FrameSettings {
+		if !ss.up && (f.kind != http2.FrameSettings || f.has(http2.FlagSettingsAck)) {
 			return used, notHTTP2(b)
 		}
 		if f.length > maxFrame {
@@ -205,7 +207,10 @@ func (ss *session) close() { _ = ss.nc.Close() } // nothing is lost by an error 
 // lose ends a session whose reader can read no more: its calls fail, unless the server said that it
 // has not looked at them.
 func (c *conn) lose(ss *session, err error, now int64) {
-	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+	switch {
+	case ss.writeErr != nil:
+		err = ss.writeErr
+	case errors.Is(err, net.ErrClosed):
 		err = io.EOF
 	}
 	if !ss.up {
@@ -217,6 +222,9 @@ func (c *conn) lose(ss *session, err error, now int64) {
 		err = fmt.Errorf("%w, after GOAWAY %s", err, ss.goAway)
 	}
 	ss.lost, ss.cause = true, err
+	if c.barren++; ss.nextID > c.firstID {
+		c.barren = 0
+	}
 	if !ss.up {
 		ss.up = true
 		close(ss.begun)

@@ -14,14 +14,17 @@ import (
 // status is how the trailers say that a call ended.
 func (f *fields) grpcStatus() (codes.Code, string) {
 	if !f.hasStatus {
-		return codes.Internal, "the trailers have no grpc-status"
+		return codes.Unknown, "the trailers have no grpc-status"
 	}
 	if len(f.status.raw) == 1 && f.status.raw[0] == '0' && !f.status.huffman {
 		return codes.OK, ""
 	}
 	n, err := strconv.ParseUint(f.status.String(), 10, 32)
 	if err != nil {
-		return codes.Internal, fmt.Sprintf("malformed grpc-status %q", f.status.String())
+		return codes.Unknown, fmt.Sprintf("malformed grpc-status %q", f.status.String())
+	}
+	if n == 0 {
+		return codes.OK, ""
 	}
 	code, message := codes.Code(n), unescape(f.message.String())
 	if f.hasDetails {

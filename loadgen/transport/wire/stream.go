@@ -80,6 +80,10 @@ func (s *stream) requestID() requestid.ID {
 	return requestid.ID{Run: s.conn.run, Worker: s.call.Worker, Seq: s.call.Seq}
 }
 
+// takes says whether a call may start: the server takes no more streams than it said, and what it does not read must not
+// pile up.
+func (ss *session) takes() bool { return ss.streams.n < ss.maxStreams && len(ss.out) < 4*outLimit }
+
 // open sends a call's head, and what it may of its messages.
 func (ss *session) open(s *stream) {
 	c := ss.conn
@@ -196,7 +200,11 @@ func (s *stream) times(i int, now int64) {
 	}
 	s.lastAnswer = now
 	if spec.Kind == transport.Bidi && !s.closed {
-		call.Owner.Message(call, transport.MessageRTT, now-s.lastSend)
+		sent := s.lastSend
+		if sent == 0 {
+			sent = s.since // flow control still holds a part of the message back
+		}
+		call.Owner.Message(call, transport.MessageRTT, now-sent)
 		if spec.Pace > 0 {
 			call.Owner.Message(call, transport.MessageResponse, now-s.intended)
 		}

@@ -1,0 +1,66 @@
+package plan
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"grpcbench/loadgen/scenario"
+	"grpcbench/server/contract"
+)
+
+// Timeouts is the plan of `loadgen timeouts`.
+type Timeouts struct {
+	Transports []string        `json:"transports"`
+	Deadlines  []time.Duration `json:"deadlines"`
+	Budget     time.Duration   `json:"budget"`
+	Out        string          `json:"o"`
+	Name       string          `json:"name,omitempty"`
+	Format     string          `json:"format"`
+	Quiet      bool            `json:"q"`
+}
+
+// ReadTimeouts reads the command line of `loadgen timeouts`. Errors are as for [Run].
+func ReadTimeouts(args []string, usage io.Writer) (Timeouts, error) {
+	t := Timeouts{Transports: slices.Clone(scenario.AllTransports)}
+	deadlines := listFlag{"50ms", "200ms"}
+	var slo string
+	fs := flag.NewFlagSet("timeouts", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Var((*listFlag)(&t.Transports), "transports", "`list` of "+strings.Join(scenario.AllTransports, ", "))
+	fs.Var(&deadlines, "deadlines", "`list` of deadlines")
+	contract.DurationVar(fs, &t.Budget, "budget", time.Minute, "time for all of it: sizes the number of calls")
+	output(fs, &slo, &t.Out, &t.Name, &t.Format, &t.Quiet, "not for this experiment")
+	problems := contract.ParseFlags(fs, args)
+	if help(problems) {
+		printUsage(usage, "loadgen timeouts [flags]", fs)
+		return t, flag.ErrHelp
+	}
+	for _, name := range t.Transports {
+		if !slices.Contains(scenario.AllTransports, name) {
+			problems = append(problems, fmt.Errorf("-transports: unknown %q, want some of %s", name, strings.Join(scenario.AllTransports, ",")))
+		}
+	}
+	if len(t.Transports) == 0 {
+		problems = append(problems, fmt.Errorf("-transports: want some of %s", strings.Join(scenario.AllTransports, ",")))
+	}
+	for _, text := range deadlines {
+		d, err := time.ParseDuration(text)
+		if err != nil || d < 5*time.Millisecond || d > 10*time.Second {
+			problems = append(problems, fmt.Errorf("-deadlines %q: want durations from 5ms to 10s", text))
+		}
+		t.Deadlines = append(t.Deadlines, d)
+	}
+	if t.Budget <= 0 {
+		problems = append(problems, fmt.Errorf("-budget %v: want a positive duration", t.Budget))
+	}
+	return t, Usage(append(problems, outputProblems(&t.Format, t.Quiet, given(fs), slo, func(s string) error {
+		if s != "" {
+			return fmt.Errorf("%q: timeouts has no limits of its own; its table says what is wrong", s)
+		}
+		return nil
+	})...)...)
+}

@@ -1,0 +1,116 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"grpcbench/loadgen/plan"
+	"grpcbench/loadgen/result"
+)
+
+// ShowTimeouts writes how deadlines behave in a format: text, md, json or none.
+func ShowTimeouts(w io.Writer, format string, d *result.Timeouts) error {
+	switch format {
+	case "text":
+		return TimeoutsText(w, d)
+	case "md":
+		return TimeoutsMarkdown(w, d)
+	case "json":
+		return d.Encode(w)
+	case plan.Silent:
+		return nil
+	default:
+		return fmt.Errorf("no such format %q", format)
+	}
+}
+
+// TimeoutsText writes the matrix for a terminal.
+func TimeoutsText(w io.Writer, d *result.Timeouts) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n\n", d.Title(), timeoutsHeadline(d))
+	columns(&b, deadlineTable(d))
+	b.WriteString("\n" + deadlineLegend + "\n\n")
+	for _, line := range wrongLines(d) {
+		fmt.Fprintf(&b, "  %s\n", line)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// TimeoutsMarkdown writes the matrix for a pull request.
+func TimeoutsMarkdown(w io.Writer, d *result.Timeouts) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "## %s\n\n%s. Run `%s`.\n\n", d.Title(), timeoutsHeadline(d), d.RunID)
+	table(&b, deadlineTable(d))
+	b.WriteString("\n" + deadlineLegend + "\n\n")
+	for _, line := range wrongLines(d) {
+		fmt.Fprintf(&b, "- %s\n", line)
+	}
+	e := d.Environment
+	fmt.Fprintf(&b, "\n%s, grpc-go %s, %s %s, %s, %d CPUs, GOMAXPROCS %d\n", e.Go, e.GRPC, e.OS, e.Kernel, e.CPUModel, e.CPUs, e.GOMAXPROCS)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+const deadlineLegend = "overshoot: the caller hears so long past the deadline; cancel: the server's context ends so long past it; " +
+	"linger: the handler works on so long past it (all p50, p99); wasted: the share of the handlers' time past it; left: handlers still running, goroutines left"
+
+func timeoutsHeadline(d *result.Timeouts) string {
+	var calls int64
+	for _, c := range d.Cells {
+		calls += c.Calls
+	}
+	return fmt.Sprintf("how deadlines behave: %d combinations, %s calls, %s", len(d.Cells), count(calls), duration(d.DurationNs))
+}
+
+func wrongLines(d *result.Timeouts) []string {
+	if len(d.Wrong) == 0 {
+		return []string{"Deadlines are honoured everywhere."}
+	}
+	return d.Wrong
+}
+
+func deadlineTable(d *result.Timeouts) [][]string {
+	rows := [][]string{{"over", "kind", "server", "deadline", "takes", "calls", "caller", "handler", "overshoot", "cancel", "linger", "wasted", "left"}}
+	for _, c := range d.Cells {
+		takes := duration(c.DelayNs)
+		if c.DelayNs == 0 {
+			takes = "-"
+		}
+		wasted := "-"
+		if c.Linger.Count > 0 {
+			wasted = significant(100*c.Wasted) + " %"
+		}
+		left := "-"
+		if c.LateHandlers > 0 || c.Goroutines > 2 {
+			left = fmt.Sprintf("%d, %d", c.LateHandlers, c.Goroutines)
+		}
+		rows = append(rows, []string{
+			c.Transport, c.Kind, c.Behaviour, duration(c.DeadlineNs), takes, count(c.Calls), codeCounts(c.ClientCodes), codeCounts(c.ServerCodes),
+			spread(c.Overshoot), spread(c.CancelLag), spread(c.Linger), wasted, left,
+		})
+	}
+	return rows
+}
+
+// codeCounts names the codes, with their numbers where there is more than one.
+func codeCounts(codes map[string]int64) string {
+	names := slices.Sorted(maps.Keys(codes))
+	if len(names) == 1 {
+		return names[0]
+	}
+	for i, n := range names {
+		names[i] = fmt.Sprintf("%s %d", n, codes[n])
+	}
+	return strings.Join(names, " ")
+}
+
+func spread(s result.Spread) string {
+	if s.Count == 0 {
+		return "-"
+	}
+	return duration(s.P50) + ", " + duration(s.P99)
+}

@@ -1,0 +1,201 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/base64"
+	"math"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
+	"grpcbench/loadgen/requestid"
+	"grpcbench/loadgen/transport"
+	"grpcbench/server/contract"
+)
+
+// decode reads a request's frames as a server would, and counts them.
+func decode(t *testing.T, b []byte) (fields [][2]string, stream uint32, frames int) {
+	t.Helper()
+	var block []byte
+	fr := http2.NewFramer(nil, bytes.NewReader(b))
+	fr.SetMaxReadFrameSize(maxFrame)
+	for ended := false; !ended; frames++ {
+		f, err := fr.ReadFrame()
+		if err != nil {
+			t.Fatalf("frame %d: %v", frames, err)
+		}
+		switch f := f.(type) {
+		case *http2.HeadersFrame:
+			if f.StreamEnded() {
+				t.Error("the head ends the stream")
+			}
+			block, ended = append(block, f.HeaderBlockFragment()...), f.HeadersEnded()
+		case *http2.ContinuationFrame:
+			block, ended = append(block, f.HeaderBlockFragment()...), f.HeadersEnded()
+		}
+		if stream != 0 && stream != f.Header().StreamID {
+			t.Errorf("frame %d is on stream %d, not %d", frames, f.Header().StreamID, stream)
+		}
+		stream = f.Header().StreamID
+	}
+	d := hpack.NewDecoder(0, func(f hpack.HeaderField) { fields = append(fields, [2]string{f.Name, f.Value}) })
+	if _, err := d.Write(block); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return fields, stream, frames
+}
+
+func TestRequest(t *testing.T) {
+	long := strings.Repeat("v", 3*maxFrame)
+	for _, tt := range []struct {
+		name   string
+		reason string
+		spec   transport.Spec
+		left   int64
+		more   [][2]string
+		frames int
+	}{
+		{name: "plain", reason: "what every call has", frames: 1},
+		{name: "timeout", reason: "the whole, without leading zeros", spec: transport.Spec{Timeout: time.Second}, more: [][2]string{{"grpc-timeout", "1000000u"}}, frames: 1},
+		{name: "rest of a timeout", reason: "as wide as the whole, rounded up", spec: transport.Spec{Timeout: time.Second}, left: int64(12345*time.Microsecond) + 1, more: [][2]string{{"grpc-timeout", "0012346u"}}, frames: 1},
+		{name: "all of a timeout left", reason: "no more digits than there are", spec: transport.Spec{Timeout: 99_999_999}, left: 99_999_999, more: [][2]string{{"grpc-timeout", "99999999n"}}, frames: 1},
+		{name: "nothing of a timeout left", reason: "a nanosecond is a unit", spec: transport.Spec{Timeout: 100 * time.Second}, left: 1, more: [][2]string{{"grpc-timeout", "000001m"}}, frames: 1},
+		{
+			name: "metadata", reason: "names in lower case, -bin in base64 without padding",
+			spec: transport.Spec{Metadata: []string{"X-A", "b c", "x-bin", "\x00\xffa", "x-a", "again", "empty", ""}},
+			more: [][2]string{{"x-a", "b c"}, {"x-bin", base64.RawStdEncoding.EncodeToString([]byte("\x00\xffa"))}, {"x-a", "again"}, {"empty", ""}}, frames: 1,
+		},
+		{
+			name: "long metadata", reason: "a block longer than a frame is cut", spec: transport.Spec{Timeout: time.Second, Metadata: []string{"long", long}}, left: int64(time.Millisecond),
+			more: [][2]string{{"grpc-timeout", "0001000u"}, {"long", long}}, frames: 4,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.spec.Method = "/pkg.Service/Method"
+			r, err := newRequest(&tt.spec, "https", "example.org:443")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tt.spec.Timeout == 0 && r.timeout != 0 {
+				t.Errorf("without a timeout, its digits are at %d: want 0, for nothing to be patched there", r.timeout)
+			}
+			out := []byte("before")
+			// Twice: a patch must not stay in the template.
+			first := requestid.ID{Run: 1, Worker: 65535, Seq: 1<<48 - 1}
+			out = r.append(out, 1<<31-1, first, min(int64(tt.spec.Timeout), 1))
+			at := len(out)
+			id := requestid.ID{Run: 0xdeadbeef, Worker: 7, Seq: 99}
+			out = r.append(out, 77, id, tt.left)
+			got, stream, frames := decode(t, out[at:])
+			want := append([][2]string{
+				{":method", "POST"},
+				{":scheme", "https"},
+				{":path", "/pkg.Service/Method"},
+				{":authority", "example.org:443"},
+				{contract.RequestIDKey, id.String()},
+				{"content-type", "application/grpc"},
+				{"user-agent", "grpcbench-wire"},
+				{"te", "trailers"},
+				{"grpc-accept-encoding", "gzip"},
+			}, tt.more...)
+			if diff := cmp.Diff(want, got); diff != "" || stream != 77 || frames != tt.frames {
+				t.Errorf("%s: stream %d, %d frames, want 77, %d (-want +got):\n%s", tt.reason, stream, frames, tt.frames, diff)
+			}
+			size := 0
+			for _, f := range want {
+				size += len(f[0]) + len(f[1]) + 32
+			}
+			if r.listSize != uint32(size) {
+				t.Errorf("list size %d, want %d (RFC 9113, section 6.5.2)", r.listSize, size)
+			}
+			got, stream, _ = decode(t, out[len("before"):at])
+			if stream != 1<<31-1 || got[4][1] != first.String() {
+				t.Errorf("the first request is on stream %d and says %v", stream, got[4])
+			}
+		})
+	}
+}
+
+// Wherever a block is cut, what is patched stands where it should: a cut through the id or the timeout, too.
+func TestRequestCutThroughPatches(t *testing.T) {
+	for pad := range 140 {
+		spec := transport.Spec{Method: "/" + strings.Repeat("m", maxFrame-200+pad), Timeout: time.Second}
+		r, err := newRequest(&spec, "http", "a:1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := requestid.ID{Run: 0xdeadbeef, Worker: 7, Seq: 99}
+		got, stream, _ := decode(t, r.append(nil, 5, id, int64(time.Millisecond)))
+		if stream != 5 || got[4][1] != id.String() || got[9][1] != "0001000u" {
+			t.Errorf("with a path of %d bytes the request says %v and %v", len(spec.Method), got[4], got[9])
+			return
+		}
+	}
+}
+
+func TestRequestRefusesNames(t *testing.T) {
+	for _, name := range []string{"", ":path", "grpc-timeout", "GRPC-Status"} {
+		if _, err := newRequest(&transport.Spec{Metadata: []string{name, "v"}}, "http", "a"); err == nil {
+			t.Errorf("metadata %q is taken", name)
+		}
+	}
+}
+
+// The vectors are FIDELITY's DT-1, as for the REST transport.
+func TestTimeout(t *testing.T) {
+	for _, tt := range []struct {
+		d    time.Duration
+		want string
+	}{
+		{1, "1n"},
+		{99_999_999, "99999999n"},
+		{100 * time.Millisecond, "100000u"},
+		{100*time.Millisecond + 1, "100001u"},
+		{time.Second, "1000000u"},
+		{time.Second + 1, "1000001u"},
+		{99_999_999 * time.Microsecond, "99999999u"},
+		{99_999_999*time.Microsecond + 1, "100000m"},
+		{100 * time.Second, "100000m"},
+		{100_000*time.Second - 1, "100000S"},
+		{99_999_999 * time.Second, "99999999S"},
+		{100_000_000 * time.Second, "1666667M"},
+		{math.MaxInt64 - time.Hour, "2562047H"},
+	} {
+		text, unit := timeout(tt.d)
+		if text != tt.want {
+			t.Errorf("timeout(%v) = %q, want %q", tt.d, text, tt.want)
+		}
+		n, err := strconv.ParseInt(text[:len(text)-1], 10, 64)
+		if err != nil || len(text) > 9 || n*unit < int64(tt.d) && n < math.MaxInt64/unit {
+			t.Errorf("timeout(%v) = %q of %d ns: want at most 8 digits, and no less than was asked for", tt.d, text, unit)
+		}
+	}
+}
+
+func TestParseAddress(t *testing.T) {
+	for in, want := range map[string]address{
+		"host:1":               {"tcp", "host:1", "host:1", "host"},
+		"[::1]:80":             {"tcp", "[::1]:80", "[::1]:80", "::1"},
+		"dns:///host:1":        {"tcp", "host:1", "host:1", "host"},
+		"dns:host:1":           {"tcp", "host:1", "host:1", "host"},
+		"passthrough:///h:1":   {"tcp", "h:1", "h:1", "h"},
+		"unix:rel/path":        {"unix", "rel/path", "localhost", "localhost"},
+		"unix:///abs/path":     {"unix", "/abs/path", "localhost", "localhost"},
+		"host":                 {},
+		"xds:///service":       {},
+		"dns://8.8.8.8/host:1": {},
+	} {
+		got, err := parseAddress(in)
+		if got != want || (err != nil) != (want == address{}) {
+			t.Errorf("parseAddress(%q) = %+v, %v: want %+v", in, got, err, want)
+		}
+	}
+}
