@@ -389,7 +389,8 @@ func TestServerThatHangsUp(t *testing.T) {
 			if n == 1 && len(r.peers) != 2 {
 				t.Errorf("%d connections after the first loss, want another at once", len(r.peers))
 			}
-			if time.Sleep(firstDelay - 1); n > 1 && len(r.peers) != n {
+			time.Sleep(firstDelay - 1)
+			if synctest.Wait(); n > 1 && len(r.peers) != n {
 				t.Fatalf("%d connections after loss %d, want a pause before the next", len(r.peers), n)
 			}
 			time.Sleep(2)
