@@ -386,12 +386,12 @@ func TestServerThatHangsUp(t *testing.T) {
 		for n := 1; ; n++ {
 			_ = r.peer(n).nc.Close()
 			synctest.Wait()
-			if n == 1 && len(r.peers) != 2 {
-				t.Errorf("%d connections after the first loss, want another at once", len(r.peers))
+			if n == 1 && r.count() != 2 {
+				t.Errorf("%d connections after the first loss, want another at once", r.count())
 			}
 			time.Sleep(firstDelay - 1)
-			if synctest.Wait(); n > 1 && len(r.peers) != n {
-				t.Fatalf("%d connections after loss %d, want a pause before the next", len(r.peers), n)
+			if synctest.Wait(); n > 1 && r.count() != n {
+				t.Fatalf("%d connections after loss %d, want a pause before the next", r.count(), n)
 			}
 			time.Sleep(2)
 			synctest.Wait()
@@ -400,7 +400,7 @@ func TestServerThatHangsUp(t *testing.T) {
 			}
 		}
 		a := r.start()
-		r.peer(len(r.peers)).answer(1, "yes")
+		r.peer(r.count()).answer(1, "yes")
 		r.want(a, "OK")
 	})
 }

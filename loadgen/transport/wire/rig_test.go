@@ -184,6 +184,13 @@ func (r *rig) peer(n int) *peer {
 	return r.peers[n-1]
 }
 
+// count is the number of connections so far.
+func (r *rig) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.peers)
+}
+
 // call makes a worker's call, not yet started.
 func (r *rig) call() *transport.Call {
 	r.seq++
