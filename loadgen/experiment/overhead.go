@@ -31,6 +31,7 @@ const (
 	discarded   = 2  // rounds, to warm up
 	fewest      = 10 // rounds that count: Holm's correction leaves nothing of fewer
 	most        = 60
+	enough      = 6                     // rounds, for an interval at all
 	streamOf    = 100                   // messages of a stream
 	callTimeout = 20 * time.Second      //
 	shortest    = 20 * time.Millisecond // block
@@ -59,6 +60,10 @@ func Overhead(ctx context.Context, p plan.Overhead, progress func(string)) (*res
 	}
 	draw := newDraw(p.Seed)
 	for round := -discarded; round < rounds; round++ {
+		if ctx.Err() != nil && round >= enough { // what was measured is worth having
+			rounds = round
+			break
+		}
 		for _, g := range all.groups {
 			left := p.Budget - time.Since(began)
 			progress(fmt.Sprintf("round %d of %d: %s, %s side; %v left", round+discarded+1, rounds+discarded, g.kind, g.side, left.Round(time.Second)))
@@ -208,6 +213,9 @@ func (s subject) dial(ctx context.Context, addr string, run uint32) (transport.C
 
 // round makes a block with every arm.
 func (g *group) round(ctx context.Context, target marker, block time.Duration, draw *mathrand.Rand, counts bool) error {
+	if counts && len(g.samples) >= enough {
+		ctx = context.WithoutCancel(ctx) // a round that is begun is worth its end
+	}
 	arms := append([]*arm{g.bare}, g.arms...)
 	samples := make([]sample, len(arms))
 	for _, i := range draw.Perm(len(arms)) {

@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"os"
 	"slices"
@@ -177,4 +178,22 @@ func knownCost(t *testing.T, busy time.Duration) bool {
 	return *aa.Low <= tolerance/2 && *aa.High >= -tolerance/2 &&
 		math.Abs(known.Value-float64(busy)) <= max(tolerance, half)+tolerance &&
 		math.Abs(back.Estimate+known.Value) < 1
+}
+
+// Once there are enough rounds, an interrupt ends the experiment with what it has.
+func TestOverheadInterruptedLate(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	p := plan.Overhead{Interceptors: []string{"recovery"}, Kinds: []string{"unary"}, Sides: []string{"server"}, Budget: 20 * time.Second, Seed: 1}
+	d, err := Overhead(ctx, p, func(what string) {
+		if strings.HasPrefix(what, fmt.Sprintf("round %d of", discarded+enough+2)) {
+			cancel()
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Rounds < enough || d.Rounds > enough+2 || len(d.Costs[0].Differences) != d.Rounds || d.DurationNs > int64(15*time.Second) {
+		t.Errorf("%d rounds in %v, %d differences", d.Rounds, time.Duration(d.DurationNs), len(d.Costs[0].Differences))
+	}
 }

@@ -28,7 +28,7 @@ func ShowOverhead(w io.Writer, format string, d *result.Overhead) error {
 // OverheadText writes the tables for a terminal.
 func OverheadText(w io.Writer, d *result.Overhead) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n\n%s\n", d.Title(), overheadHeadline(d), strings.ToUpper(string(d.Verdict.Status)))
+	fmt.Fprintf(&b, "%s: %s\n\n%s\n", plain(d.Title()), overheadHeadline(d), strings.ToUpper(string(d.Verdict.Status)))
 	for _, r := range d.Verdict.Reasons {
 		fmt.Fprintf(&b, "  - %s\n", r)
 	}
@@ -36,8 +36,8 @@ func OverheadText(w io.Writer, d *result.Overhead) error {
 		fmt.Fprintf(&b, "  %s\n", n)
 	}
 	for _, t := range costTables(d) {
-		fmt.Fprintf(&b, "\n%s\n", t.title)
-		columns(&b, t.rows)
+		fmt.Fprintf(&b, "\n%s\n", t.Title)
+		columns(&b, t.Rows)
 	}
 	for _, k := range d.SLO {
 		fmt.Fprintf(&b, "\n%s %s\n", k.Objective, k.Result)
@@ -49,14 +49,14 @@ func OverheadText(w io.Writer, d *result.Overhead) error {
 // OverheadMarkdown writes them for a pull request.
 func OverheadMarkdown(w io.Writer, d *result.Overhead) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "## %s\n\n%s. Run `%s`.\n\n**%s**", d.Title(), overheadHeadline(d), d.RunID, strings.ToUpper(string(d.Verdict.Status)))
+	fmt.Fprintf(&b, "## %s\n\n%s. Run `%s`.\n\n**%s**", markup(d.Title()), overheadHeadline(d), d.RunID, strings.ToUpper(string(d.Verdict.Status)))
 	for _, r := range append(append([]string{}, d.Verdict.Reasons...), d.Notes...) {
 		fmt.Fprintf(&b, "; %s", r)
 	}
 	b.WriteString("\n")
 	for _, t := range costTables(d) {
-		fmt.Fprintf(&b, "\n%s\n\n", t.title)
-		table(&b, t.rows)
+		fmt.Fprintf(&b, "\n%s\n\n", t.Title)
+		table(&b, t.Rows)
 	}
 	for _, k := range d.SLO {
 		fmt.Fprintf(&b, "\n- %s %s", k.Objective, k.Result)
@@ -72,8 +72,8 @@ func overheadHeadline(d *result.Overhead) string {
 }
 
 type costTable struct {
-	title string
-	rows  [][]string
+	Title string
+	Rows  [][]string
 }
 
 // costTables are one for each side and kind, the checks last.
@@ -90,8 +90,8 @@ func costTables(d *result.Overhead) (tables []costTable) {
 		seen[key] = true
 		per := map[string]string{"unary": "call", "stream": "message and its answer"}[first.Kind]
 		t := costTable{
-			title: fmt.Sprintf("%s, %s side: what each adds to a %s of %s", first.Kind, first.Side, per, duration(first.BareNs)),
-			rows:  [][]string{{"", "latency", "95 %", first.Side + " CPU", "95 %", "allocs", "bytes"}},
+			Title: fmt.Sprintf("%s, %s side: what each adds to a %s of %s", first.Kind, first.Side, per, duration(first.BareNs)),
+			Rows:  [][]string{{"", "latency", "95 %", first.Side + " CPU", "95 %", "allocs", "bytes"}},
 		}
 		last := ""
 		for _, g := range groups {
@@ -100,10 +100,10 @@ func costTables(d *result.Overhead) (tables []costTable) {
 					continue
 				}
 				if g.title != last {
-					t.rows = append(t.rows, []string{g.title + ":", "", "", "", "", "", ""})
+					t.Rows = append(t.Rows, []string{g.title + ":", "", "", "", "", "", ""})
 					last = g.title
 				}
-				t.rows = append(t.rows, costRow(c))
+				t.Rows = append(t.Rows, costRow(c))
 			}
 		}
 		tables = append(tables, t)

@@ -43,22 +43,48 @@ func Show(w io.Writer, format string, docs ...*result.Document) error {
 
 // Write writes all runs below dirs to the file out, or to stdout where that is empty.
 func Write(format, out string, stdout io.Writer, dirs ...string) (err error) {
-	docs, err := result.Find(dirs...)
+	found, err := result.Collect(dirs...)
 	if err != nil {
 		return err
 	}
-	if len(docs) == 0 {
+	if found.Empty() {
 		return fmt.Errorf("there is no run in %s", strings.Join(dirs, ", "))
 	}
 	if out == "" {
-		return Show(stdout, format, docs...)
+		return showAll(stdout, format, found)
 	}
 	file, err := os.Create(out)
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	return Show(file, format, docs...)
+	return showAll(file, format, found)
+}
+
+// showAll writes runs, and after them the experiments. CSV is of runs alone.
+func showAll(w io.Writer, format string, found *result.Collection) error {
+	if format == "html" {
+		return htmlAll(w, found)
+	}
+	if len(found.Runs) > 0 {
+		if err := Show(w, format, found.Runs...); err != nil {
+			return err
+		}
+	}
+	if format == "csv" {
+		return nil
+	}
+	for _, d := range found.Overheads {
+		if err := ShowOverhead(w, format, d); err != nil {
+			return err
+		}
+	}
+	for _, d := range found.Timeouts {
+		if err := ShowTimeouts(w, format, d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // List writes the RPCs that loadgen knows.

@@ -30,7 +30,7 @@ func ShowTimeouts(w io.Writer, format string, d *result.Timeouts) error {
 // TimeoutsText writes the matrix for a terminal.
 func TimeoutsText(w io.Writer, d *result.Timeouts) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n\n", d.Title(), timeoutsHeadline(d))
+	fmt.Fprintf(&b, "%s: %s\n\n", plain(d.Title()), timeoutsHeadline(d))
 	columns(&b, deadlineTable(d))
 	b.WriteString("\n" + deadlineLegend + "\n\n")
 	for _, line := range wrongLines(d) {
@@ -43,7 +43,7 @@ func TimeoutsText(w io.Writer, d *result.Timeouts) error {
 // TimeoutsMarkdown writes the matrix for a pull request.
 func TimeoutsMarkdown(w io.Writer, d *result.Timeouts) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "## %s\n\n%s. Run `%s`.\n\n", d.Title(), timeoutsHeadline(d), d.RunID)
+	fmt.Fprintf(&b, "## %s\n\n%s. Run `%s`.\n\n", markup(d.Title()), timeoutsHeadline(d), d.RunID)
 	table(&b, deadlineTable(d))
 	b.WriteString("\n" + deadlineLegend + "\n\n")
 	for _, line := range wrongLines(d) {

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 )
 
 // The files of a run's folder.
@@ -95,27 +94,4 @@ func encode(w io.Writer, d any) error {
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	return enc.Encode(d)
-}
-
-// Find reads every result.json at or below the given folders, oldest first.
-func Find(dirs ...string) ([]*Document, error) {
-	var docs []*Document
-	for _, dir := range dirs {
-		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() || entry.Name() != resultFile {
-				return err
-			}
-			d, err := Read(path)
-			if err != nil {
-				return err
-			}
-			docs = append(docs, d)
-			return nil
-		})
-		if err != nil {
-			return nil, fmt.Errorf("look for runs in %s: %w", dir, err)
-		}
-	}
-	slices.SortStableFunc(docs, func(a, b *Document) int { return a.Started.Compare(b.Started) })
-	return docs, nil
 }

@@ -220,12 +220,12 @@ func TestFind(t *testing.T) {
 		{"none", nil, nil},
 		{"a folder without a run", []string{t.TempDir()}, nil},
 	} {
-		docs, err := result.Find(tt.dirs...)
+		found, err := result.Collect(tt.dirs...)
 		if err != nil {
 			t.Errorf("%s: %v", tt.reason, err)
 		}
 		var got []string
-		for _, d := range docs {
+		for _, d := range found.Runs {
 			got = append(got, d.RunID)
 		}
 		if diff := cmp.Diff(tt.want, got); diff != "" {
@@ -233,7 +233,7 @@ func TestFind(t *testing.T) {
 		}
 	}
 	missing := filepath.Join(root, "nowhere")
-	if _, err := result.Find(missing); err == nil || !strings.Contains(err.Error(), missing) {
+	if _, err := result.Collect(missing); err == nil || !strings.Contains(err.Error(), missing) {
 		t.Errorf("a folder that does not exist: %v, want an error that names it", err)
 	}
 }

@@ -393,7 +393,7 @@ func TestServerThatHangsUp(t *testing.T) {
 			if synctest.Wait(); n > 1 && r.count() != n {
 				t.Fatalf("%d connections after loss %d, want a pause before the next", r.count(), n)
 			}
-			time.Sleep(2)
+			time.Sleep(2 * time.Nanosecond)
 			synctest.Wait()
 			if n == 5 {
 				break

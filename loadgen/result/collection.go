@@ -1,0 +1,64 @@
+package result
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Collection is what was found in results folders, oldest first of each kind.
+type Collection struct {
+	Runs      []*Document
+	Overheads []*Overhead
+	Timeouts  []*Timeouts
+}
+
+// Empty says that nothing was found.
+func (c *Collection) Empty() bool { return len(c.Runs)+len(c.Overheads)+len(c.Timeouts) == 0 }
+
+// Collect reads every document at or below the given folders.
+func Collect(dirs ...string) (*Collection, error) {
+	c := &Collection{}
+	for _, dir := range dirs {
+		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			switch entry.Name() {
+			case resultFile:
+				return collect(path, &c.Runs, Schema, func(d *Document) string { return d.Schema })
+			case OverheadFile:
+				return collect(path, &c.Overheads, OverheadSchema, func(d *Overhead) string { return d.Schema })
+			case TimeoutsFile:
+				return collect(path, &c.Timeouts, TimeoutsSchema, func(d *Timeouts) string { return d.Schema })
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("look for runs in %s: %w", dir, err)
+		}
+	}
+	slices.SortStableFunc(c.Runs, func(a, b *Document) int { return a.Started.Compare(b.Started) })
+	slices.SortStableFunc(c.Overheads, func(a, b *Overhead) int { return a.Started.Compare(b.Started) })
+	slices.SortStableFunc(c.Timeouts, func(a, b *Timeouts) int { return a.Started.Compare(b.Started) })
+	return c, nil
+}
+
+func collect[D any](path string, into *[]*D, schema string, of func(*D) string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read a result: %w", err)
+	}
+	d := new(D)
+	if err := json.Unmarshal(data, d); err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	if got := of(d); got != schema {
+		return fmt.Errorf("read %s: schema %q, want %q", path, got, schema)
+	}
+	*into = append(*into, d)
+	return nil
+}
