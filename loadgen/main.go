@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"grpcbench/loadgen/call"
+	"grpcbench/loadgen/child"
 	"grpcbench/loadgen/experiment"
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/report"
@@ -114,6 +115,8 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 		return report.Write(r.Format, r.Out, stdout, r.Dirs...)
 	case "list":
 		return report.List(stdout)
+	case "keep-awake": // for experiments, not for people
+		return child.StayAwake(stdin)
 	case "target":
 		return target.Run(ctx, rest, stdin, stdout, stderr)
 	case "version":

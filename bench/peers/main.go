@@ -55,10 +55,10 @@ func compare(ctx context.Context, args []string) error {
 	defer server.Stop() //nolint:errcheck // the comparison is made
 	pinned := "server and client share the cores"
 	if runtime.NumCPU() > 1 {
-		if err := pin(server.Ready.PID, 0); err != nil {
+		if err := child.Pin(server.Ready.PID, 0); err != nil {
 			return err
 		}
-		if err := pin(os.Getpid(), 1); err != nil { // what we start inherits it
+		if err := child.Pin(os.Getpid(), 1); err != nil { // what we start inherits it
 			return err
 		}
 		pinned = "server on core 0, client on core 1"

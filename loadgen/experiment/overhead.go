@@ -29,7 +29,7 @@ import (
 // How an experiment's time is divided.
 const (
 	discarded   = 2  // rounds, to warm up
-	fewest      = 10 // rounds that count: Holm's correction leaves nothing of fewer
+	fewest      = 14 // rounds that count: of fewer, Holm's correction for some fifty costs leaves nothing
 	most        = 60
 	enough      = 6                     // rounds, for an interval at all
 	streamOf    = 100                   // messages of a stream
@@ -93,11 +93,11 @@ func Overhead(ctx context.Context, p plan.Overhead, progress func(string)) (*res
 func newDraw(seed uint64) *mathrand.Rand { return mathrand.New(mathrand.NewPCG(seed, 0)) }
 
 // divide makes rounds and blocks of the time there is: more rounds say more than longer blocks, as long as a block has
-// some hundred calls.
+// about a thousand calls.
 func divide(budget time.Duration, arms int) (rounds int, block time.Duration, err error) {
 	for rounds = most; rounds >= fewest; rounds-- {
 		block = budget/time.Duration((rounds+discarded)*arms) - between
-		if block >= 5*shortest || rounds == fewest {
+		if block >= 3*shortest || rounds == fewest {
 			break
 		}
 	}
@@ -111,6 +111,7 @@ func divide(budget time.Duration, arms int) (rounds int, block time.Duration, er
 // groups are all arms, by what they are compared with.
 type groups struct {
 	target *child.Target
+	unpin  func()
 	groups []*group
 }
 
@@ -128,6 +129,9 @@ func (all *groups) close() {
 		}
 	}
 	_ = all.target.Stop() // and the target has said what there was to say
+	if all.unpin != nil {
+		all.unpin()
+	}
 }
 
 // group is a bare arm and those compared to it, of one side and kind.
@@ -168,6 +172,9 @@ func openSubjects(ctx context.Context, subjects []subject, run uint32) (_ *group
 			all.close()
 		}
 	}()
+	if all.unpin, err = apart(all.target.Ready.PID); err != nil {
+		return nil, err
+	}
 	for i, ready := range append([]contract.Ready{all.target.Ready}, all.target.Ready.More...) {
 		s := subjects[i]
 		conn, err := s.dial(ctx, ready.Addr, run)

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package child
+
+import "io"
+
+// StayAwake does nothing where the system has no idle class.
+func StayAwake(stdin io.Reader) error {
+	untilEnd(stdin)
+	return nil
+}
