@@ -46,7 +46,7 @@ var rules = []rule{
 		reason: "the binary can be its own target, by target.Run, and reaches into nothing of it",
 	},
 	{
-		from: "loadgen/report", never: []string{"loadgen/engine", "loadgen/run", "loadgen/child", "loadgen/transport/grpcconn", "loadgen/transport/rest"}, indirectly: true,
+		from: "loadgen/report", never: []string{"loadgen/engine", "loadgen/run", "loadgen/child", "loadgen/experiment", "loadgen/transport/grpcconn", "loadgen/transport/wire", "loadgen/transport/rest"}, indirectly: true,
 		reason: "a report reads documents: it must not be able to make a run",
 	},
 	{
@@ -74,6 +74,10 @@ var rules = []rule{
 	{
 		from: "loadgen/engine", only: []string{"loadgen/transport", "loadgen/recorder", "loadgen/schedule", "loadgen/pace"},
 		reason: "the run loop is the same for every transport and every RPC",
+	},
+	{
+		from: "loadgen/experiment", never: []string{"loadgen/report", "loadgen/run", "loadgen/engine"},
+		reason: "an experiment makes blocks of calls of its own, and hands out a document: others show it",
 	},
 	{from: "loadgen/child", only: []string{"server/contract"}, reason: "to supervise a process is all that it does"},
 	{

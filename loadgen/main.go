@@ -9,18 +9,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
-	"time"
 
 	"grpcbench/loadgen/call"
 	"grpcbench/loadgen/child"
-	"grpcbench/loadgen/experiment"
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/report"
-	"grpcbench/loadgen/run"
-	"grpcbench/loadgen/verdict"
 	"grpcbench/server/target"
 )
 
@@ -38,6 +33,7 @@ const usage = `usage:
   loadgen overhead                           what each interceptor costs; -interceptors LIST, -budget 2m
   loadgen timeouts                           how deadlines behave, at both ends; -deadlines 50ms,200ms, -budget 1m
   loadgen call -rpc GetUser -data '{...}'    one call, answer as JSON
+  loadgen suite                              all of it, in -budget 5m, into one folder
   loadgen report [DIR...]                    show runs; -format html|md|csv|json|text, -o FILE
   loadgen list                               the RPCs
   loadgen target [flags]                     the server alone
@@ -49,10 +45,6 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(start(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
-
-// gcPercent lets the heap of a load run, a few MiB that live, grow to some tens before it is
-// collected: a fifth of the CPU per call is the collector's at Go's default.
-const gcPercent = 400
 
 var (
 	// errInvalid is a run whose verdict is INVALID; its reasons stand in the report.
@@ -107,6 +99,8 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 		return overhead(ctx, rest, stdout, stderr)
 	case "timeouts":
 		return timeouts(ctx, rest, stdout, stderr)
+	case "suite":
+		return suite(ctx, rest, stdout, stderr)
 	case "report":
 		r, err := plan.ReadReport(rest, stdout)
 		if err != nil {
@@ -127,84 +121,4 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 	default:
 		return plan.Usage(fmt.Errorf("unknown subcommand %q\n%s", name, usage))
 	}
-}
-
-// overhead measures what interceptors cost, and shows it.
-func overhead(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	p, err := plan.ReadOverhead(args, stdout)
-	if err != nil {
-		return err
-	}
-	p.Out = experiment.Folder(p.Out, "overhead", time.Now())
-	doc, err := experiment.Overhead(ctx, p, told(stderr, "overhead", p.Quiet))
-	if err != nil {
-		return err
-	}
-	err = experiment.WriteOverhead(doc, func(w io.Writer) error { return report.OverheadMarkdown(w, doc) })
-	return errors.Join(err, report.ShowOverhead(stdout, p.Format, doc), missed(doc.SLO))
-}
-
-// timeouts measures how deadlines behave, and shows it.
-func timeouts(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	p, err := plan.ReadTimeouts(args, stdout)
-	if err != nil {
-		return err
-	}
-	p.Out = experiment.Folder(p.Out, "timeouts", time.Now())
-	doc, err := experiment.Timeouts(ctx, p, told(stderr, "timeouts", p.Quiet))
-	if err != nil {
-		return err
-	}
-	err = experiment.WriteTimeouts(doc, func(w io.Writer) error { return report.TimeoutsMarkdown(w, doc) })
-	return errors.Join(err, report.ShowTimeouts(stdout, p.Format, doc))
-}
-
-// told writes what an experiment is doing, a line every few seconds.
-func told(stderr io.Writer, name string, quiet bool) func(string) {
-	var last time.Time
-	return func(what string) {
-		if !quiet && time.Since(last) > 2*time.Second {
-			last = time.Now()
-			fmt.Fprintf(stderr, "loadgen: %s: %s\n", name, what)
-		}
-	}
-}
-
-// missed are the objectives that were not kept.
-func missed(slo []verdict.Kept) (err error) {
-	for _, k := range slo {
-		if !k.Met {
-			err = errors.Join(err, fmt.Errorf("%w %s: %s", errMissed, k.Objective, k.Result))
-		}
-	}
-	return err
-}
-
-// load carries out a run and shows it.
-func load(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	p, err := plan.Run(args, stdout)
-	if err != nil {
-		return err
-	}
-	if err := target.CheckFlags(p.Target); err != nil {
-		return fmt.Errorf("-target: %w", err)
-	}
-	if !p.Quiet {
-		fmt.Fprintf(stderr, "loadgen: %s\n", report.Announce(p))
-	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
-	doc, err := run.Run(ctx, p)
-	if doc == nil {
-		return err
-	}
-	err = errors.Join(err, report.Show(stdout, p.Format, doc))
-	if err == nil && doc.Verdict.Status == verdict.Invalid {
-		err = fmt.Errorf("%w: %s", errInvalid, strings.Join(doc.Verdict.Reasons, "; "))
-	}
-	if err == nil {
-		err = missed(doc.SLO)
-	}
-	return err
 }

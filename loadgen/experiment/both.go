@@ -84,6 +84,9 @@ func wrong(c cell, t *result.DeadlineCell) (all []string) {
 			say("%d of %d calls ended %s, want %s", n, t.Calls, code, want)
 		}
 	}
+	if t.NeverSent > 0 {
+		say("%d calls were never sent: their deadline passed while they waited for a stream", t.NeverSent)
+	}
 	if t.NeverHandled > 0 {
 		say("%d calls were sent and no handler saw them", t.NeverHandled)
 	}

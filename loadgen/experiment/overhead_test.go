@@ -153,26 +153,56 @@ func TestKnownCosts(t *testing.T) {
 	}
 }
 
-// knownCost compares bare, bare again, and a busy-wait, in 27 rounds.
-func knownCost(t *testing.T, busy time.Duration) bool {
+// AB-4 live: what two interceptors cost together is what each costs alone, within the intervals.
+func TestCostsAddUp(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it compares times, which wants a quiet machine: run without -short")
+	}
+	with := func(group string, chain string) subject {
+		return subject{Subject: result.Subject{Name: chain, Group: group, Side: "server", Kind: "unary"}, target: []string{"-interceptors=" + chain, "-server-time=false"}}
+	}
+	ok := 0
+	for try := 0; try < 3 && ok < 2; try++ {
+		costs := compare(t, bare("server"), with("alone", "logging"), with("alone", "metrics"), with("chain", "logging,metrics"))
+		half := func(i int) float64 { return (*costs[i].Latency.High - *costs[i].Latency.Low) / 2 }
+		both, sum := costs[2].Latency.Value, costs[0].Latency.Value+costs[1].Latency.Value
+		t.Logf("logging %.2f, metrics %.2f, both %.2f µs", costs[0].Latency.Value/1e3, costs[1].Latency.Value/1e3, both/1e3)
+		if math.Abs(both-sum) <= half(0)+half(1)+half(2) && both > 0 {
+			ok++
+		}
+	}
+	if ok < 2 {
+		t.Errorf("costs added up %d times of 3, want 2", ok)
+	}
+}
+
+// compare makes 27 rounds of unary calls with the first, which is bare, and the others, and returns what they cost.
+func compare(t *testing.T, subjects ...subject) []result.Cost {
 	t.Helper()
-	all, err := openSubjects(t.Context(), []subject{
-		{Subject: result.Subject{Name: "none", Group: "bare", Side: "server", Kind: "unary"}, target: noChain},
-		{Subject: result.Subject{Name: "nothing", Group: "A/A", Side: "server", Kind: "unary"}, target: noChain},
-		{Subject: result.Subject{Name: "busy", Group: "control", Side: "server", Kind: "unary"}, target: append(slices.Clone(noChain), "-busy="+busy.String())},
-	}, 1)
+	for i := range subjects {
+		subjects[i].Kind = "unary"
+	}
+	all, err := openSubjects(t.Context(), subjects, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer all.close()
-	g := all.groups[0]
-	draw := newDraw(1)
+	g, draw := all.groups[0], newDraw(1)
 	for round := -discarded; round < 27; round++ {
 		if err := g.round(t.Context(), all.target, 100*time.Millisecond, draw, round >= 0); err != nil {
 			t.Fatal(err)
 		}
 	}
-	costs := g.costs()
+	return g.costs()
+}
+
+// knownCost compares bare, bare again, and a busy-wait, in 27 rounds.
+func knownCost(t *testing.T, busy time.Duration) bool {
+	t.Helper()
+	costs := compare(t, bare("server"),
+		subject{Subject: result.Subject{Name: "nothing", Group: "A/A", Side: "server"}, target: noChain},
+		subject{Subject: result.Subject{Name: "busy", Group: "control", Side: "server"}, target: append(slices.Clone(noChain), "-busy="+busy.String())},
+	)
 	aa, known := costs[0].Latency, costs[1].Latency
 	swapped := make([]float64, 27)
 	for i, d := range costs[1].Differences {

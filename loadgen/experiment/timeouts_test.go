@@ -14,6 +14,7 @@ import (
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/requestid"
 	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/transport"
 	"grpcbench/server/contract"
 	"grpcbench/server/target"
 )
@@ -141,10 +142,10 @@ func TestDeadlines(t *testing.T) {
 		t.Skip("it measures milliseconds, which wants a quiet machine: run without -short")
 	}
 	const deadline, delay, calls = 100 * time.Millisecond, 500 * time.Millisecond, 300
-	for _, transport := range []string{"grpc", "wire"} {
+	for _, over := range []string{"grpc", "wire"} {
 		for _, behaviour := range []string{honours, ignores} {
-			c := cell{transport: transport, kind: "unary", rpc: "Search", behaviour: behaviour, deadline: deadline, delay: delay}
-			t.Run(transport+" "+behaviour, func(t *testing.T) {
+			c := cell{transport: over, kind: "unary", rpc: "Search", behaviour: behaviour, deadline: deadline, delay: delay}
+			t.Run(over+" "+behaviour, func(t *testing.T) {
 				m := matrixFor(t, c)
 				ok := 0
 				for try := 0; try < 3 && ok < 2; try++ {
@@ -204,12 +205,59 @@ func TestInflation(t *testing.T) {
 	}
 }
 
+// DT-6: four deaf handlers take all that a connection may have; the calls behind them are never handled though the server
+// is idle, and that is said.
+func TestHandlersThatTakeTheQuota(t *testing.T) {
+	for _, over := range []string{"grpc", "wire"} {
+		c := cell{transport: over, kind: "unary", rpc: "Search", behaviour: ignores, deadline: 100 * time.Millisecond, delay: time.Second, extra: []string{"-max-streams=4"}}
+		m := matrixFor(t, c)
+		told, err := m.measure(t.Context(), c, 12)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if told.ClientCodes["DEADLINE_EXCEEDED"] != 12 || told.NeverSent+told.NeverHandled < 4 || told.NeverSent+told.NeverHandled > 8 {
+			t.Errorf("%s: %+v, want 12 calls past their deadline, of which up to 8 no handler saw", over, told)
+		}
+		if words := strings.Join(told.Wrong, "; "); !strings.Contains(words, "never sent") && !strings.Contains(words, "no handler saw them") {
+			t.Errorf("%s: it says %q", over, words)
+		}
+	}
+}
+
+// DT-8: a call's deadline counts from its actual send, not from when it was intended.
+func TestDeadlineCountsFromTheSend(t *testing.T) {
+	const deadline, lateness = 100 * time.Millisecond, 50 * time.Millisecond
+	for _, name := range []string{"grpc", "wire"} {
+		c := cell{transport: name, kind: "unary", rpc: "Search", behaviour: honours, deadline: deadline, delay: time.Second}
+		m := matrixFor(t, c)
+		conn, err := m.dial(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := &listener{by: map[uint64]heard{}}
+		l.left.Add(1)
+		now := transport.Now()
+		call := transport.Call{Owner: l, Intended: now - int64(lateness), Free: now}
+		if err := conn.Start(&call); err != nil {
+			t.Fatal(err)
+		}
+		conn.Flush()
+		l.left.Wait()
+		if got := time.Duration(call.End - call.Intended); got < deadline+lateness || got > deadline+lateness+30*time.Millisecond {
+			t.Errorf("%s: it ended %v after its intended start, want %v", name, got, deadline+lateness)
+		}
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // DT-7: calls that are answered shortly before their deadline are counted once, whatever they end with.
 func TestCloseToTheDeadline(t *testing.T) {
 	const deadline = 100 * time.Millisecond
-	for _, transport := range []string{"grpc", "wire"} {
+	for _, over := range []string{"grpc", "wire"} {
 		for _, before := range []time.Duration{20 * time.Millisecond, time.Millisecond, 100 * time.Microsecond} {
-			c := cell{transport: transport, kind: "unary", rpc: "Search", behaviour: honours, deadline: deadline, delay: deadline - before}
+			c := cell{transport: over, kind: "unary", rpc: "Search", behaviour: honours, deadline: deadline, delay: deadline - before}
 			m := matrixFor(t, c)
 			told, err := m.measure(t.Context(), c, 50)
 			if err != nil {
@@ -219,14 +267,14 @@ func TestCloseToTheDeadline(t *testing.T) {
 			for code, k := range told.ClientCodes {
 				n += k
 				if code != "OK" && code != "DEADLINE_EXCEEDED" && code != "CANCELLED" {
-					t.Errorf("%s, %v before: %d calls ended %s", transport, before, k, code)
+					t.Errorf("%s, %v before: %d calls ended %s", over, before, k, code)
 				}
 			}
 			if n != 50 || told.Calls != 50 {
-				t.Errorf("%s, %v before: %d of 50 calls are counted: %+v", transport, before, n, told)
+				t.Errorf("%s, %v before: %d of 50 calls are counted: %+v", over, before, n, told)
 			}
 			if before == 20*time.Millisecond && told.ClientCodes["OK"] < 25 {
-				t.Errorf("%s, %v before the deadline: only %d of 50 calls are OK", transport, before, told.ClientCodes["OK"])
+				t.Errorf("%s, %v before the deadline: only %d of 50 calls are OK", over, before, told.ClientCodes["OK"])
 			}
 		}
 	}

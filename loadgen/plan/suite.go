@@ -1,0 +1,88 @@
+package plan
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"grpcbench/loadgen/scenario"
+	"grpcbench/server/contract"
+)
+
+// Suite is the plan of `loadgen suite`: the plans of its parts, by the order in which they are carried out.
+type Suite struct {
+	Runs     []Plan
+	Overhead Overhead
+	Timeouts Timeouts
+	Out      string
+	Quiet    bool
+}
+
+// The parts of a suite's time that its experiments take, and the least of both together.
+const (
+	overheadShare, timeoutsShare = 0.4, 0.25
+	leastSuite                   = 3 * time.Minute
+)
+
+// ReadSuite reads the command line of `loadgen suite`. Errors are as for [Run].
+func ReadSuite(args []string, now time.Time, usage io.Writer) (Suite, error) {
+	var s Suite
+	var budget time.Duration
+	fs := flag.NewFlagSet("suite", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	contract.DurationVar(fs, &budget, "budget", 5*time.Minute, "time for all of it")
+	fs.StringVar(&s.Out, "o", filepath.Join("results", now.UTC().Format("20060102T150405.000Z")+"-suite"), "`folder` of all its runs")
+	fs.BoolVar(&s.Quiet, "q", false, "print nothing but errors")
+	problems := contract.ParseFlags(fs, args)
+	if help(problems) {
+		printUsage(usage, "loadgen suite [flags]", fs)
+		return s, flag.ErrHelp
+	}
+	if budget < leastSuite {
+		problems = append(problems, fmt.Errorf("-budget %v: the suite wants %v or more", budget, leastSuite))
+	}
+	if err := Usage(problems...); err != nil {
+		return s, err
+	}
+	lines := suiteLines()
+	each := time.Duration(float64(budget)*(1-overheadShare-timeoutsShare))/time.Duration(len(lines)) - 500*time.Millisecond // to start and end
+	for _, line := range lines {
+		name := line[len(line)-1]
+		p, err := Run(append(line, "-d", each.Round(10*time.Millisecond).String(), "-warmup", "500ms", "-q", "-o", filepath.Join(s.Out, name)), usage)
+		if err != nil {
+			return s, fmt.Errorf("plan %s: %w", name, err)
+		}
+		s.Runs = append(s.Runs, p)
+	}
+	var err error
+	if s.Overhead, err = ReadOverhead([]string{"-q", "-budget", part(budget, overheadShare), "-o", filepath.Join(s.Out, "overhead")}, usage); err != nil {
+		return s, err
+	}
+	s.Timeouts, err = ReadTimeouts([]string{"-q", "-budget", part(budget, timeoutsShare), "-o", filepath.Join(s.Out, "timeouts")}, usage)
+	return s, err
+}
+
+func part(d time.Duration, share float64) string {
+	return time.Duration(float64(d) * share).Round(time.Second).String()
+}
+
+// suiteLines are the command lines of the standard runs: every RPC closed loop over each transport that can, and in an
+// open loop over wire. The last word of each is its name.
+func suiteLines() (all [][]string) {
+	for _, d := range scenario.All() {
+		for _, transport := range d.Transports() {
+			all = append(all, []string{"-rpc", d.Name, "-transport", transport, "-c", "50", "-name", d.Name + "-" + transport})
+		}
+		rate := "500"
+		if d.Streams() {
+			rate = "50"
+		}
+		if d.DefaultSize > 1<<10 {
+			rate = "5" // a call of CreateRepo is some MiB
+		}
+		all = append(all, []string{"-rpc", d.Name, "-transport", scenario.Wire, "-rate", rate, "-name", d.Name + "-open"})
+	}
+	return all
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"grpcbench/loadgen/plan"
+	"grpcbench/loadgen/report"
+	"grpcbench/loadgen/run"
+	"grpcbench/loadgen/verdict"
+	"grpcbench/server/target"
+)
+
+// gcPercent lets the heap of a load run, a few MiB that live, grow to some tens before it is
+// collected: a fifth of the CPU per call is the collector's at Go's default.
+const gcPercent = 400
+
+// load carries out a run and shows it.
+func load(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	p, err := plan.Run(args, stdout)
+	if err != nil {
+		return err
+	}
+	if err := target.CheckFlags(p.Target); err != nil {
+		return fmt.Errorf("-target: %w", err)
+	}
+	if !p.Quiet {
+		fmt.Fprintf(stderr, "loadgen: %s\n", report.Announce(p))
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	doc, err := run.Run(ctx, p)
+	if doc == nil {
+		return err
+	}
+	err = errors.Join(err, report.Show(stdout, p.Format, doc))
+	if err == nil && doc.Verdict.Status == verdict.Invalid {
+		err = fmt.Errorf("%w: %s", errInvalid, strings.Join(doc.Verdict.Reasons, "; "))
+	}
+	if err == nil {
+		err = missed(doc.SLO)
+	}
+	return err
+}
+
+// missed are the objectives that were not kept.
+func missed(slo []verdict.Kept) (err error) {
+	for _, k := range slo {
+		if !k.Met {
+			err = errors.Join(err, fmt.Errorf("%w %s: %s", errMissed, k.Objective, k.Result))
+		}
+	}
+	return err
+}
