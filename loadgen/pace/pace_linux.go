@@ -3,6 +3,7 @@ package pace
 import (
 	"errors"
 	"runtime"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,7 +14,41 @@ import (
 // in epoll (golang/go#44343); a thread of its own in clock_nanosleep, with the
 // kernel's timer slack of 50 us set to 1 ns, wakes some tens of microseconds
 // late.
+//
+// A thread in a system call keeps its processor (P) from the scheduler until the
+// runtime's monitor takes it away, which it may do as late as 10 ms after. So a
+// sleeper brings a processor of its own, or the answers of a quiet run would
+// find none to be read by.
 func Precise() (undo func()) {
+	bring(1)
+	slacken := lowerSlack()
+	return func() {
+		slacken()
+		bring(-1)
+	}
+}
+
+// mostSleepers bounds the processors that sleepers bring.
+const mostSleepers = 8
+
+var processors struct {
+	sync.Mutex
+	sleepers, brought int
+}
+
+// bring changes the number of sleepers, and GOMAXPROCS with it.
+func bring(n int) {
+	processors.Lock()
+	defer processors.Unlock()
+	processors.sleepers += n
+	if want := min(processors.sleepers, mostSleepers); want != processors.brought {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + want - processors.brought)
+		processors.brought = want
+	}
+}
+
+// lowerSlack gives the calling goroutine a thread of its own without timer slack, until undo.
+func lowerSlack() (undo func()) {
 	runtime.LockOSThread()
 	slack, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
 	if err != nil || unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0) != nil {

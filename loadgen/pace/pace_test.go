@@ -1,6 +1,7 @@
 package pace_test
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
@@ -59,4 +60,28 @@ func TestAlarmAsksAgain(t *testing.T) {
 	<-next
 	a.At(now()+int64(time.Hour), func() { t.Error("woken after Stop, or too early") }) // Stop does not wait for it
 	a.Stop()
+}
+
+// A sleeper holds a processor of Go's scheduler while it sleeps, and brings it itself.
+func TestSleepersBringProcessors(t *testing.T) {
+	before := runtime.GOMAXPROCS(0)
+	first, second := pace.Precise(), pace.Precise()
+	if got := runtime.GOMAXPROCS(0); runtime.GOOS == "linux" && got != before+2 {
+		t.Errorf("two sleepers, and GOMAXPROCS is %d, want %d", got, before+2)
+	}
+	first()
+	second()
+	undo := make([]func(), 50)
+	for i := range undo {
+		undo[i] = pace.Precise()
+	}
+	if got := runtime.GOMAXPROCS(0); got > before+8 {
+		t.Errorf("fifty sleepers, and GOMAXPROCS is %d: want a bound", got)
+	}
+	for _, f := range undo {
+		f()
+	}
+	if got := runtime.GOMAXPROCS(0); got != before {
+		t.Errorf("GOMAXPROCS is %d once nobody sleeps, and was %d", got, before)
+	}
 }

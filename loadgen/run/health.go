@@ -39,7 +39,7 @@ func (h *health) window() {
 		return // too short to say anything
 	}
 	w := verdict.Window{
-		CPU:  (now.cpu - h.last.cpu).Seconds() / wall / float64(runtime.GOMAXPROCS(0)),
+		CPU:  (now.cpu - h.last.cpu).Seconds() / wall / float64(min(runtime.NumCPU(), runtime.GOMAXPROCS(0))), // sleepers bring processors, not cores
 		Idle: -1, Steal: -1, RunQueue: -1,
 	}
 	if ticks := now.total - h.last.total; ticks > 0 {
