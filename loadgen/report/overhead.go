@@ -5,24 +5,12 @@ import (
 	"io"
 	"strings"
 
-	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/result"
 )
 
 // ShowOverhead writes what interceptors cost in a format: text, md, json or none.
 func ShowOverhead(w io.Writer, format string, d *result.Overhead) error {
-	switch format {
-	case "text":
-		return OverheadText(w, d)
-	case "md":
-		return OverheadMarkdown(w, d)
-	case "json":
-		return d.Encode(w)
-	case plan.Silent:
-		return nil
-	default:
-		return fmt.Errorf("no such format %q", format)
-	}
+	return show(w, format, d.Encode, func(w io.Writer) error { return OverheadText(w, d) }, func(w io.Writer) error { return OverheadMarkdown(w, d) })
 }
 
 // OverheadText writes the tables for a terminal.

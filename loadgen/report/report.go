@@ -87,6 +87,22 @@ func showAll(w io.Writer, format string, found *result.Collection) error {
 	return nil
 }
 
+// show writes an experiment in a format.
+func show(w io.Writer, format string, encode, text, markdown func(io.Writer) error) error {
+	switch format {
+	case "text":
+		return text(w)
+	case "md":
+		return markdown(w)
+	case "json":
+		return encode(w)
+	case plan.Silent:
+		return nil
+	default:
+		return fmt.Errorf("no such format %q", format)
+	}
+}
+
 // List writes the RPCs that loadgen knows.
 func List(w io.Writer) error {
 	rows := [][]string{{"rpc", "kind", "transports", "method", "what it does"}}

@@ -7,24 +7,12 @@ import (
 	"slices"
 	"strings"
 
-	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/result"
 )
 
 // ShowTimeouts writes how deadlines behave in a format: text, md, json or none.
 func ShowTimeouts(w io.Writer, format string, d *result.Timeouts) error {
-	switch format {
-	case "text":
-		return TimeoutsText(w, d)
-	case "md":
-		return TimeoutsMarkdown(w, d)
-	case "json":
-		return d.Encode(w)
-	case plan.Silent:
-		return nil
-	default:
-		return fmt.Errorf("no such format %q", format)
-	}
+	return show(w, format, d.Encode, func(w io.Writer) error { return TimeoutsText(w, d) }, func(w io.Writer) error { return TimeoutsMarkdown(w, d) })
 }
 
 // TimeoutsText writes the matrix for a terminal.

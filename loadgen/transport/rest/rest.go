@@ -14,7 +14,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -120,7 +119,8 @@ func (c *conn) newWorker(ctx context.Context, call *transport.Call) func() {
 		w.header.Set("Content-Type", "application/json")
 	}
 	if c.spec.Timeout > 0 {
-		w.header.Set("Grpc-Timeout", grpcTimeout(c.spec.Timeout))
+		text, _ := transport.EncodeTimeout(c.spec.Timeout)
+		w.header.Set("Grpc-Timeout", text)
 	}
 	return w.do
 }
@@ -230,18 +230,4 @@ func failure(err error) (codes.Code, string) {
 	default:
 		return codes.Unavailable, err.Error()
 	}
-}
-
-// grpcTimeout writes d as the Grpc-Timeout header: at most 8 digits, in the finest unit that holds it,
-// rounded up (gRPC over HTTP/2, "Timeout").
-func grpcTimeout(d time.Duration) string {
-	for _, u := range []struct {
-		unit time.Duration
-		name string
-	}{{time.Nanosecond, "n"}, {time.Microsecond, "u"}, {time.Millisecond, "m"}, {time.Second, "S"}, {time.Minute, "M"}} {
-		if n := (d + u.unit - 1) / u.unit; n < 1e8 {
-			return strconv.FormatInt(int64(n), 10) + u.name
-		}
-	}
-	return strconv.FormatInt(int64((d+time.Hour-1)/time.Hour), 10) + "H"
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
-	"time"
 
 	"golang.org/x/net/http2"
 
@@ -49,9 +48,9 @@ func newRequest(spec *transport.Spec, scheme, authority string) (*request, error
 	field("te", "trailers")
 	field("grpc-accept-encoding", "gzip")
 	if spec.Timeout > 0 {
-		text, unit := timeout(spec.Timeout)
+		text, unit := transport.EncodeTimeout(spec.Timeout)
 		r.timeout = field("grpc-timeout", text)
-		r.digits, r.unit = len(text)-1, unit
+		r.digits, r.unit = len(text)-1, int64(unit)
 	}
 	for i := 0; i+1 < len(spec.Metadata); i += 2 {
 		name, value := strings.ToLower(spec.Metadata[i]), spec.Metadata[i+1]
@@ -114,29 +113,6 @@ func (r *request) append(dst []byte, stream uint32, id requestid.ID, left int64)
 		}
 	}
 	return dst
-}
-
-// timeout is d as grpc-timeout has it: at most 8 digits of the finest unit that
-// holds it, rounded up (gRPC over HTTP/2, "Requests"). unit is in nanoseconds.
-func timeout(d time.Duration) (text string, unit int64) {
-	for _, u := range []struct {
-		name byte
-		ns   time.Duration
-	}{{'n', 1}, {'u', time.Microsecond}, {'m', time.Millisecond}, {'S', time.Second}, {'M', time.Minute}} {
-		if n := ceil(d, u.ns); n <= 99_999_999 {
-			return fmt.Sprintf("%d%c", max(n, 0), u.name), int64(u.ns)
-		}
-	}
-	return fmt.Sprintf("%dH", ceil(d, time.Hour)), int64(time.Hour)
-}
-
-// ceil is d in units, rounded up.
-func ceil(d, unit time.Duration) time.Duration {
-	n := d / unit
-	if d%unit > 0 {
-		n++
-	}
-	return n
 }
 
 // staticName is the index of a name in HPACK's static table (RFC 7541, appendix A), for the names above.

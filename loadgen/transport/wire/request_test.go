@@ -3,8 +3,6 @@ package wire
 import (
 	"bytes"
 	"encoding/base64"
-	"math"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -145,37 +143,6 @@ func TestRequestRefusesNames(t *testing.T) {
 	for _, name := range []string{"", ":path", "grpc-timeout", "GRPC-Status"} {
 		if _, err := newRequest(&transport.Spec{Metadata: []string{name, "v"}}, "http", "a"); err == nil {
 			t.Errorf("metadata %q is taken", name)
-		}
-	}
-}
-
-// The vectors are FIDELITY's DT-1, as for the REST transport.
-func TestTimeout(t *testing.T) {
-	for _, tt := range []struct {
-		d    time.Duration
-		want string
-	}{
-		{1, "1n"},
-		{99_999_999, "99999999n"},
-		{100 * time.Millisecond, "100000u"},
-		{100*time.Millisecond + 1, "100001u"},
-		{time.Second, "1000000u"},
-		{time.Second + 1, "1000001u"},
-		{99_999_999 * time.Microsecond, "99999999u"},
-		{99_999_999*time.Microsecond + 1, "100000m"},
-		{100 * time.Second, "100000m"},
-		{100_000*time.Second - 1, "100000S"},
-		{99_999_999 * time.Second, "99999999S"},
-		{100_000_000 * time.Second, "1666667M"},
-		{math.MaxInt64 - time.Hour, "2562047H"},
-	} {
-		text, unit := timeout(tt.d)
-		if text != tt.want {
-			t.Errorf("timeout(%v) = %q, want %q", tt.d, text, tt.want)
-		}
-		n, err := strconv.ParseInt(text[:len(text)-1], 10, 64)
-		if err != nil || len(text) > 9 || n*unit < int64(tt.d) && n < math.MaxInt64/unit {
-			t.Errorf("timeout(%v) = %q of %d ns: want at most 8 digits, and no less than was asked for", tt.d, text, unit)
 		}
 	}
 }
