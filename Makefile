@@ -39,7 +39,7 @@ quicktest:
 # The packages whose tests of time -short leaves out, one at a time: they want the machine for themselves.
 # RETRY=1 gives a package that failed one more chance, for a machine that others use too: those that passed are cached.
 SLOW    := $(sort $(dir $(shell grep -l 'testing\.Short()' $$(find loadgen server -name '*_test.go'))))
-SLOWRUN := go test -race -p 1 $(addprefix ./,$(SLOW))
+SLOWRUN := go test -race -timeout 25m -p 1 $(addprefix ./,$(SLOW))
 
 slowtest:
 	$(SLOWRUN) $(if $(RETRY),|| $(SLOWRUN))
