@@ -61,7 +61,7 @@ peers: ## what loadgen costs beside other generators: h2load, ghz and k6 where t
 RPCS := Search SearchIn SearchOut SearchIO CreateRepo GetUser GetHelp Check Watch
 
 report: build ## results/report.md and results/report.html of all runs below results/; makes a short set where there is none
-	@if [ -z "$$(find results -name result.json -print -quit 2>/dev/null)" ]; then \
+	@if [ -z "$$(find results -name result.json -not -path 'results/baseline/*' -print -quit 2>/dev/null)" ]; then \
 		for rpc in $(RPCS); do $(BIN)/loadgen -rpc $$rpc -c 8 -d 2s -q || exit; done; \
 		for method in GET POST; do $(BIN)/loadgen -rpc Search -transport rest -http-method $$method -name "Search $$method" -c 8 -d 2s -q || exit; done; \
 	fi

@@ -46,8 +46,9 @@ func (r *run) notes(total *recorder.Interval) []string {
 	if !r.plan.Open() {
 		note("closed loop: a call starts when its worker is free, so response is service, and coordinated omission is not corrected")
 	}
-	if late := total.Codes[codes.DeadlineExceeded]; late > 0 && r.plan.Timeout > 0 {
-		note("%d calls ended at their deadline of %v: how long they would have taken is not known, so the tail is cut off there", late, r.plan.Timeout)
+	// Others may have been told so by the server, long before their own deadline.
+	if late := total.Codes[codes.DeadlineExceeded]; late > 0 && r.plan.Timeout > 0 && total.Latencies[recorder.Service].Max >= int64(r.plan.Timeout) {
+		note("%d calls ended DEADLINE_EXCEEDED, at %v or before: how long they would have taken is not known, so the tail is cut off there", late, r.plan.Timeout)
 	}
 	lag := total.Latencies[recorder.Lag]
 	if lag == nil || lag.Count() == 0 {
