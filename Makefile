@@ -52,7 +52,7 @@ bench: ## the benchmark suite
 
 fuzz: ## every fuzz target for FUZZTIME (1m)
 	@grep -rn --include='*_test.go' -o '^func Fuzz[A-Za-z0-9_]*' loadgen server | sed 's|^\(.*\)/[^/]*:[0-9]*:func |./\1 |' | sort | while read -r pkg target; do \
-		echo "go test $$pkg -fuzz $$target"; go test $$pkg -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(FUZZTIME),1m) || exit 1; done
+		echo "go test $$pkg -fuzz $$target"; go test $$pkg -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(FUZZTIME),1m) -fuzzminimizetime 10x || exit 1; done
 
 peers: ## what loadgen costs beside other generators: h2load, ghz and k6 where they are on the PATH
 	go run ./bench/peers

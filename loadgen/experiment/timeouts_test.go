@@ -167,15 +167,16 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
-// deadlinesHold says what does not.
+// deadlinesHold says what does not. FIDELITY's limits are for a client and a server with a core each; here both are built
+// with the race detector and share two with everything else, so 99th percentiles get twice to four times as much.
 func deadlinesHold(c cell, d result.DeadlineCell) string {
 	linger := int64(10 * time.Millisecond)
 	switch {
 	case d.ClientCodes["DEADLINE_EXCEEDED"]*1000 < 999*d.Calls || d.ClientCodes["DEADLINE_EXCEEDED"]+d.ClientCodes["CANCELLED"] != d.Calls:
 		return "codes"
-	case d.Overshoot.Min < -ms/10 || d.Overshoot.P50 > 1200*int64(time.Microsecond)+ms || d.Overshoot.P99 > 20*ms:
+	case d.Overshoot.Min < -ms/10 || d.Overshoot.P50 > 1200*int64(time.Microsecond) || d.Overshoot.P99 > 20*ms:
 		return "overshoot"
-	case d.CancelLag.P50 > 2500*int64(time.Microsecond) || d.CancelLag.P99 > 20*ms:
+	case d.CancelLag.P50 > 1500*int64(time.Microsecond) || d.CancelLag.P99 > 20*ms:
 		return "cancel lag"
 	case c.behaviour == honours && (d.Linger.P99 > 2*linger || d.LateHandlers > 0 || d.Goroutines > 2):
 		return "linger"
@@ -273,6 +274,7 @@ func TestCloseToTheDeadline(t *testing.T) {
 			if n != 50 || told.Calls != 50 {
 				t.Errorf("%s, %v before: %d of 50 calls are counted: %+v", over, before, n, told)
 			}
+			// In a quick test, beside others, half is what can be asked; on a free machine it is all of them.
 			if before == 20*time.Millisecond && told.ClientCodes["OK"] < 25 {
 				t.Errorf("%s, %v before the deadline: only %d of 50 calls are OK", over, before, told.ClientCodes["OK"])
 			}

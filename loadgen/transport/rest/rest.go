@@ -194,27 +194,13 @@ type callError struct {
 
 func (e *callError) Error() string { return e.message }
 
-// statusError reads the gateway's error document, or else maps the HTTP status as gRPC's
-// http-grpc-status-mapping.md does.
+// statusError reads the gateway's error document, or else maps the HTTP status.
 func statusError(httpStatus int, body []byte) error {
 	var st spb.Status
 	if protojson.Unmarshal(body, &st) == nil && st.GetCode() != 0 {
 		return &callError{codes.Code(st.GetCode()), st.GetMessage()}
 	}
-	code := codes.Unknown
-	switch httpStatus {
-	case http.StatusBadRequest:
-		code = codes.Internal
-	case http.StatusUnauthorized:
-		code = codes.Unauthenticated
-	case http.StatusForbidden:
-		code = codes.PermissionDenied
-	case http.StatusNotFound:
-		code = codes.Unimplemented
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		code = codes.Unavailable
-	}
-	return &callError{code, fmt.Sprintf("HTTP status %d", httpStatus)}
+	return &callError{transport.HTTPCode(httpStatus), fmt.Sprintf("HTTP status %d", httpStatus)}
 }
 
 // failure is the code that a gRPC client would have seen.

@@ -162,7 +162,7 @@ func (ss *session) headerBlock(f frame, block []byte, now int64) error {
 			s.breach(http2.ErrCodeProtocol, "HEADERS without :status", now)
 			return nil
 		case h.httpStatus != 200:
-			s.fail(httpCode(h.httpStatus), fmt.Sprintf("HTTP status %d", h.httpStatus), now)
+			s.fail(transport.HTTPCode(h.httpStatus), fmt.Sprintf("HTTP status %d", h.httpStatus), now)
 			return nil
 		case !h.contentType.isGRPC():
 			s.fail(codes.Unknown, fmt.Sprintf("content-type %q: want application/grpc", h.contentType), now)

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"fmt"
-	"net/http"
 	"strconv"
 
 	"golang.org/x/net/http2"
@@ -41,24 +40,6 @@ func (f *fields) grpcStatus() (codes.Code, string) {
 		}
 	}
 	return code, message
-}
-
-// httpCode is the code of an answer that is not gRPC's
-// (http-grpc-status-mapping.md).
-func httpCode(status int) codes.Code {
-	switch status {
-	case http.StatusBadRequest:
-		return codes.Internal
-	case http.StatusUnauthorized:
-		return codes.Unauthenticated
-	case http.StatusForbidden:
-		return codes.PermissionDenied
-	case http.StatusNotFound:
-		return codes.Unimplemented
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return codes.Unavailable
-	}
-	return codes.Unknown
 }
 
 // resetCode is the code of a stream that the server reset (gRPC over HTTP/2, "Errors").
