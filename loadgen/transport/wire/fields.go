@@ -95,6 +95,8 @@ func (f *fields) parse(block []byte) error {
 			}
 			if i := index - firstStatus; i < uint64(len(staticStatus)) {
 				f.httpStatus = staticStatus[i]
+			} else if index == staticContentType {
+				f.contentType = text{} // the table has it without a value
 			}
 			begun = true
 			continue

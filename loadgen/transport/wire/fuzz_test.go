@@ -127,6 +127,7 @@ func FuzzFields(f *testing.F) {
 	f.Add([]byte(p.block(":status", "404", "content-type", "text/html", "grpc-encoding", "gzip", "grpc-status-details-bin", "CAU")))
 	f.Add([]byte("\x00" + huffman("grpc-status") + huffman("14")))
 	f.Add([]byte("\x40\x0bgrpc-status\x010\x10\x0cgrpc-message\x02ok"))
+	f.Add([]byte("\x0f\x10\x01a\x9f")) // a content-type, and after it the static table's, which is empty
 	f.Add([]byte("\x3f\x80\x80\x80\x80\x00\x88"))
 	f.Fuzz(func(t *testing.T, block []byte) { compare(t, block) })
 }
