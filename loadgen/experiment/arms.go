@@ -29,7 +29,11 @@ func bare(side string) subject {
 // noChain are the flags of a target with nothing in the way of a call.
 var noChain = []string{"-interceptors=none", "-server-time=false"}
 
-// subjectsOf lists what is measured on a side, of the chosen interceptors: the two
+// empty is the interceptor that does nothing, which the control is compared to:
+// the first of a chain costs something by itself, and that is not the control's.
+const empty = "does nothing"
+
+// subjectsOf lists what is measured on a side, of the chosen interceptors: the
 // checks, each alone, and the chain as it grows.
 func subjectsOf(side string, chosen []string) []subject {
 	all := []subject{{Subject: result.Subject{Name: "nothing", Group: "A/A", Side: side}, target: noChain}}
@@ -42,10 +46,13 @@ func subjectsOf(side string, chosen []string) []subject {
 		return all
 	}
 	known := int64(Busy)
-	all = append(all, subject{
-		Subject: result.Subject{Name: "busy-wait of 2 µs", Group: "control", Side: side, KnownNs: &known},
-		target:  append(slices.Clone(noChain), "-busy=2us"),
-	})
+	all = append(all,
+		subject{Subject: result.Subject{Name: empty, Group: "empty", Side: side}, target: append(slices.Clone(noChain), "-busy=1ns")},
+		subject{
+			Subject: result.Subject{Name: "busy-wait of 2 µs", Group: "control", Side: side, Over: empty, KnownNs: &known},
+			target:  append(slices.Clone(noChain), "-busy=2us"),
+		},
+	)
 	with := func(group, name string, chain ...string) subject {
 		flags := []string{"-interceptors=" + strings.Join(chain, ","), "-server-time=false"}
 		if slices.Contains(chain, "inject") {

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	mathrand "math/rand/v2"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -244,9 +245,11 @@ func (g *group) round(ctx context.Context, target marker, block time.Duration, d
 func (g *group) costs() []result.Cost {
 	var all []result.Cost
 	for i, a := range g.arms {
+		// The arm that this one is compared to: the bare one where none is named.
+		over := 1 + slices.IndexFunc(g.arms, func(b *arm) bool { return b.Name == a.Over })
 		differences := func(of func(sample) float64) (d []float64) {
 			for _, round := range g.samples {
-				d = append(d, of(round[i+1])-of(round[0]))
+				d = append(d, of(round[i+1])-of(round[over]))
 			}
 			return d
 		}
@@ -277,7 +280,7 @@ func resolve(costs []result.Cost) {
 	var p []float64
 	var of []*result.Cost
 	for i := range costs {
-		if c := &costs[i]; c.Group != "A/A" && c.Group != "control" {
+		if c := &costs[i]; !c.Check() {
 			p, of = append(p, c.P), append(of, c)
 		}
 	}

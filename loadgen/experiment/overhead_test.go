@@ -69,7 +69,7 @@ func TestSubjects(t *testing.T) {
 		}
 	}
 	want := []string{
-		"A/A:nothing:", "control:busy-wait of 2 µs:", "alone:recovery:recovery", "alone:logging:logging", "alone:metrics:metrics",
+		"A/A:nothing:", "empty:does nothing:", "control:busy-wait of 2 µs:", "alone:recovery:recovery", "alone:logging:logging", "alone:metrics:metrics",
 		"chain:+logging:recovery,logging", "chain:+metrics:recovery,logging,metrics", "ecosystem:otel:otel",
 	}
 	if !slices.Equal(names, want) {
@@ -109,7 +109,7 @@ func TestOverhead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.Rounds < fewest || heard != 4*(d.Rounds+discarded) || len(d.Costs) != 2*3+2*2 {
+	if d.Rounds < fewest || heard != 4*(d.Rounds+discarded) || len(d.Costs) != 2*4+2*2 {
 		t.Errorf("%d rounds, %d times heard, %d costs", d.Rounds, heard, len(d.Costs))
 	}
 	for _, c := range d.Costs {

@@ -36,11 +36,13 @@ type Overhead struct {
 type Subject struct {
 	Name string `json:"name"`
 	// Group is "alone", "chain" (with all before it), "ecosystem" (not this project's), or one of the
-	// checks: "A/A" (nothing at all) and "control" (a known cost).
+	// checks: "A/A" (nothing at all), "empty" (an interceptor that does nothing) and "control" (a known cost).
 	Group string   `json:"group"`
 	Side  string   `json:"side"` // "server" or "client"
 	Kind  string   `json:"kind"` // "unary" or "stream"
 	Chain []string `json:"chain"`
+	// Over is what the cost is added to, where that is not a call without interceptors.
+	Over string `json:"over,omitempty"`
 	// KnownNs is what a control costs.
 	KnownNs *int64 `json:"known_ns,omitempty"`
 }
@@ -65,6 +67,9 @@ type Cost struct {
 	// Differences are those of the rounds' medians, in nanoseconds, in their order.
 	Differences []float64 `json:"differences_ns"`
 }
+
+// Check says that the cost is no answer: it tells whether the others can be believed.
+func (s Subject) Check() bool { return s.Group == "A/A" || s.Group == "empty" || s.Group == "control" }
 
 // Estimate is a Hodges-Lehmann estimate with its 95 % interval, which is absent for too few rounds.
 type Estimate struct {
