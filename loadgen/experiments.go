@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"grpcbench/loadgen/experiment"
+	"grpcbench/loadgen/live"
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/report"
 	"grpcbench/loadgen/run"
@@ -21,7 +22,9 @@ func overhead(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		return err
 	}
 	p.Out = experiment.Folder(p.Out, "overhead", time.Now())
-	doc, err := experiment.Overhead(ctx, p, told(stderr, "overhead", p.Quiet))
+	view := live.New(stderr, p.Quiet)
+	doc, err := experiment.Overhead(ctx, p, steps(view, "overhead"))
+	view.Close()
 	if err != nil {
 		return err
 	}
@@ -36,7 +39,9 @@ func timeouts(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		return err
 	}
 	p.Out = experiment.Folder(p.Out, "timeouts", time.Now())
-	doc, err := experiment.Timeouts(ctx, p, told(stderr, "timeouts", p.Quiet))
+	view := live.New(stderr, p.Quiet)
+	doc, err := experiment.Timeouts(ctx, p, steps(view, "timeouts"))
+	view.Close()
 	if err != nil {
 		return err
 	}
@@ -44,15 +49,9 @@ func timeouts(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	return errors.Join(err, report.ShowTimeouts(stdout, p.Format, doc))
 }
 
-// told writes what an experiment is doing, a line every few seconds.
-func told(stderr io.Writer, name string, quiet bool) func(string) {
-	var last time.Time
-	return func(what string) {
-		if !quiet && time.Since(last) > 2*time.Second {
-			last = time.Now()
-			fmt.Fprintf(stderr, "loadgen: %s: %s\n", name, what)
-		}
-	}
+// steps shows what an experiment does.
+func steps(view *live.View, name string) func(string) {
+	return func(what string) { view.Step("%s: %s", name, what) }
 }
 
 // suite carries out the standard set, into one folder, with a report of it all.
@@ -61,22 +60,20 @@ func suite(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	tell := func(format string, args ...any) {
-		if !s.Quiet {
-			fmt.Fprintf(stderr, "loadgen: suite: "+format+"\n", args...)
-		}
-	}
+	view := live.New(stderr, s.Quiet)
+	defer view.Close()
+	tell := func(format string, args ...any) { view.Say("suite: "+format, args...) }
 	for i, p := range s.Runs {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("the suite was interrupted: %w", err)
 		}
 		tell("%d of %d: %s", i+1, len(s.Runs)+2, report.Announce(p))
-		if _, err := run.Run(ctx, p); err != nil {
+		if _, err := run.Run(ctx, p, view); err != nil {
 			return fmt.Errorf("%s: %w", p.Name, err)
 		}
 	}
 	tell("%d of %d: overhead, %v", len(s.Runs)+1, len(s.Runs)+2, s.Overhead.Budget)
-	overhead, err := experiment.Overhead(ctx, s.Overhead, func(string) {})
+	overhead, err := experiment.Overhead(ctx, s.Overhead, steps(view, "overhead"))
 	if err != nil {
 		return fmt.Errorf("overhead: %w", err)
 	}
@@ -84,7 +81,7 @@ func suite(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	tell("%d of %d: timeouts, %v", len(s.Runs)+2, len(s.Runs)+2, s.Timeouts.Budget)
-	timeouts, err := experiment.Timeouts(ctx, s.Timeouts, func(string) {})
+	timeouts, err := experiment.Timeouts(ctx, s.Timeouts, steps(view, "timeouts"))
 	if err != nil {
 		return fmt.Errorf("timeouts: %w", err)
 	}

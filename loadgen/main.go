@@ -24,7 +24,7 @@ const (
 	exitOK      = 0
 	exitFailed  = 1 // it could not be carried out, or every call failed
 	exitUsage   = 2
-	exitMissed  = 3 // an -slo was missed
+	exitMissed  = 3 // an -slo was missed, or a -fail-on
 	exitInvalid = 4 // the measurement cannot be believed
 )
 
@@ -35,6 +35,7 @@ const usage = `usage:
   loadgen call -rpc GetUser -data '{...}'    one call, answer as JSON
   loadgen suite                              all of it, in -budget 5m, into one folder
   loadgen report [DIR...]                    show runs; -format html|md|csv|json|text, -o FILE
+  loadgen compare OLD NEW                    what changed, and what is noise; -fail-on 'p99>+5%'
   loadgen list                               the RPCs
   loadgen target [flags]                     the server alone
   loadgen version
@@ -50,6 +51,7 @@ var (
 	// errInvalid is a run whose verdict is INVALID; its reasons stand in the report.
 	errInvalid = errors.New("the measurement is INVALID")
 	errMissed  = errors.New("-slo")
+	errChanged = errors.New("-fail-on")
 )
 
 // start runs a subcommand and returns the exit code.
@@ -68,7 +70,7 @@ func start(ctx context.Context, args []string, stdin io.Reader, stdout, stderr i
 		return exitUsage
 	case errors.Is(err, errInvalid):
 		return exitInvalid
-	case errors.Is(err, errMissed):
+	case errors.Is(err, errMissed), errors.Is(err, errChanged):
 		return exitMissed
 	default:
 		return exitFailed
@@ -107,6 +109,8 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 			return err
 		}
 		return report.Write(r.Format, r.Out, stdout, r.Dirs...)
+	case "compare":
+		return comparison(rest, stdout)
 	case "list":
 		return report.List(stdout)
 	case "keep-awake": // for experiments, not for people

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"grpcbench/loadgen/live"
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/report"
 	"grpcbench/loadgen/run"
@@ -29,13 +30,13 @@ func load(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := target.CheckFlags(p.Target); err != nil {
 		return fmt.Errorf("-target: %w", err)
 	}
-	if !p.Quiet {
-		fmt.Fprintf(stderr, "loadgen: %s\n", report.Announce(p))
-	}
+	view := live.New(stderr, p.Quiet)
+	view.Say("%s", report.Announce(p))
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	doc, err := run.Run(ctx, p)
+	doc, err := run.Run(ctx, p, view)
+	view.Close()
 	if doc == nil {
 		return err
 	}

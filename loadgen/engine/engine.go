@@ -44,8 +44,14 @@ type Config struct {
 	Spin bool
 	// Drain is how long calls in flight may go on after the end; then they are cut off as unfinished.
 	Drain time.Duration
-	// Measuring, where set, is called as the measured window begins.
+	// Warming, Measuring and Draining, where set, are called as the first calls start, as the measured window
+	// begins, and as nothing is started any more.
+	Warming   func()
 	Measuring func() error
+	Draining  func()
+	// Ended, where set, is told of every call, also those of the warm-up, as it is over. It must not wait,
+	// nor keep the call; it may be called concurrently.
+	Ended func(*transport.Call)
 	// Sleep replaces the precise sleep until a reading of transport.Now; nil is that. It may be called concurrently.
 	Sleep func(at int64)
 }
@@ -74,6 +80,9 @@ func Run(ctx context.Context, cfg Config, rec *recorder.Recorder) (Outcome, erro
 	r := &run{cfg: cfg, rec: rec}
 	if err := r.dial(ctx); err != nil {
 		return Outcome{}, err
+	}
+	if cfg.Warming != nil {
+		cfg.Warming()
 	}
 	r.start()
 	err := r.measure(ctx)
@@ -242,6 +251,9 @@ func (r *run) measure(ctx context.Context) error {
 func (r *run) finish() error {
 	now := transport.Now()
 	r.feed.stop(now)
+	if r.cfg.Draining != nil {
+		r.cfg.Draining()
+	}
 	if now > r.from {
 		r.outcome.End = min(now, r.until)
 	}

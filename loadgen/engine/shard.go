@@ -44,6 +44,9 @@ func (s *shard) begin(c *transport.Call, now int64) {
 
 // Done records the call and starts the worker's next.
 func (s *shard) Done(c *transport.Call) {
+	if ended := s.run.cfg.Ended; ended != nil {
+		ended(c)
+	}
 	s.mu.Lock()
 	s.record(c)
 	noConnection := c.Code == codes.Unavailable && c.End-c.Sent < atOnce

@@ -45,6 +45,11 @@ type Plan struct {
 	Authority          string   `json:"authority"`
 	Target             []string `json:"target"` // flags of the embedded target
 
+	// Metrics is where the run serves its own figures, OTLP where it sends the traces of TraceRatio of its calls.
+	Metrics    string  `json:"metrics,omitempty"`
+	OTLP       string  `json:"otlp,omitempty"`
+	TraceRatio float64 `json:"trace_ratio,omitempty"`
+
 	SLO    string `json:"slo"`
 	Out    string `json:"out"`
 	Name   string `json:"name"`

@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,6 +38,9 @@ func (p *Plan) resolve(given map[string]bool) {
 		}
 	}
 	p.resolveTLS(given)
+	if p.OTLP == "" && !given["trace-ratio"] {
+		p.TraceRatio = 0
+	}
 	if stages, err := schedule.ParseStages(p.Stages); err == nil && p.Stages != "" && !given["duration"] {
 		p.D = schedule.Length(stages)
 	}
@@ -88,6 +92,7 @@ func (p *Plan) problems(given map[string]bool) (all []error) {
 	all = append(all, p.choices(given)...)
 	all = append(all, p.connection()...)
 	all = append(all, p.openLoop(given, d)...)
+	all = append(all, p.interchange()...)
 	if _, err := verdict.ParseSLO(p.SLO); err != nil {
 		wrong("-slo: %w", err)
 	}
@@ -95,6 +100,22 @@ func (p *Plan) problems(given map[string]bool) (all []error) {
 	both := p.Interval > 0 && p.MessageRate > 0 // said already
 	if need := float64(p.Messages-1) * apart.Seconds(); p.Timeout > 0 && need >= p.Timeout.Seconds() && !both {
 		wrong("-messages %d of a stream, %v apart, take %.0fs: more than -timeout %v", p.Messages, apart, need, p.Timeout)
+	}
+	return all
+}
+
+// interchange checks where the run's figures and traces go.
+func (p *Plan) interchange() (all []error) {
+	for _, f := range [][2]string{{"metrics", p.Metrics}, {"otlp", p.OTLP}} {
+		if _, _, err := net.SplitHostPort(f[1]); f[1] != "" && err != nil {
+			all = append(all, fmt.Errorf("-%s %q: want host:port", f[0], f[1]))
+		}
+	}
+	switch {
+	case !(p.TraceRatio >= 0 && p.TraceRatio <= 1):
+		all = append(all, fmt.Errorf("-trace-ratio %v: want a share between 0 and 1", p.TraceRatio))
+	case p.OTLP == "" && p.TraceRatio > 0:
+		all = append(all, errors.New("-trace-ratio says how many calls -otlp gets, which is not there"))
 	}
 	return all
 }

@@ -30,6 +30,13 @@ const (
 	Bucket = "bucket"
 )
 
+// outdo makes x the slower of the two, where there is another.
+func (x *Exemplar) outdo(o *Exemplar) {
+	if o.Kind != "" && (x.Kind == "" || o.Response > x.Response) {
+		*x = *o
+	}
+}
+
 const (
 	slowest = 100 // kept of all calls
 	first   = 5   // failures kept of each code
@@ -139,9 +146,7 @@ func (r *Recorder) Exemplars(most int, from int64) []Exemplar {
 	for i := range buckets {
 		var top Exemplar
 		for _, s := range r.shards {
-			if x := s.exemplars.bucket[i]; x.Kind != "" && (top.Kind == "" || x.Response > top.Response) {
-				top = x
-			}
+			top.outdo(&s.exemplars.bucket[i])
 		}
 		if top.Kind != "" && top.Response >= from {
 			bucket = append(bucket, top)

@@ -11,6 +11,7 @@ package recorder
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"google.golang.org/grpc/codes"
@@ -82,7 +83,8 @@ type Counts struct {
 	Overflow int64 `json:"overflow"`
 }
 
-func (c *Counts) add(o *Counts) {
+// Add adds o to c.
+func (c *Counts) Add(o *Counts) {
 	c.Due += o.Due
 	c.Sent += o.Sent
 	c.OK += o.OK
@@ -112,6 +114,8 @@ type Interval struct {
 	// send: the generator's own, which in an open loop is the sum of the series pacing, and that in which
 	// calls were held back.
 	Before, Held int64
+	// slowest of each half-octave of latency; those of a shard's interval are of the run so far.
+	slowest [buckets]Exemplar
 }
 
 func newInterval(series []Series) *Interval {
@@ -124,6 +128,7 @@ func newInterval(series []Series) *Interval {
 
 func (iv *Interval) reset() {
 	iv.Start, iv.End, iv.Counts, iv.Codes, iv.Before, iv.Held = 0, 0, Counts{}, [CodeCount]int64{}, 0, 0
+	iv.slowest = [buckets]Exemplar{}
 	for _, l := range iv.Latencies {
 		if l != nil {
 			l.reset()
@@ -133,11 +138,14 @@ func (iv *Interval) reset() {
 
 // merge adds o to iv; it reports counts that a histogram could not take.
 func (iv *Interval) merge(o *Interval) error {
-	iv.Counts.add(&o.Counts)
+	iv.Counts.Add(&o.Counts)
 	iv.Before += o.Before
 	iv.Held += o.Held
 	for code, n := range o.Codes {
 		iv.Codes[code] += n
+	}
+	for i := range o.slowest {
+		iv.slowest[i].outdo(&o.slowest[i])
 	}
 	for s, l := range o.Latencies {
 		if l == nil {
@@ -156,6 +164,11 @@ func (iv *Interval) Headline() *Latencies {
 		return l
 	}
 	return iv.Latencies[Service]
+}
+
+// Slowest are the slowest calls of each half-octave of latency, of the run so far, the fastest first.
+func (iv *Interval) Slowest() []Exemplar {
+	return slices.DeleteFunc(slices.Clone(iv.slowest[:]), func(x Exemplar) bool { return x.Kind == "" })
 }
 
 // Series are the latencies of a series by its name; nil where the run does not have it.

@@ -101,6 +101,7 @@ func (s *Shard) recordPacked(h **hdrhistogram.PackedHistogram, ns int64) {
 // It is the caller's until the next Take.
 func (s *Shard) Take() *Interval {
 	taken := s.cur
+	taken.slowest = s.exemplars.bucket
 	s.spare.reset()
 	s.cur, s.spare = s.spare, taken
 	return taken

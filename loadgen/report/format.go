@@ -5,73 +5,13 @@ package report
 import (
 	"fmt"
 	"maps"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	"grpcbench/loadgen/report/number"
 	"grpcbench/loadgen/result"
 )
-
-// duration writes nanoseconds with three significant digits and a unit.
-func duration[N int64 | float64](ns N) string {
-	v := float64(ns)
-	for _, u := range []struct {
-		size float64
-		name string
-	}{{1e9, "s"}, {1e6, "ms"}, {1e3, "µs"}} {
-		if math.Abs(v) >= 0.9995*u.size {
-			return significant(v/u.size) + " " + u.name
-		}
-	}
-	return strconv.FormatFloat(math.Round(v), 'f', 0, 64) + " ns"
-}
-
-// significant writes v with three digits, or all before the point.
-func significant(v float64) string {
-	switch a := math.Abs(v); {
-	case a >= 99.95:
-		return strconv.FormatFloat(v, 'f', 0, 64)
-	case a >= 9.995:
-		return strconv.FormatFloat(v, 'f', 1, 64)
-	default:
-		return strconv.FormatFloat(v, 'f', 2, 64)
-	}
-}
-
-// count writes n with separators.
-func count(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// rate writes a number per second.
-func rate(perSecond float64) string {
-	if perSecond >= 999.5 {
-		return count(int64(math.Round(perSecond)))
-	}
-	return significant(perSecond)
-}
-
-// size writes bytes.
-func size(bytes float64) string {
-	for _, u := range []struct {
-		size float64
-		name string
-	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
-		if bytes >= 0.9995*u.size {
-			return significant(bytes/u.size) + " " + u.name
-		}
-	}
-	return significant(bytes) + " B"
-}
-
-// percentileName writes 99.9 as p99.9.
-func percentileName(p float64) string { return "p" + strconv.FormatFloat(p, 'f', -1, 64) }
 
 // seriesOrder is that of the tables; a closed loop's service is its response, so it is left out there.
 func seriesOrder(d *result.Document) []string {
@@ -89,7 +29,7 @@ func seriesOrder(d *result.Document) []string {
 
 // interval writes a confidence interval with one unit, where both ends have it.
 func interval(p result.Percentile) string {
-	low, high := duration(p.LowNs), duration(p.HighNs)
+	low, high := number.Duration(p.LowNs), number.Duration(p.HighNs)
 	if number, unit, _ := strings.Cut(low, " "); strings.HasSuffix(high, " "+unit) {
 		low = number
 	}
@@ -110,20 +50,20 @@ func latencyTable(d *result.Document) [][]string {
 	slices.Sort(shown)
 	head := []string{"", "count", "mean"}
 	for _, p := range shown {
-		head = append(head, percentileName(p))
+		head = append(head, number.Percentile(p))
 	}
 	rows := [][]string{append(head, "max")}
 	for _, s := range seriesOrder(d) {
 		l := d.Latency[s]
-		row := []string{s, count(l.Count), duration(l.MeanNs)}
+		row := []string{s, number.Count(l.Count), number.Duration(l.MeanNs)}
 		for _, p := range shown {
 			cell := "-" // too few for it
 			if x, ok := l.At(p); ok {
-				cell = duration(x.Ns)
+				cell = number.Duration(x.Ns)
 			}
 			row = append(row, cell)
 		}
-		rows = append(rows, append(row, duration(l.MaxNs)))
+		rows = append(rows, append(row, number.Duration(l.MaxNs)))
 		if s != "response" || len(l.Percentiles) == 0 {
 			continue
 		}
@@ -149,9 +89,9 @@ func exemplarTable(d *result.Document, kind string, n int) [][]string {
 		}
 		server, difference := "-", "-"
 		if x.ServerNs != nil {
-			server, difference = duration(*x.ServerNs), duration(x.ServiceNs-*x.ServerNs)
+			server, difference = number.Duration(*x.ServerNs), number.Duration(x.ServiceNs-*x.ServerNs)
 		}
-		rows = append(rows, []string{x.RequestID, x.Code, duration(x.ResponseNs), server, difference, duration(x.IntendedNs)})
+		rows = append(rows, []string{x.RequestID, x.Code, number.Duration(x.ResponseNs), server, difference, number.Duration(x.IntendedNs)})
 	}
 	return rows
 }
@@ -165,7 +105,7 @@ func codes(d *result.Document) string {
 		return strings.Compare(a, b)
 	})
 	for i, name := range names {
-		names[i] = name + " " + count(d.Codes[name])
+		names[i] = name + " " + number.Count(d.Codes[name])
 	}
 	if len(names) == 0 {
 		return "none"
@@ -180,7 +120,7 @@ func headline(d *result.Document) string {
 	if p.Conns == 1 {
 		conns = "1 connection"
 	}
-	length := duration(d.DurationNs)
+	length := number.Duration(d.DurationNs)
 	if p.Warmup > 0 {
 		length += fmt.Sprintf(" after %v of warm-up", p.Warmup)
 	}
@@ -209,7 +149,7 @@ func target(d *result.Document) string {
 // cpu describes what a process used.
 func cpu(u result.Usage, d *result.Document) string {
 	return fmt.Sprintf("%s µs a call, %s cores, %s peak memory",
-		significant(u.CPUMicrosPerCall), significant(u.CPUSeconds/(float64(max(d.DurationNs, 1))/1e9)), size(float64(u.MaxRSSBytes)))
+		number.Significant(u.CPUMicrosPerCall), number.Significant(u.CPUSeconds/(float64(max(d.DurationNs, 1))/1e9)), number.Size(float64(u.MaxRSSBytes)))
 }
 
 // failures lists one line a code that is not OK, with its first message.
@@ -218,7 +158,7 @@ func failures(d *result.Document) (lines []string) {
 	for _, x := range d.Exemplars {
 		if x.Kind == "failed" && !slices.Contains(seen, x.Code) {
 			seen = append(seen, x.Code)
-			lines = append(lines, fmt.Sprintf("%s %s: %s", count(d.Codes[x.Code]), x.Code, x.Message))
+			lines = append(lines, fmt.Sprintf("%s %s: %s", number.Count(d.Codes[x.Code]), x.Code, x.Message))
 		}
 	}
 	return lines

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"grpcbench/loadgen/report/number"
 	"grpcbench/loadgen/result"
 )
 
@@ -42,8 +43,8 @@ func markdownRun(b *strings.Builder, d *result.Document) {
 	table(b, [][]string{
 		{"due", "ok", "failed", "unfinished", "never sent", "calls/s", "messages/s", "bytes/s"},
 		{
-			count(c.Due), count(c.OK), count(c.Failed), count(c.Unfinished), count(c.NeverSent),
-			rate(d.Rate.Achieved), rate(d.Rate.MessagesPerSecond), size(d.Rate.BytesPerSecond),
+			number.Count(c.Due), number.Count(c.OK), number.Count(c.Failed), number.Count(c.Unfinished), number.Count(c.NeverSent),
+			number.Rate(d.Rate.Achieved), number.Rate(d.Rate.MessagesPerSecond), number.Size(d.Rate.BytesPerSecond),
 		},
 	})
 	fmt.Fprintf(b, "\nCodes: %s\n\n", codes(d))
@@ -72,24 +73,24 @@ func markdownRun(b *strings.Builder, d *result.Document) {
 	fmt.Fprintf(b, "\n\n%s, grpc-go %s, %s %s, %s, %d CPUs, GOMAXPROCS %d\n\n", e.Go, e.GRPC, e.OS, e.Kernel, e.CPUModel, e.CPUs, e.GOMAXPROCS)
 }
 
-// overview is a table with a row a run.
+// overview is a table with a row a run; the percentiles have their 95 % intervals.
 func overview(docs []*result.Document) [][]string {
 	rows := [][]string{{"run", "transport", "verdict", "calls/s", "messages/s", "failed", "p50", "p99", "p99.9", "max", "client µs/call", "server µs/call"}}
 	for _, d := range docs {
 		response := d.Latency["response"]
 		at := func(p float64) string {
 			if x, ok := response.At(p); ok {
-				return duration(x.Ns)
+				return number.Duration(x.Ns) + " (" + interval(x) + ")"
 			}
 			return "-"
 		}
 		server := "-"
 		if d.Server != nil {
-			server = significant(d.Server.CPUMicrosPerCall)
+			server = number.Significant(d.Server.CPUMicrosPerCall)
 		}
 		rows = append(rows, []string{
-			d.Name(), d.Plan.Transport, string(d.Verdict.Status), rate(d.Rate.Achieved), rate(d.Rate.MessagesPerSecond), count(d.Counts.Failed),
-			at(50), at(99), at(99.9), duration(response.MaxNs), significant(d.Client.CPUMicrosPerCall), server,
+			d.Name(), d.Plan.Transport, string(d.Verdict.Status), number.Rate(d.Rate.Achieved), number.Rate(d.Rate.MessagesPerSecond), number.Count(d.Counts.Failed),
+			at(50), at(99), at(99.9), number.Duration(response.MaxNs), number.Significant(d.Client.CPUMicrosPerCall), server,
 		})
 	}
 	return rows

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"grpcbench/loadgen/report/number"
 	"grpcbench/loadgen/result"
 )
 
@@ -56,18 +57,19 @@ func OverheadMarkdown(w io.Writer, d *result.Overhead) error {
 }
 
 func overheadHeadline(d *result.Overhead) string {
-	return fmt.Sprintf("what interceptors cost, %d rounds of blocks of %s, seed %d, %s", d.Rounds, duration(d.BlockNs), d.Plan.Seed, duration(d.DurationNs))
+	return fmt.Sprintf("what interceptors cost, %d rounds of blocks of %s, seed %d, %s", d.Rounds, number.Duration(d.BlockNs), d.Plan.Seed, number.Duration(d.DurationNs))
 }
 
 type costTable struct {
 	Title string
 	Rows  [][]string
+	Costs []result.Cost // the rows', but for their groups' heads
 }
 
 // costTables are one for each side and kind, the checks last.
 func costTables(d *result.Overhead) (tables []costTable) {
 	groups := []struct{ name, title string }{
-		{"alone", "each alone"}, {"chain", "the chain as it grows"}, {"ecosystem", "of others"}, {"A/A", "checks"}, {"control", "checks"},
+		{"alone", "each alone"}, {"chain", "the chain as it grows"}, {"ecosystem", "of others"}, {"A/A", "checks"}, {"empty", "checks"}, {"control", "checks"},
 	}
 	seen := map[string]bool{}
 	for _, first := range d.Costs {
@@ -78,7 +80,7 @@ func costTables(d *result.Overhead) (tables []costTable) {
 		seen[key] = true
 		per := map[string]string{"unary": "call", "stream": "message and its answer"}[first.Kind]
 		t := costTable{
-			Title: fmt.Sprintf("%s, %s side: what each adds to a %s of %s", first.Kind, first.Side, per, duration(first.BareNs)),
+			Title: fmt.Sprintf("%s, %s side: what each adds to a %s of %s", first.Kind, first.Side, per, number.Duration(first.BareNs)),
 			Rows:  [][]string{{"", "latency", "95 %", first.Side + " CPU", "95 %", "allocs", "bytes"}},
 		}
 		last := ""
@@ -92,6 +94,7 @@ func costTables(d *result.Overhead) (tables []costTable) {
 					last = g.title
 				}
 				t.Rows = append(t.Rows, costRow(c))
+				t.Costs = append(t.Costs, c)
 			}
 		}
 		tables = append(tables, t)
@@ -107,11 +110,11 @@ func costRow(c result.Cost) []string {
 	latency := micros(c.Latency.Value)
 	bounds := between(c.Latency)
 	switch {
-	case c.Group == "A/A" || c.Group == "control":
+	case c.Check():
 	case !c.Resolved && c.Latency.Low != nil:
 		latency, bounds = "not resolved", "|cost| < "+micros(c.Latency.Below())
 	}
-	return []string{"  " + c.Name, latency, bounds, micros(used.Value), between(used), significant(c.Allocs.Value), significant(c.Bytes.Value)}
+	return []string{"  " + c.Name, latency, bounds, micros(used.Value), between(used), number.Significant(c.Allocs.Value), number.Significant(c.Bytes.Value)}
 }
 
 // micros writes nanoseconds as microseconds, always, so that a column compares.

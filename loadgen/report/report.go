@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"grpcbench/loadgen/plan"
+	"grpcbench/loadgen/report/number"
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/scenario"
 )
@@ -141,7 +142,7 @@ func Announce(p plan.Plan) string {
 		ends = append(ends, p.D.String())
 	}
 	if p.Total > 0 {
-		ends = append(ends, count(p.Total)+" calls")
+		ends = append(ends, number.Count(p.Total)+" calls")
 	}
 	length := strings.Join(ends, " or ") // whichever is first
 	if p.Warmup > 0 {
@@ -156,7 +157,7 @@ func Announce(p plan.Plan) string {
 	case p.Stages != "":
 		load = fmt.Sprintf("%s calls/s, at most %s", p.Stages, load)
 	case p.Rate > 0:
-		load = fmt.Sprintf("%s calls/s, at most %s", rate(p.Rate), load)
+		load = fmt.Sprintf("%s calls/s, at most %s", number.Rate(p.Rate), load)
 	}
 	return fmt.Sprintf("%s over %s to %s, %s: %s", p.RPC, p.Transport, to, load, length)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"grpcbench/loadgen/report/number"
 	"grpcbench/loadgen/result"
 )
 
@@ -18,18 +19,18 @@ func Text(w io.Writer, d *result.Document) error {
 	fmt.Fprintf(&b, "%s: %s\n", d.Name(), headline(d))
 	fmt.Fprintf(&b, "target    %s\n\n", target(d))
 	verdict(&b, d)
-	fmt.Fprintf(&b, "calls     %s/s: %s ok, %s failed, %s unfinished", rate(d.Rate.Achieved), count(c.OK), count(c.Failed), count(c.Unfinished))
+	fmt.Fprintf(&b, "calls     %s/s: %s ok, %s failed, %s unfinished", number.Rate(d.Rate.Achieved), number.Count(c.OK), number.Count(c.Failed), number.Count(c.Unfinished))
 	if c.NeverSent > 0 {
-		fmt.Fprintf(&b, ", %s never sent", count(c.NeverSent))
+		fmt.Fprintf(&b, ", %s never sent", number.Count(c.NeverSent))
 	}
 	fmt.Fprintf(&b, "\nmessages  %s/s: %s sent, %s received; %s/s\n",
-		rate(d.Rate.MessagesPerSecond), count(c.MessagesSent), count(c.MessagesReceived), size(d.Rate.BytesPerSecond))
+		number.Rate(d.Rate.MessagesPerSecond), number.Count(c.MessagesSent), number.Count(c.MessagesReceived), number.Size(d.Rate.BytesPerSecond))
 	fmt.Fprintf(&b, "codes     %s\n", codes(d))
 	for _, line := range failures(d) {
 		fmt.Fprintf(&b, "          %s\n", line)
 	}
 	if l := d.Latency["response"]; l.EffectiveCount < l.Count {
-		fmt.Fprintf(&b, "          neighbouring calls are alike: for the intervals they count as %s independent ones\n", count(l.EffectiveCount))
+		fmt.Fprintf(&b, "          neighbouring calls are alike: for the intervals they count as %s independent ones\n", number.Count(l.EffectiveCount))
 	}
 	for _, k := range d.SLO {
 		fmt.Fprintf(&b, "slo       %s %s\n", k.Objective, k.Result)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"grpcbench/loadgen/report/number"
 	"grpcbench/loadgen/result"
 )
 
@@ -51,7 +52,7 @@ func timeoutsHeadline(d *result.Timeouts) string {
 	for _, c := range d.Cells {
 		calls += c.Calls
 	}
-	return fmt.Sprintf("how deadlines behave: %d combinations, %s calls, %s", len(d.Cells), count(calls), duration(d.DurationNs))
+	return fmt.Sprintf("how deadlines behave: %d combinations, %s calls, %s", len(d.Cells), number.Count(calls), number.Duration(d.DurationNs))
 }
 
 func wrongLines(d *result.Timeouts) []string {
@@ -64,20 +65,20 @@ func wrongLines(d *result.Timeouts) []string {
 func deadlineTable(d *result.Timeouts) [][]string {
 	rows := [][]string{{"over", "kind", "server", "deadline", "takes", "calls", "caller", "handler", "overshoot", "cancel", "linger", "wasted", "left"}}
 	for _, c := range d.Cells {
-		takes := duration(c.DelayNs)
+		takes := number.Duration(c.DelayNs)
 		if c.DelayNs == 0 {
 			takes = "-"
 		}
 		wasted := "-"
 		if c.Linger.Count > 0 {
-			wasted = significant(100*c.Wasted) + " %"
+			wasted = number.Significant(100*c.Wasted) + " %"
 		}
 		left := "-"
 		if c.LateHandlers > 0 || c.Goroutines > 2 {
 			left = fmt.Sprintf("%d, %d", c.LateHandlers, c.Goroutines)
 		}
 		rows = append(rows, []string{
-			c.Transport, c.Kind, c.Behaviour, duration(c.DeadlineNs), takes, count(c.Calls), codeCounts(c.ClientCodes), codeCounts(c.ServerCodes),
+			c.Transport, c.Kind, c.Behaviour, number.Duration(c.DeadlineNs), takes, number.Count(c.Calls), codeCounts(c.ClientCodes), codeCounts(c.ServerCodes),
 			spread(c.Overshoot), spread(c.CancelLag), spread(c.Linger), wasted, left,
 		})
 	}
@@ -100,5 +101,51 @@ func spread(s result.Spread) string {
 	if s.Count == 0 {
 		return "-"
 	}
-	return duration(s.P50) + ", " + duration(s.P99)
+	return number.Duration(s.P50) + ", " + number.Duration(s.P99)
+}
+
+// matrixView is the deadlines' cells as a table: a row for each kind and transport, a column for each server.
+type matrixView struct {
+	Columns []string
+	Rows    []matrixRow
+}
+
+type matrixRow struct {
+	Name  string
+	Cells []matrixCell
+}
+
+// matrixCell is empty where there was no such combination.
+type matrixCell struct {
+	Text, Told string
+	Wrong      bool
+}
+
+func deadlineMatrix(d *result.Timeouts) (m matrixView) {
+	column := func(c result.DeadlineCell) string {
+		takes := "silent client"
+		if c.DelayNs > 0 {
+			takes = "takes " + number.Duration(c.DelayNs)
+		}
+		return fmt.Sprintf("%s; %s of %s", c.Behaviour, takes, number.Duration(c.DeadlineNs))
+	}
+	for _, c := range d.Cells {
+		if name := column(c); !slices.Contains(m.Columns, name) {
+			m.Columns = append(m.Columns, name)
+		}
+	}
+	for _, c := range d.Cells {
+		name := c.Kind + " over " + c.Transport
+		i := slices.IndexFunc(m.Rows, func(r matrixRow) bool { return r.Name == name })
+		if i < 0 {
+			i = len(m.Rows)
+			m.Rows = append(m.Rows, matrixRow{Name: name, Cells: make([]matrixCell, len(m.Columns))})
+		}
+		cell := matrixCell{Text: codeCounts(c.ClientCodes), Told: strings.Join(c.Wrong, "; "), Wrong: len(c.Wrong) > 0}
+		if c.Overshoot.Count > 0 {
+			cell.Text += " +" + number.Duration(c.Overshoot.P99)
+		}
+		m.Rows[i].Cells[slices.Index(m.Columns, column(c))] = cell
+	}
+	return m
 }

@@ -29,7 +29,11 @@ func Collect(dirs ...string) (*Collection, error) {
 			}
 			switch entry.Name() {
 			case resultFile:
-				return collect(path, &c.Runs, Schema, func(d *Document) string { return d.Schema })
+				d, err := Read(path)
+				if err == nil {
+					c.Runs = append(c.Runs, d)
+				}
+				return err
 			case OverheadFile:
 				return collect(path, &c.Overheads, OverheadSchema, func(d *Overhead) string { return d.Schema })
 			case TimeoutsFile:

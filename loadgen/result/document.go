@@ -50,6 +50,9 @@ type Document struct {
 	Server      *Usage      `json:"server,omitempty"` // where it was embedded
 	Target      Target      `json:"target"`
 	Environment Environment `json:"environment"`
+
+	// Folder is where the document was read from; empty where it was not.
+	Folder string `json:"-"`
 }
 
 // Rate is in calls and messages per second of the measured window.
@@ -110,6 +113,8 @@ type Point struct {
 	P50Ns  int64   `json:"p50_ns"`
 	P99Ns  int64   `json:"p99_ns"`
 	MaxNs  int64   `json:"max_ns"`
+	// ClientCPUNs is what this process used; 0 where the second was too short to tell.
+	ClientCPUNs int64 `json:"client_cpu_ns"`
 }
 
 // Usage is what a process used over the measured window.
@@ -155,6 +160,7 @@ func Read(path string) (*Document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
+	d.Folder = filepath.Dir(path)
 	return d, nil
 }
 

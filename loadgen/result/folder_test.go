@@ -171,7 +171,8 @@ func TestReadWhatWasWritten(t *testing.T) {
 		got, err := result.Read(path)
 		if err != nil {
 			t.Errorf("Read(%s): %v", path, err)
-		} else if diff := cmp.Diff(want, got); diff != "" {
+		} else if want.Folder = f.Path; cmp.Diff(want, got) != "" {
+			diff := cmp.Diff(want, got)
 			t.Errorf("Read(%s) (-want +got):\n%s", path, diff)
 		}
 	}

@@ -24,16 +24,19 @@ func (r *run) dialer() (transport.Dialer, error) {
 		return nil, err
 	}
 	if r.plan.Transport == scenario.REST {
-		return rest.Dialer{Run: r.id, TLS: config, Authority: r.plan.Authority, Timeout: r.plan.ConnectTimeout}, nil
+		return rest.Dialer{Run: r.id, Trace: r.sampler, TLS: config, Authority: r.plan.Authority, Timeout: r.plan.ConnectTimeout}, nil
 	}
 	if r.plan.Transport == scenario.Wire {
-		return &wire.Dialer{Run: r.id, TLS: config, Authority: r.plan.Authority, Timeout: r.plan.ConnectTimeout}, nil
+		return &wire.Dialer{Run: r.id, Trace: r.sampler, TLS: config, Authority: r.plan.Authority, Timeout: r.plan.ConnectTimeout}, nil
 	}
 	r.clientMetrics = prometheus.NewRegistry()
 	logger := slog.New(slog.NewJSONHandler(r.clientLog, nil))
 	chain, err := grpcconn.Interceptors(r.plan.ClientInterceptors, r.id, r.clientMetrics, logger)
 	if err != nil {
 		return nil, err
+	}
+	if r.sampler != nil {
+		chain = append(chain, grpcconn.AddTraceparent(r.id, r.sampler))
 	}
 	return grpcconn.Dialer{Options: grpcconn.Options{
 		TLS: config, Authority: r.plan.Authority, Timeout: r.plan.ConnectTimeout, Interceptors: chain,

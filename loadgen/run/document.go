@@ -72,7 +72,7 @@ func (r *run) document(ctx context.Context, o engine.Outcome) (*result.Document,
 	d.Started = transport.Wall(o.Start)
 	d.DurationNs = o.End - o.Start
 	d.Counts, d.WarmupCalls = c, o.Warmup
-	d.Notes = r.notes(total)
+	d.Notes = append(r.notes(total), r.lost...)
 	d.Codes = map[string]int64{}
 	for code, n := range total.Codes {
 		if n > 0 {

@@ -62,16 +62,20 @@ func (r *run) close() error {
 
 // sink takes one interval: a line per series in the log, and a point of the run's course.
 func (r *run) sink(iv *recorder.Interval) error {
+	var cpu time.Duration
 	if r.health != nil {
-		r.health.window()
+		cpu = r.health.window()
 	}
 	h := iv.Headline()
-	r.points = append(r.points, result.Point{
+	point := result.Point{
 		TS:   float64(iv.End-r.rec.Total().Start) / 1e9,
 		Sent: iv.Counts.Sent, OK: iv.Counts.OK, Failed: iv.Counts.Failed,
 		P50Ns: min(h.Histogram.ValueAtPercentile(50), h.Max), P99Ns: min(h.Histogram.ValueAtPercentile(99), h.Max), MaxNs: h.Max,
-	})
-	return r.hlog.Interval(iv, r.prefix(), transport.Wall(iv.Start), transport.Wall(iv.End))
+		ClientCPUNs: int64(cpu),
+	}
+	r.points = append(r.points, point)
+	r.tell(point, iv)
+	return errors.Join(r.tellMetrics(iv), r.hlog.Interval(iv, r.prefix(), transport.Wall(iv.Start), transport.Wall(iv.End)))
 }
 
 // write writes what is known at the run's end.

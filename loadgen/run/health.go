@@ -31,12 +31,12 @@ type gauge struct {
 
 func newHealth() *health { return &health{last: readGauge(), throttled: throttled()} }
 
-// window ends a window and begins the next.
-func (h *health) window() {
+// window ends a window and begins the next. It returns the CPU time that this process used in it.
+func (h *health) window() time.Duration {
 	now := readGauge()
 	wall := now.at.Sub(h.last.at).Seconds()
 	if wall < 0.5 {
-		return // too short to say anything
+		return 0 // too short to say anything
 	}
 	w := verdict.Window{
 		CPU:  (now.cpu - h.last.cpu).Seconds() / wall / float64(min(runtime.NumCPU(), runtime.GOMAXPROCS(0))), // sleepers bring processors, not cores
@@ -49,7 +49,9 @@ func (h *health) window() {
 		w.RunQueue = max(0, (now.runQueue-h.last.runQueue).Seconds()/wall)
 	}
 	h.windows = append(h.windows, w)
+	used := now.cpu - h.last.cpu
 	h.last = now
+	return used
 }
 
 func readGauge() gauge {

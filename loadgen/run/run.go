@@ -3,6 +3,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -17,6 +18,7 @@ import (
 
 	"grpcbench/loadgen/child"
 	"grpcbench/loadgen/engine"
+	"grpcbench/loadgen/live"
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/requestid"
@@ -32,9 +34,10 @@ var ErrAllFailed = errors.New("every call failed")
 
 // Run carries out p and writes its folder. An interrupted run is a run: when
 // ctx ends, it drains and writes what it has. The document is nil only where
-// nothing was measured; beside an error it says how far the run came.
-func Run(ctx context.Context, p plan.Plan) (doc *result.Document, err error) {
-	r := &run{plan: p, id: newID()}
+// nothing was measured; beside an error it says how far the run came. View, which
+// may be nil, shows how it goes.
+func Run(ctx context.Context, p plan.Plan, view *live.View) (doc *result.Document, err error) {
+	r := &run{plan: p, id: newID(), view: view, shown: view.Run(cmp.Or(p.Name, p.RPC), p.Rate)}
 	def, err := scenario.Find(p.RPC)
 	if err != nil {
 		return nil, err
@@ -46,6 +49,9 @@ func Run(ctx context.Context, p plan.Plan) (doc *result.Document, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
+	if err := r.openInterchange(ctx); err != nil {
+		return nil, errors.Join(err, r.folder.Discard())
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if p.Embedded() {
@@ -72,6 +78,9 @@ type run struct {
 	meter    *contract.Meter
 	health   *health // nil until the window begins
 	rec      *recorder.Recorder
+	view     *live.View
+	shown    *live.Run
+	interchange
 }
 
 // newID is the run's part of every request id.
@@ -128,8 +137,13 @@ func (r *run) measure(ctx context.Context) (*result.Document, error) {
 		Workers: r.plan.Workers, Conns: r.plan.Conns,
 		Warmup: r.plan.Warmup, Duration: r.plan.D, Total: r.plan.Total, Drain: r.plan.Drain,
 		Expected: r.plan.Expected(), Arrivals: arrivals, WarmupArrivals: warmupArrivals, Spin: r.plan.Spin,
+		Warming:   func() { r.shown.Warming(r.plan.Warmup) },
 		Measuring: func() error { return r.begin(ctx) },
+		Draining:  func() { r.shown.Draining(r.plan.Drain) },
+		Ended:     r.ended(),
 	}, r.rec)
+	r.shown.Writing()
+	r.closeInterchange(ctx)
 	if outcome.Start == 0 && err != nil {
 		return nil, errors.Join(err, r.folder.Discard()) // not even connected
 	}
@@ -168,6 +182,7 @@ func (r *run) begin(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	r.shown.Measuring(r.plan.D)
 	r.health = newHealth()
 	r.meter, err = contract.NewMeter()
 	return err

@@ -51,7 +51,7 @@ func read(t *testing.T, args ...string) plan.Plan {
 // carryOut makes a run that must end well.
 func carryOut(t *testing.T, args ...string) *result.Document {
 	t.Helper()
-	doc, err := run.Run(testContext(t), read(t, args...))
+	doc, err := run.Run(testContext(t), read(t, args...), nil)
 	if err != nil {
 		t.Fatalf("Run(%q): %v", args, err)
 	}

@@ -100,14 +100,24 @@ func idOf(ctx context.Context, run uint32) string {
 
 // addRequestID sends each call's request id along.
 func addRequestID(run uint32) Interceptor {
+	return adding("requestid", contract.RequestIDKey, run, requestid.ID.String)
+}
+
+// AddTraceparent tells the server which trace each call is of.
+func AddTraceparent(run uint32, sampler *requestid.Sampler) Interceptor {
+	return adding("traceparent", requestid.TraceparentKey, run, sampler.Traceparent)
+}
+
+// adding sends a value along that follows from the call's id.
+func adding(name, key string, run uint32, value func(requestid.ID) string) Interceptor {
 	with := func(ctx context.Context) context.Context {
-		if id := idOf(ctx, run); id != "" {
-			return metadata.AppendToOutgoingContext(ctx, contract.RequestIDKey, id)
+		if c, ok := ctx.Value(callKey{}).(*transport.Call); ok {
+			return metadata.AppendToOutgoingContext(ctx, key, value(requestid.ID{Run: run, Worker: c.Worker, Seq: c.Seq}))
 		}
 		return ctx
 	}
 	return Interceptor{
-		Name: "requestid",
+		Name: name,
 		Unary: func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 			return invoker(with(ctx), method, req, reply, cc, opts...)
 		},

@@ -30,6 +30,8 @@ import (
 type Dialer struct {
 	// Run is the run's part of every request id.
 	Run uint32
+	// Trace chooses the calls that are traced, and makes each carry a traceparent; nil makes none.
+	Trace *requestid.Sampler
 	// TLS is nil for plaintext.
 	TLS *tls.Config
 	// Authority overrides the Host header.
@@ -74,7 +76,7 @@ func (d Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src 
 	if d.Authority != "" {
 		host = d.Authority
 	}
-	c := &conn{base: scheme + host, spec: spec, src: src, run: d.Run, client: &http.Client{
+	c := &conn{base: scheme + host, spec: spec, src: src, run: d.Run, trace: d.Trace, client: &http.Client{
 		Transport:     t,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -99,6 +101,7 @@ type conn struct {
 	spec   transport.Spec
 	src    transport.Source
 	run    uint32
+	trace  *requestid.Sampler
 }
 
 type worker struct {
@@ -158,7 +161,11 @@ func (w *worker) roundTrip(ctx context.Context) error {
 		return fmt.Errorf("make the request: %w", err)
 	}
 	maps.Copy(req.Header, w.header)
-	req.Header[idHeader] = []string{requestid.ID{Run: w.run, Worker: c.Worker, Seq: c.Seq}.String()}
+	id := requestid.ID{Run: w.run, Worker: c.Worker, Seq: c.Seq}
+	req.Header[idHeader] = []string{id.String()}
+	if w.trace != nil {
+		req.Header.Set(requestid.TraceparentKey, w.trace.Traceparent(id))
+	}
 	c.MessagesSent, c.BytesSent = 1, int64(len(body))
 	res, err := w.client.Do(req)
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/net/http2"
 
 	"grpcbench/loadgen/pace"
+	"grpcbench/loadgen/requestid"
 	"grpcbench/loadgen/transport"
 )
 
@@ -25,6 +26,8 @@ import (
 type Dialer struct {
 	// Run is the part of the request ids that is the run's.
 	Run uint32
+	// Trace chooses the calls that are traced, and makes each carry a traceparent; nil makes none.
+	Trace *requestid.Sampler
 	// TLS is nil for plaintext.
 	TLS *tls.Config
 	// Authority overrides the :authority header and, over TLS, the name that is verified.
@@ -63,7 +66,7 @@ func (d *Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src
 	if d.Authority != "" {
 		authority = d.Authority
 	}
-	if c.request, err = newRequest(&spec, scheme, authority); err != nil {
+	if c.request, err = newRequest(&spec, scheme, authority, d.Trace); err != nil {
 		return nil, err
 	}
 	c.ctx, c.cut = context.WithCancel(context.Background())

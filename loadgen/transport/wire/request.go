@@ -20,8 +20,10 @@ type request struct {
 	frames []byte
 	// heads are the offsets of the frames' stream ids.
 	heads []int
-	// id is the offset of the request id, timeout that of the digits of grpc-timeout, or 0.
-	id, timeout int
+	// id is the offset of the request id, timeout that of the digits of grpc-timeout, and trace that of
+	// traceparent, or 0.
+	id, timeout, trace int
+	sampler            *requestid.Sampler // nil: no traceparent
 	// digits of the timeout, and its unit in nanoseconds.
 	digits int
 	unit   int64
@@ -30,8 +32,8 @@ type request struct {
 }
 
 // newRequest makes the block.
-func newRequest(spec *transport.Spec, scheme, authority string) (*request, error) {
-	r := &request{}
+func newRequest(spec *transport.Spec, scheme, authority string, sampler *requestid.Sampler) (*request, error) {
+	r := &request{sampler: sampler}
 	var block []byte
 	field := func(name, value string) (at int) {
 		block, at = appendField(block, name, value)
@@ -43,6 +45,9 @@ func newRequest(spec *transport.Spec, scheme, authority string) (*request, error
 	field(":path", spec.Method)
 	field(":authority", authority)
 	r.id = field(contract.RequestIDKey, requestid.ID{}.String())
+	if sampler != nil {
+		r.trace = field(requestid.TraceparentKey, sampler.Traceparent(requestid.ID{}))
+	}
 	field("content-type", "application/grpc")
 	field("user-agent", "grpcbench-wire")
 	field("te", "trailers")
@@ -69,11 +74,11 @@ func newRequest(spec *transport.Spec, scheme, authority string) (*request, error
 // frame cuts the block into HEADERS and CONTINUATION frames, never through what is patched, and moves the offsets with
 // it.
 func (r *request) frame(block []byte) {
-	id, timeout := r.id, r.timeout
+	id, timeout, trace := r.id, r.timeout, r.trace
 	kind := http2.FrameHeaders
 	for from := 0; from < len(block); {
 		to := min(from+maxFrame, len(block))
-		for _, patched := range [][2]int{{id, id + requestid.Len}, {timeout, timeout + r.digits}} {
+		for _, patched := range [][2]int{{id, id + requestid.Len}, {timeout, timeout + r.digits}, {trace, trace + requestid.TraceparentLen}} {
 			if patched[0] < to && to < patched[1] {
 				to = patched[0]
 			}
@@ -91,6 +96,9 @@ func (r *request) frame(block []byte) {
 		if r.digits > 0 && timeout >= from && timeout < to {
 			r.timeout = timeout + shift
 		}
+		if r.sampler != nil && trace >= from && trace < to {
+			r.trace = trace + shift
+		}
 		r.frames = append(r.frames, block[from:to]...)
 		from = to
 		kind = http2.FrameContinuation
@@ -105,6 +113,9 @@ func (r *request) append(dst []byte, stream uint32, id requestid.ID, left int64)
 		binary.BigEndian.PutUint32(dst[at+head:], stream)
 	}
 	id.Put((*[requestid.Len]byte)(dst[at+r.id:]))
+	if r.sampler != nil {
+		r.sampler.PutTraceparent((*[requestid.TraceparentLen]byte)(dst[at+r.trace:]), id)
+	}
 	if left > 0 && r.timeout > 0 {
 		n := (left + r.unit - 1) / r.unit
 		for i := r.digits - 1; i >= 0; i-- {

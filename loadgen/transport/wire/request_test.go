@@ -78,7 +78,7 @@ func TestRequest(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.spec.Method = "/pkg.Service/Method"
-			r, err := newRequest(&tt.spec, "https", "example.org:443")
+			r, err := newRequest(&tt.spec, "https", "example.org:443", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -126,7 +126,7 @@ func TestRequest(t *testing.T) {
 func TestRequestCutThroughPatches(t *testing.T) {
 	for pad := range 140 {
 		spec := transport.Spec{Method: "/" + strings.Repeat("m", maxFrame-200+pad), Timeout: time.Second}
-		r, err := newRequest(&spec, "http", "a:1")
+		r, err := newRequest(&spec, "http", "a:1", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,7 +141,7 @@ func TestRequestCutThroughPatches(t *testing.T) {
 
 func TestRequestRefusesNames(t *testing.T) {
 	for _, name := range []string{"", ":path", "grpc-timeout", "GRPC-Status"} {
-		if _, err := newRequest(&transport.Spec{Metadata: []string{name, "v"}}, "http", "a"); err == nil {
+		if _, err := newRequest(&transport.Spec{Metadata: []string{name, "v"}}, "http", "a", nil); err == nil {
 			t.Errorf("metadata %q is taken", name)
 		}
 	}

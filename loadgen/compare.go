@@ -1,0 +1,60 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"grpcbench/loadgen/compare"
+	"grpcbench/loadgen/plan"
+	"grpcbench/loadgen/report"
+	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/verdict"
+)
+
+// comparison compares the runs of two folders, and shows it.
+func comparison(args []string, stdout io.Writer) (err error) {
+	p, err := plan.ReadCompare(args, stdout)
+	if err != nil {
+		return err
+	}
+	var sides [2][]*result.Document
+	for i, dir := range []string{p.Old, p.New} {
+		found, err := result.Collect(dir)
+		if err != nil {
+			return err
+		}
+		sides[i] = found.Runs
+	}
+	all, err := compare.Runs(sides[0], sides[1], p.FailOn)
+	if err != nil {
+		return fmt.Errorf("compare %s with %s: %w", p.Old, p.New, err)
+	}
+	out := stdout
+	if p.Out != "" {
+		file, err := os.Create(p.Out)
+		if err != nil {
+			return fmt.Errorf("write the comparison: %w", err)
+		}
+		defer func() { err = errors.Join(err, file.Close()) }()
+		out = file
+	}
+	if err := report.Compare(out, p.Format, all); err != nil {
+		return err
+	}
+	for _, c := range all {
+		err = errors.Join(err, missedChange(c.Limits))
+	}
+	return err
+}
+
+// missedChange are the limits of -fail-on that were not kept.
+func missedChange(limits []verdict.Kept) (err error) {
+	for _, k := range limits {
+		if !k.Met {
+			err = errors.Join(err, fmt.Errorf("%w %s: %s", errChanged, k.Objective, k.Result))
+		}
+	}
+	return err
+}

@@ -1,0 +1,147 @@
+package compare
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/stats"
+)
+
+// A round is one observation of every metric that it has: a run or, where there are too few of them, a stretch of one.
+type round map[string]float64
+
+// fewestRuns a side are compared as they are: one says nothing about how much runs differ by themselves.
+const fewestRuns = 2
+
+// stretches are what the runs of a side are cut into where there are fewer, and the fewest of a run.
+const (
+	stretches       = 10
+	fewestStretches = 4
+)
+
+// percentiles of the response that are compared, as far as a round has the calls for them.
+var percentiles = []float64{50, 90, 99, 99.9}
+
+// runRounds makes a round of each run.
+func runRounds(runs []*result.Document) (all []round) {
+	for _, d := range runs {
+		r := round{
+			"rate":       d.Rate.Achieved,
+			"errors":     float64(d.Counts.Failed) / float64(max(d.Counts.OK+d.Counts.Failed, 1)),
+			"client_cpu": d.Client.CPUMicrosPerCall * 1e3,
+		}
+		if d.Server != nil {
+			r["server_cpu"] = d.Server.CPUMicrosPerCall * 1e3
+		}
+		for series, l := range d.Latency {
+			if series == "response" {
+				r["mean"] = l.MeanNs
+			}
+			for _, p := range percentiles {
+				if x, ok := l.At(p); ok && l.Count > 0 {
+					r[percentile(p, series)] = float64(x.Ns)
+				}
+			}
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// percentile is the metric's name.
+func percentile(p float64, series string) string {
+	if series == "response" {
+		return fmt.Sprintf("p%v", p)
+	}
+	return fmt.Sprintf("p%v(%s)", p, series)
+}
+
+// stretchRounds cuts runs into stretches of equal length, whole seconds each.
+func stretchRounds(runs []*result.Document) (all []round, length time.Duration, err error) {
+	each := (stretches + len(runs) - 1) / len(runs)
+	for _, d := range runs {
+		course, err := result.ReadCourse(d.Folder)
+		if err != nil {
+			return nil, 0, err
+		}
+		spans := course.Spans
+		if n := len(spans); n > 1 && spans[n-1].End-spans[n-1].Start < spans[0].End/2 {
+			spans = spans[:n-1] // what was left of a second
+		}
+		parts := min(each, len(spans))
+		if parts < fewestStretches {
+			return nil, 0, fmt.Errorf("%s is too short to be compared alone: %d seconds, want %d, or %d runs a side", d.Folder, len(spans), fewestStretches, fewestRuns)
+		}
+		n := len(spans) / parts
+		for i := range parts {
+			from, to := i*n, (i+1)*n
+			all = append(all, stretch(d.Series[min(from, len(d.Series)):min(to, len(d.Series))], spans[from:to]))
+			length = spans[to-1].End - spans[from].Start
+		}
+	}
+	return all, length, nil
+}
+
+// stretch sums up some seconds of a run.
+func stretch(points []result.Point, spans []result.Span) round {
+	r := round{}
+	var calls, failed, cpu int64
+	for _, p := range points {
+		calls += p.OK + p.Failed
+		failed += p.Failed
+		cpu += p.ClientCPUNs
+	}
+	if calls > 0 {
+		r["errors"] = float64(failed) / float64(calls)
+		r["rate"] = float64(calls) / (spans[len(spans)-1].End - spans[0].Start).Seconds()
+		if cpu > 0 {
+			r["client_cpu"] = float64(cpu) / float64(calls)
+		}
+	}
+	counts := merged(spans)
+	var n int64
+	var sum float64
+	for _, c := range counts {
+		n += c.N
+		sum += float64(c.Ns) * float64(c.N)
+	}
+	if n == 0 {
+		return r
+	}
+	r["mean"] = sum / float64(n)
+	for _, p := range percentiles {
+		if stats.Supported(n, p) {
+			r[percentile(p, "response")] = float64(atRank(counts, int64(math.Ceil(p/100*float64(n)))))
+		}
+	}
+	return r
+}
+
+// merged are the counts of all spans, by latency.
+func merged(spans []result.Span) []result.Count {
+	of := map[int64]int64{}
+	for _, s := range spans {
+		for _, c := range s.Counts {
+			of[c.Ns] += c.N
+		}
+	}
+	all := make([]result.Count, 0, len(of))
+	for ns, n := range of {
+		all = append(all, result.Count{Ns: ns, N: n})
+	}
+	slices.SortFunc(all, func(a, b result.Count) int { return int(min(1, max(-1, a.Ns-b.Ns))) })
+	return all
+}
+
+// atRank is the value of a rank, from 1.
+func atRank(counts []result.Count, rank int64) int64 {
+	for _, c := range counts {
+		if rank -= c.N; rank <= 0 {
+			return c.Ns
+		}
+	}
+	return 0
+}

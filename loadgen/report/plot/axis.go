@@ -1,0 +1,107 @@
+package plot
+
+import (
+	"math"
+	"slices"
+	"strconv"
+
+	"gonum.org/v1/plot"
+)
+
+// Latencies are drawn by their logarithm: a run's go from microseconds to seconds.
+func logNs(ns float64) float64 { return math.Log10(max(ns, 1)) }
+
+// latencyAxis labels logarithms of nanoseconds between low and high with times.
+func latencyAxis(axis *plot.Axis, low, high float64) {
+	low, high = math.Floor(low*10)/10, math.Ceil(high*10)/10
+	if high-low < 0.3 {
+		low, high = low-0.1, high+0.1
+	}
+	axis.Min, axis.Max = low, high
+	// As many labels as there is room for: first the decades, then what parts them.
+	var ticks []plot.Tick
+	for _, steps := range [][]float64{{1}, {1, 3}, {1, 2, 5}, {1, 2, 3, 5, 7}, {1, 1.2, 1.4, 1.7, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9}} {
+		ticks = nil
+		for decade := math.Floor(low); decade <= high; decade++ {
+			for _, step := range steps {
+				if at := decade + math.Log10(step); at >= low-1e-9 && at <= high+1e-9 {
+					ticks = append(ticks, plot.Tick{Value: at, Label: Time(step * math.Pow(10, decade))})
+				}
+			}
+		}
+		if len(ticks) >= 4 {
+			break
+		}
+	}
+	axis.Tick.Marker = plot.ConstantTicks(ticks)
+}
+
+// Time writes round nanoseconds briefly.
+func Time(ns float64) string {
+	unit := "ns"
+	for _, u := range []struct {
+		size float64
+		name string
+	}{{1e9, "s"}, {1e6, "ms"}, {1e3, "µs"}} {
+		if ns >= u.size*0.9999 {
+			ns, unit = ns/u.size, u.name
+			break
+		}
+	}
+	return strconv.FormatFloat(ns, 'g', 3, 64) + " " + unit
+}
+
+// percentileAxis is HdrHistogram's: by how few are beyond, so that 90 %, 99 % and 99.9 % are as far from each other.
+func percentileAxis(axis *plot.Axis, last float64) {
+	axis.Min, axis.Max = 0, max(1, last)
+	ticks := []plot.Tick{{Value: beyond(0.5), Label: "50 %"}}
+	for nines := 1.0; nines <= axis.Max+1e-9; nines++ {
+		label := strconv.FormatFloat(100-math.Pow(10, 2-nines), 'f', max(0, int(nines)-2), 64)
+		ticks = append(ticks, plot.Tick{Value: nines, Label: label + " %"})
+	}
+	axis.Tick.Marker = plot.ConstantTicks(ticks)
+}
+
+// beyond is where a share below lies on that axis.
+func beyond(share float64) float64 { return -math.Log10(1 - share) }
+
+// evenAxis labels a few round values from low to high.
+func evenAxis(axis *plot.Axis, low, high float64, label func(float64) string) {
+	if high <= low {
+		high = low + 1
+	}
+	axis.Min, axis.Max = low, high
+	step := math.Pow(10, math.Floor(math.Log10((high-low)/4)))
+	for _, times := range []float64{1, 2, 2.5, 5, 10} {
+		if (high-low)/(times*step) <= 5 {
+			step *= times
+			break
+		}
+	}
+	var ticks []plot.Tick
+	for i := math.Ceil(low / step); i*step <= high+step*1e-9; i++ {
+		ticks = append(ticks, plot.Tick{Value: i * step, Label: label(i * step)})
+	}
+	axis.Tick.Marker = plot.ConstantTicks(ticks)
+}
+
+// Number writes a value briefly: 12k for 12,000.
+func Number(v float64) string {
+	switch a := math.Abs(v); {
+	case a >= 1e6:
+		return strconv.FormatFloat(v/1e6, 'g', 4, 64) + "M"
+	case a >= 1e4:
+		return strconv.FormatFloat(v/1e3, 'g', 4, 64) + "k"
+	default:
+		return strconv.FormatFloat(v, 'g', 4, 64)
+	}
+}
+
+// span is the least and the largest of values that are numbers above 0.
+func span(values ...float64) (low, high float64) {
+	values = slices.DeleteFunc(slices.Clone(values), func(v float64) bool { return math.IsNaN(v) || v <= 0 })
+	if len(values) == 0 {
+		return 1, 10
+	}
+	return slices.Min(values), slices.Max(values)
+}

@@ -1,0 +1,92 @@
+package run
+
+import (
+	"context"
+	"fmt"
+
+	"grpcbench/loadgen/metrics"
+	"grpcbench/loadgen/recorder"
+	"grpcbench/loadgen/requestid"
+	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/trace"
+	"grpcbench/loadgen/transport"
+)
+
+// interchange is what a run tells other programs while it lasts.
+type interchange struct {
+	sampler *requestid.Sampler // nil without -otlp, as traces
+	traces  *trace.Exporter
+	metrics *metrics.Server // nil without -metrics
+	lost    []string        // what could not be told
+}
+
+// openInterchange begins to serve and to export what the plan says. Nothing is open where it fails.
+func (r *run) openInterchange(ctx context.Context) (err error) {
+	if r.plan.Metrics != "" {
+		labels := map[string]string{"run_id": r.prefix(), "rpc": r.plan.RPC, "transport": r.plan.Transport, "loop": loop(r.plan)}
+		if r.interchange.metrics, err = metrics.Listen(ctx, r.plan.Metrics, labels); err != nil {
+			return err
+		}
+		r.view.Say("metrics at http://%s/metrics", r.interchange.metrics.Addr)
+	}
+	if r.plan.OTLP != "" {
+		r.sampler = requestid.NewSampler(r.plan.TraceRatio)
+		if r.traces, err = trace.New(context.WithoutCancel(ctx), r.plan.OTLP, r.spec.Method, r.prefix()); err != nil {
+			r.closeInterchange(ctx)
+			return err
+		}
+	}
+	return nil
+}
+
+// closeInterchange ends both. That nobody listened is no failure of the run: its notes tell.
+func (r *run) closeInterchange(ctx context.Context) {
+	if r.traces != nil {
+		if err := r.traces.Close(context.WithoutCancel(ctx)); err != nil {
+			r.lost = append(r.lost, err.Error())
+		}
+		r.traces = nil
+	}
+	if r.interchange.metrics != nil {
+		if err := r.interchange.metrics.Close(); err != nil {
+			r.lost = append(r.lost, err.Error())
+		}
+		r.interchange.metrics = nil
+	}
+}
+
+// ended exports the calls that are sampled; nil where none is.
+func (r *run) ended() func(*transport.Call) {
+	if r.traces == nil {
+		return nil
+	}
+	return func(c *transport.Call) {
+		id := requestid.ID{Run: r.id, Worker: c.Worker, Seq: c.Seq}
+		if !r.sampler.Sampled(id) {
+			return
+		}
+		r.traces.Export(trace.Span{
+			ID: id, Intended: transport.Wall(c.Intended), Start: transport.Wall(c.Sent), End: transport.Wall(c.End),
+			Code: result.CodeName(c.Code), Message: c.Message,
+		})
+	}
+}
+
+// tellMetrics tells whoever scrapes of an interval.
+func (r *run) tellMetrics(iv *recorder.Interval) error {
+	if r.interchange.metrics == nil {
+		return nil
+	}
+	var examples []metrics.Example
+	for _, x := range iv.Slowest() {
+		examples = append(examples, metrics.Example{
+			RequestID: requestid.ID{Run: r.id, Worker: x.Worker, Seq: x.Seq}.String(),
+			Seconds:   float64(x.Response) / 1e9, At: transport.Wall(x.Intended + x.Response),
+		})
+	}
+	err := r.interchange.metrics.Tell(metrics.Second{Interval: iv, Examples: examples, InFlight: inFlight(r.rec.Total().Counts), Verdict: r.soFar().Status})
+	if err != nil {
+		return fmt.Errorf("tell an interval: %w", err)
+	}
+	return nil
+}

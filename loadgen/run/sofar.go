@@ -1,0 +1,59 @@
+package run
+
+import (
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"google.golang.org/grpc/codes"
+
+	"grpcbench/loadgen/live"
+	"grpcbench/loadgen/recorder"
+	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/verdict"
+)
+
+// tell shows an interval to whoever watches.
+func (r *run) tell(point result.Point, iv *recorder.Interval) {
+	if r.shown == nil {
+		return
+	}
+	failed := map[string]int64{}
+	for code, n := range iv.Codes {
+		if n > 0 {
+			failed[result.CodeName(codes.Code(code))] = n
+		}
+	}
+	r.shown.Second(live.Second{
+		Point: point, Length: time.Duration(iv.End - iv.Start), Codes: failed,
+		Messages: iv.Counts.MessagesSent + iv.Counts.MessagesReceived,
+		InFlight: inFlight(r.rec.Total().Counts), Verdict: r.soFar(),
+	})
+}
+
+func inFlight(c recorder.Counts) int64 { return c.Due - c.OK - c.Failed - c.Unfinished - c.NeverSent }
+
+// soFar judges what is known while the run goes on: the generator's pace and the machine's health. What
+// needs the whole run, such as Little's law, comes at its end.
+func (r *run) soFar() verdict.Verdict {
+	total := r.rec.Total()
+	c := total.Counts
+	f := verdict.Facts{
+		Open: r.plan.Open(), Due: c.Due - inFlight(c), OK: c.OK, Failed: c.Failed, Unfinished: c.Unfinished, NeverSent: c.NeverSent, Overflow: c.Overflow,
+		Response: quantiles(total.Headline().Histogram), Local: local(r.target.Addr),
+	}
+	if l := total.Latencies[recorder.Pacing]; l != nil {
+		f.Pacing = quantiles(l.Histogram)
+	}
+	if r.health != nil {
+		f.Windows = r.health.windows
+	}
+	return verdict.Judge(f)
+}
+
+func quantiles(h *hdrhistogram.Histogram) map[float64]time.Duration {
+	m := map[float64]time.Duration{}
+	for _, p := range []float64{50, 99, 99.9} {
+		m[p] = time.Duration(h.ValueAtPercentile(p))
+	}
+	return m
+}

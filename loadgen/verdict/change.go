@@ -1,0 +1,110 @@
+package verdict
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ChangeLimit is one change that a comparison fails on, such as p99>+5%.
+type ChangeLimit struct {
+	Text, Metric string
+	more         bool
+	limit        float64
+	relative     bool // to what was before; else nanoseconds or a share of 1
+}
+
+// Change is how a metric changed: from Before, by Value, between Low and High at 95 %. Nanoseconds, or a share of 1.
+type Change struct{ Before, Value, Low, High float64 }
+
+var changeLimit = regexp.MustCompile(`^(p\d+(?:\.\d+)?(?:\([a-z_]+\))?|mean|rate|errors|client_cpu|server_cpu)([<>])([+-][^%]+)(%?)$`)
+
+// ParseChangeLimits reads limits, separated by commas: p99>+5%, p50>+2ms,
+// rate<-5%, errors>+0.1% (of all calls), client_cpu>+10%.
+func ParseChangeLimits(s string) ([]ChangeLimit, error) {
+	if s == "" {
+		return nil, nil
+	}
+	var all []ChangeLimit
+	for part := range strings.SplitSeq(s, ",") {
+		l, err := parseChangeLimit(strings.TrimSpace(part))
+		if err != nil {
+			return nil, fmt.Errorf("limit %q: %w", part, err)
+		}
+		all = append(all, l)
+	}
+	return all, nil
+}
+
+func parseChangeLimit(s string) (l ChangeLimit, err error) {
+	m := changeLimit.FindStringSubmatch(s)
+	if m == nil {
+		return l, errors.New("want one like p99>+5%, p99(service)>+2ms, rate<-5% or errors>+0.1%")
+	}
+	l = ChangeLimit{Text: s, Metric: m[1], more: m[2] == ">", relative: m[4] == "%" && m[1] != "errors"}
+	if l.more != (m[3][0] == '+') {
+		return l, errors.New("a rise is above a limit with +, a fall below one with -")
+	}
+	if m[4] == "%" {
+		v, err := strconv.ParseFloat(m[3], 64)
+		if err != nil {
+			return l, fmt.Errorf("%q is not a percentage such as +5%%", m[3]+m[4])
+		}
+		l.limit = v / 100
+		return l, nil
+	}
+	if l.Metric == "rate" || l.Metric == "errors" {
+		return l, fmt.Errorf("%s changes by a percentage", l.Metric)
+	}
+	d, err := time.ParseDuration(m[3])
+	if err != nil {
+		return l, fmt.Errorf("%q is neither a duration such as +2ms nor a percentage such as +5%%", m[3])
+	}
+	l.limit = float64(d)
+	return l, nil
+}
+
+// Check fails where the change is beyond the limit and its interval leaves no
+// doubt that there is one. A metric that was not compared fails: nothing shows
+// that it is as before.
+func (l ChangeLimit) Check(c Change, compared bool) Kept {
+	k := Kept{Objective: l.Text, Met: true}
+	if !compared {
+		k.Met, k.Result = false, "missed: it was not compared"
+		return k
+	}
+	scale, write := 1.0, percent
+	switch {
+	case l.relative && c.Before == 0:
+		k.Met, k.Result = c.Value == 0, "it was nothing before"
+		return k
+	case l.relative:
+		scale = 1 / c.Before
+	case l.Metric != "errors":
+		write = duration
+	}
+	signed := func(v float64) string {
+		if v >= 0 {
+			return "+" + write(v)
+		}
+		return "-" + write(-v)
+	}
+	v, low, high := c.Value*scale, c.Low*scale, c.High*scale
+	beyond, sure := v > l.limit, low > 0
+	if !l.more {
+		beyond, sure = v < l.limit, high < 0
+	}
+	what := fmt.Sprintf("%s (%s to %s)", signed(v), signed(low), signed(high))
+	switch {
+	case beyond && sure:
+		k.Met, k.Result = false, "missed: "+what
+	case beyond:
+		k.Result = "met: " + what + " may be noise"
+	default:
+		k.Result = "met: " + what
+	}
+	return k
+}
