@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"grpcbench/loadgen/compare"
 	"grpcbench/loadgen/plan"
@@ -27,7 +28,7 @@ func comparison(args []string, stdout io.Writer) (err error) {
 		}
 		sides[i] = found.Runs
 	}
-	all, err := compare.Runs(sides[0], sides[1], p.FailOn)
+	all, alone, err := compare.Runs(sides[0], sides[1], p.FailOn)
 	if err != nil {
 		return fmt.Errorf("compare %s with %s: %w", p.Old, p.New, err)
 	}
@@ -40,20 +41,28 @@ func comparison(args []string, stdout io.Writer) (err error) {
 		defer func() { err = errors.Join(err, file.Close()) }()
 		out = file
 	}
-	if err := report.Compare(out, p.Format, all); err != nil {
+	if err := report.Compare(out, p.Format, all, alone); err != nil {
 		return err
 	}
 	for _, c := range all {
-		err = errors.Join(err, missedChange(c.Limits))
+		err = errors.Join(err, missedChange(c.Name, c.Limits))
+		if len(p.FailOn) > 0 && c.Invalid() > 0 {
+			err = errors.Join(err, fmt.Errorf("%w: -fail-on cannot be decided by INVALID runs, and of %s there are %d", errInvalid, c.Name, c.Invalid()))
+		}
+	}
+	for _, a := range alone {
+		if strings.HasPrefix(a, "old: ") && len(p.FailOn) > 0 {
+			err = errors.Join(err, fmt.Errorf("%w: what was there before is not compared, %s", errChanged, a))
+		}
 	}
 	return err
 }
 
 // missedChange are the limits of -fail-on that were not kept.
-func missedChange(limits []verdict.Kept) (err error) {
+func missedChange(name string, limits []verdict.Kept) (err error) {
 	for _, k := range limits {
 		if !k.Met {
-			err = errors.Join(err, fmt.Errorf("%w %s: %s", errChanged, k.Objective, k.Result))
+			err = errors.Join(err, fmt.Errorf("%w %s: %s: %s", errChanged, k.Objective, name, k.Result))
 		}
 	}
 	return err

@@ -3,9 +3,9 @@ package compare
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
-	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/result"
 )
 
@@ -39,17 +39,45 @@ func names(all []group) string {
 	return strings.Join(list, "; ")
 }
 
-// where a run's files went is no difference.
-var notCompared = map[string]bool{"out": true, "name": true, "format": true, "quiet": true, "slo": true}
+// notCompared are settings that say where a run's files went, and what was asked of it.
+var notCompared = []string{"out", "name", "format", "quiet", "slo", "metrics", "otlp"}
 
-// differences names the settings that two plans do not share, with their values.
-func differences(a, b plan.Plan) (all []string) {
-	x, y := reflect.ValueOf(a), reflect.ValueOf(b)
-	for i := range x.NumField() {
-		name, _, _ := strings.Cut(x.Type().Field(i).Tag.Get("json"), ",")
-		if v, w := x.Field(i).Interface(), y.Field(i).Interface(); !notCompared[name] && !reflect.DeepEqual(v, w) {
-			all = append(all, fmt.Sprintf("%s: %v, then %v", strings.TrimSuffix(name, "_ns"), v, w))
+// differences names what other runs do not share with the first, with the first value that is another.
+func differences(first *result.Document, others []*result.Document) (all []string) {
+	told := map[string]bool{}
+	tell := func(name string, was, is any) {
+		if reflect.DeepEqual(was, is) || told[name] {
+			return
+		}
+		told[name] = true
+		if name == "metadata" || name == "tls" { // which may be secret, or long
+			all = append(all, name)
+			return
+		}
+		all = append(all, fmt.Sprintf("%s: %s and %s", name, text(was), text(is)))
+	}
+	fields := func(was, is reflect.Value) {
+		for i := range was.NumField() {
+			name, _, _ := strings.Cut(was.Type().Field(i).Tag.Get("json"), ",")
+			if !slices.Contains(notCompared, name) {
+				tell(strings.TrimSuffix(name, "_ns"), was.Field(i).Interface(), is.Field(i).Interface())
+			}
 		}
 	}
+	for _, d := range others {
+		fields(reflect.ValueOf(first.Plan), reflect.ValueOf(d.Plan))
+		fields(reflect.ValueOf(first.Environment), reflect.ValueOf(d.Environment))
+	}
 	return all
+}
+
+// text writes a setting; one that is not there as "none".
+func text(v any) string {
+	if list, ok := v.([]string); ok {
+		v = strings.Join(list, " ")
+	}
+	if s := fmt.Sprint(v); s != "" {
+		return s
+	}
+	return "none"
 }

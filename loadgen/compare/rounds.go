@@ -8,13 +8,15 @@ import (
 
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/stats"
+	"grpcbench/loadgen/verdict"
 )
 
 // A round is one observation of every metric that it has: a run or, where there are too few of them, a stretch of one.
 type round map[string]float64
 
-// fewestRuns a side are compared as they are: one says nothing about how much runs differ by themselves.
-const fewestRuns = 2
+// fewestRuns a side are compared as they are: one says nothing about how much runs differ by themselves, and two so
+// little that of a doubled latency they show a quarter. Five show it all.
+const fewestRuns = 3
 
 // stretches are what the runs of a side are cut into where there are fewer, and the fewest of a run.
 const (
@@ -22,25 +24,24 @@ const (
 	fewestStretches = 4
 )
 
-// percentiles of the response that are compared, as far as a round has the calls for them.
-var percentiles = []float64{50, 90, 99, 99.9}
-
 // runRounds makes a round of each run.
 func runRounds(runs []*result.Document) (all []round) {
 	for _, d := range runs {
 		r := round{
 			"rate":       d.Rate.Achieved,
-			"errors":     float64(d.Counts.Failed) / float64(max(d.Counts.OK+d.Counts.Failed, 1)),
 			"client_cpu": d.Client.CPUMicrosPerCall * 1e3,
+		}
+		if over := d.Counts.OK + d.Counts.Failed; over > 0 {
+			r["errors"] = float64(d.Counts.Failed) / float64(over)
 		}
 		if d.Server != nil {
 			r["server_cpu"] = d.Server.CPUMicrosPerCall * 1e3
 		}
 		for series, l := range d.Latency {
-			if series == "response" {
+			if series == "response" && l.Count > 0 {
 				r["mean"] = l.MeanNs
 			}
-			for _, p := range percentiles {
+			for _, p := range verdict.ComparedPercentiles {
 				if x, ok := l.At(p); ok && l.Count > 0 {
 					r[percentile(p, series)] = float64(x.Ns)
 				}
@@ -61,7 +62,7 @@ func percentile(p float64, series string) string {
 
 // stretchRounds cuts runs into stretches of equal length, whole seconds each.
 func stretchRounds(runs []*result.Document) (all []round, length time.Duration, err error) {
-	each := (stretches + len(runs) - 1) / len(runs)
+	each := max((stretches+len(runs)-1)/len(runs), fewestStretches)
 	for _, d := range runs {
 		course, err := result.ReadCourse(d.Folder)
 		if err != nil {
@@ -75,9 +76,8 @@ func stretchRounds(runs []*result.Document) (all []round, length time.Duration, 
 		if parts < fewestStretches {
 			return nil, 0, fmt.Errorf("%s is too short to be compared alone: %d seconds, want %d, or %d runs a side", d.Folder, len(spans), fewestStretches, fewestRuns)
 		}
-		n := len(spans) / parts
 		for i := range parts {
-			from, to := i*n, (i+1)*n
+			from, to := i*len(spans)/parts, (i+1)*len(spans)/parts
 			all = append(all, stretch(d.Series[min(from, len(d.Series)):min(to, len(d.Series))], spans[from:to]))
 			length = spans[to-1].End - spans[from].Start
 		}
@@ -112,9 +112,10 @@ func stretch(points []result.Point, spans []result.Span) round {
 		return r
 	}
 	r["mean"] = sum / float64(n)
-	for _, p := range percentiles {
+	for _, p := range verdict.ComparedPercentiles {
 		if stats.Supported(n, p) {
-			r[percentile(p, "response")] = float64(atRank(counts, int64(math.Ceil(p/100*float64(n)))))
+			rank := math.Ceil(p*float64(n)/100 - 1e-6) // 99.9 is a little off
+			r[percentile(p, "response")] = float64(atRank(counts, int64(rank)))
 		}
 	}
 	return r

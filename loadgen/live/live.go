@@ -10,8 +10,10 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"golang.org/x/term"
+	"golang.org/x/text/width"
 )
 
 // How often something is shown: on a terminal, and as plain lines.
@@ -20,18 +22,27 @@ const (
 	plain  = 5 * time.Second
 )
 
-// View writes what it is told to one place. Its methods may be called concurrently.
+// patience is how long Close waits for a terminal that nobody reads, as after ^S.
+const patience = time.Second
+
+// View writes what it is told to one place. Its methods may be called
+// concurrently, and none but Close waits for what is written.
 type View struct {
 	w     io.Writer
 	width func() int // of the terminal; nil where it is none
 
-	mu      sync.Mutex
-	run     *Run // being shown; nil where none is
-	phase   phase
-	shown   int // lines that the next drawing replaces
-	said    time.Time
-	stop    chan struct{}
-	stopped sync.WaitGroup
+	mu    sync.Mutex
+	run   *Run // being shown; nil where none is
+	phase phase
+	said  []string // lines that stay, and are still to be written
+	step  string   // what an experiment does
+
+	wake, stop, stopped chan struct{}
+
+	// The writing goroutine's own: how many lines the next drawing replaces, what it last wrote of a step, and when.
+	shown    int
+	stepped  string
+	lastStep time.Time
 }
 
 // New shows on w. It redraws in place where w is a terminal, and is nil, which
@@ -40,7 +51,7 @@ func New(w io.Writer, quiet bool) *View {
 	if quiet {
 		return nil
 	}
-	v := &View{w: w, stop: make(chan struct{})}
+	v := &View{w: w}
 	every := plain
 	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		v.width = func() int {
@@ -56,30 +67,37 @@ func New(w io.Writer, quiet bool) *View {
 }
 
 func (v *View) start(every time.Duration) {
-	v.stopped.Go(func() {
+	v.wake, v.stop, v.stopped = make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(v.stopped)
 		t := time.NewTicker(every)
 		defer t.Stop()
 		for {
 			select {
 			case <-v.stop:
+				v.print(v.compose(false, true))
 				return
+			case <-v.wake:
+				v.print(v.compose(false, false))
 			case <-t.C:
-				v.tick()
+				v.print(v.compose(true, false))
 			}
 		}
-	})
+	}()
 }
 
-// Close ends the view, and takes away what it has drawn in place.
+// Close ends the view, once, and takes away what it has drawn in place. What it is told after that nobody hears.
 func (v *View) Close() {
 	if v == nil {
 		return
 	}
 	close(v.stop)
-	v.stopped.Wait()
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.clear()
+	patient := time.NewTimer(patience)
+	defer patient.Stop()
+	select {
+	case <-v.stopped:
+	case <-patient.C:
+	}
 }
 
 // Say writes a line that stays.
@@ -87,11 +105,10 @@ func (v *View) Say(format string, args ...any) {
 	if v == nil {
 		return
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.clear()
-	v.run = nil
-	v.print("loadgen: " + fmt.Sprintf(format, args...) + "\n")
+	v.tell(func() {
+		v.run, v.step = nil, ""
+		v.said = append(v.said, "loadgen: "+fmt.Sprintf(format, args...))
+	})
 }
 
 // Step tells what an experiment does now: the line of before is replaced or, where it is not a
@@ -100,64 +117,113 @@ func (v *View) Step(format string, args ...any) {
 	if v == nil {
 		return
 	}
+	v.tell(func() { v.run, v.step = nil, "loadgen: "+fmt.Sprintf(format, args...) })
+}
+
+// tell changes what is to be shown, and has it shown.
+func (v *View) tell(change func()) {
 	v.mu.Lock()
-	defer v.mu.Unlock()
-	line := "loadgen: " + fmt.Sprintf(format, args...)
-	switch {
-	case v.width != nil:
-		v.draw([]string{line})
-	case time.Since(v.said) >= plain/2:
-		v.said = time.Now()
-		v.print(line + "\n")
+	change()
+	v.mu.Unlock()
+	select {
+	case v.wake <- struct{}{}:
+	default: // it is awake
 	}
 }
 
-// tick shows the run anew: the time goes on without being told.
-func (v *View) tick() {
+// compose is what is to be written now. Tick says that time has passed: a run then goes on without being told.
+func (v *View) compose(tick, last bool) string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	switch {
-	case v.run == nil:
-	case v.width != nil:
-		v.draw(v.run.lines(v.phase, v.width()))
-	case v.phase.name == measuring && v.run.seconds == 0: // there is nothing to say yet
-	default:
-		v.print("loadgen: " + v.run.line(v.phase) + "\n")
+	var b strings.Builder
+	if len(v.said) > 0 || last {
+		b.WriteString(v.clear())
+		for _, line := range v.said {
+			b.WriteString(line + "\n")
+		}
+		v.said = nil
 	}
+	switch {
+	case last:
+	case v.width != nil && v.run != nil && (tick || b.Len() > 0):
+		b.WriteString(v.draw(v.run.lines(v.phase, v.width())))
+	case v.width != nil && v.step != "":
+		b.WriteString(v.draw([]string{v.step}))
+	case v.width == nil && v.run != nil && tick && (v.phase.name != measuring || v.run.seconds > 0):
+		b.WriteString("loadgen: " + harmless(v.run.line(v.phase)) + "\n")
+	case v.width == nil && v.step != v.stepped && time.Since(v.lastStep) >= plain/2:
+		v.stepped, v.lastStep = v.step, time.Now()
+		if v.step != "" {
+			b.WriteString(v.step + "\n")
+		}
+	}
+	return b.String()
 }
 
 // draw puts lines in the place of those drawn before.
-func (v *View) draw(lines []string) {
+func (v *View) draw(lines []string) string {
 	width := v.width()
 	var b strings.Builder
 	if v.shown > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA", v.shown)
 	}
 	for _, l := range lines {
-		b.WriteString("\r\x1b[K" + cut(l, width-1) + "\n")
+		b.WriteString("\r\x1b[K" + cut(harmless(l), width-1) + "\n")
 	}
 	if v.shown > len(lines) {
 		b.WriteString("\x1b[J")
 	}
 	v.shown = len(lines)
-	v.print(b.String())
+	return b.String()
 }
 
-func (v *View) clear() {
-	if v.shown > 0 {
-		v.print(fmt.Sprintf("\x1b[%dA\r\x1b[J", v.shown))
-		v.shown = 0
+func (v *View) clear() string {
+	if v.shown == 0 {
+		return ""
 	}
+	up := fmt.Sprintf("\x1b[%dA\r\x1b[J", v.shown)
+	v.shown = 0
+	return up
 }
 
 // print writes; if nobody can be told, there is nobody to tell of it.
-func (v *View) print(s string) { _, _ = io.WriteString(v.w, s) }
-
-// cut leaves what has room in a line.
-func cut(s string, width int) string {
-	r := []rune(s)
-	if len(r) <= width {
-		return s
+func (v *View) print(s string) {
+	if s != "" {
+		_, _ = io.WriteString(v.w, s)
 	}
-	return string(r[:max(0, width-1)]) + "…"
+}
+
+// harmless is text that a terminal does not obey.
+func harmless(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// cut leaves what has room in so many columns.
+func cut(s string, columns int) string {
+	used := 0
+	for i, r := range s {
+		wide := columnsOf(r)
+		if used+wide > columns || used+wide == columns && i+len(string(r)) < len(s) { // no room for it, or for the mark after it
+			return s[:i] + strings.Repeat("…", min(1, max(0, columns-used)))
+		}
+		used += wide
+	}
+	return s
+}
+
+func columnsOf(r rune) int {
+	switch width.LookupRune(r).Kind() {
+	case width.EastAsianWide, width.EastAsianFullwidth:
+		return 2
+	default:
+		if unicode.Is(unicode.Mn, r) {
+			return 0
+		}
+		return 1
+	}
 }

@@ -24,7 +24,6 @@ type Run struct {
 	p99     []int64
 	codes   map[string]int64
 	ok      int64
-	failed  int64
 }
 
 // Second is what happened in one, and the verdict on all so far.
@@ -49,6 +48,7 @@ const (
 	warming   = "warming up"
 	measuring = "measuring"
 	draining  = "draining"
+	sending   = "sending the traces"
 	writing   = "writing the results"
 )
 
@@ -69,6 +69,9 @@ func (r *Run) Measuring(length time.Duration) { r.enter(measuring, length) }
 // Draining tells that nothing is started any more.
 func (r *Run) Draining(most time.Duration) { r.enter(draining, most) }
 
+// Sending tells that the calls are over, and traces are sent.
+func (r *Run) Sending() { r.enter(sending, 0) }
+
 // Writing tells that the calls are over.
 func (r *Run) Writing() { r.enter(writing, 0) }
 
@@ -76,9 +79,7 @@ func (r *Run) enter(name string, length time.Duration) {
 	if r == nil {
 		return
 	}
-	r.view.mu.Lock()
-	defer r.view.mu.Unlock()
-	r.view.run, r.view.phase = r, phase{name, time.Now(), length}
+	r.view.tell(func() { r.view.run, r.view.phase, r.view.step = r, phase{name, time.Now(), length}, "" })
 }
 
 // Second tells what one brought.
@@ -92,7 +93,6 @@ func (r *Run) Second(s Second) {
 	r.last = s
 	r.p99 = append(r.p99, s.P99Ns)
 	r.ok += s.OK
-	r.failed += s.Failed
 	for code, n := range s.Codes {
 		r.codes[code] += n
 	}

@@ -51,6 +51,7 @@ func newHistogram(d *prometheus.Desc, p *population, examples []Example) prometh
 	for ; next < len(bounds); next++ {
 		h.classic = append(h.classic, bucket(bounds[next], seen))
 	}
+	h.classic = append(h.classic, &dto.Bucket{UpperBound: new(math.Inf(1)), CumulativeCount: new(uint64(seen))})
 	for _, x := range examples {
 		h.attach(x)
 	}
@@ -70,9 +71,6 @@ func (h *histogram) attach(x Example) {
 		}
 		return 1
 	})
-	if i == len(h.classic) {
-		return // beyond all bounds
-	}
 	h.classic[i].Exemplar = &dto.Exemplar{
 		Label: []*dto.LabelPair{{Name: new("request_id"), Value: new(x.RequestID)}},
 		Value: new(x.Seconds), Timestamp: timestamppb.New(x.At),

@@ -78,16 +78,28 @@ func (p Plan) args(keep func(name string) bool) []string {
 				return
 			}
 		}
-		if value == f.DefValue {
+		if value == f.DefValue && !p.dependent(f.Name) {
 			return
 		}
-		if value == "true" {
+		if b, ok := f.Value.(interface{ IsBoolFlag() bool }); ok && b.IsBoolFlag() {
 			args = append(args, "-"+f.Name)
 			return
 		}
 		args = append(args, "-"+f.Name, value)
 	})
 	return args
+}
+
+// dependent says that the flag's default is another because of others.
+func (p Plan) dependent(name string) bool {
+	switch name {
+	case "d":
+		return p.Total > 0
+	case "timeout", "warmup":
+		return p.Messages == 0
+	default:
+		return false
+	}
 }
 
 // Line writes arguments as a shell reads them.

@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 
 	"grpcbench/loadgen/verdict"
@@ -39,7 +40,7 @@ func ReadCompare(args []string, usage io.Writer) (Compare, error) {
 	}
 	var err error
 	if c.FailOn, err = verdict.ParseChangeLimits(failOn); err != nil {
-		problems = append(problems, errors.Join(errors.New("-fail-on"), err))
+		problems = append(problems, fmt.Errorf("-fail-on: %w", err))
 	}
 	if len(dirs) == 2 {
 		c.Old, c.New = dirs[0], dirs[1]

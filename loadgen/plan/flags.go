@@ -106,9 +106,9 @@ func load(fs *flag.FlagSet, p *Plan) {
 	fs.BoolVar(&p.PerWorker, "per-worker", false, "keep a histogram of each worker too, in latency.hlog")
 	p.ClientInterceptors = []string{"requestid"}
 	fs.Var((*listFlag)(&p.ClientInterceptors), "client-interceptors", "`list` of requestid, metrics, logging, outermost first; or none")
-	fs.StringVar(&p.Metrics, "metrics", "", "serve the run's own figures to Prometheus at `address`/metrics while it lasts, as :9095")
+	fs.StringVar(&p.Metrics, "metrics", "", "serve the run's own figures to Prometheus at `address`/metrics while it lasts, as 127.0.0.1:9095, or :9095 for all to see")
 	fs.StringVar(&p.OTLP, "otlp", "", "send traces of calls to the OpenTelemetry collector at `host:port` (OTLP over gRPC, plaintext)")
-	contract.NumberVar(fs, &p.TraceRatio, "trace-ratio", 0.01, "with -otlp, the share of calls that are traced; every call carries a traceparent")
+	contract.NumberVar(fs, &p.TraceRatio, "trace-ratio", 0.01, "with -otlp, the share of calls that are sampled; the others' traceparent tells the server not to")
 	fs.StringVar(&p.SLO, "slo", "", "`limits` to keep, as in 'p99<10ms,p99.9(service)<50ms,errors<0.1%,achieved>99%'; missed is exit code 3")
 	fs.StringVar(&p.Out, "o", "", "`folder` of the run's files; default results/<utc>-<rpc>")
 	fs.StringVar(&p.Name, "name", "", "a `label` for the run")

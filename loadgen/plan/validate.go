@@ -106,9 +106,18 @@ func (p *Plan) problems(given map[string]bool) (all []error) {
 
 // interchange checks where the run's figures and traces go.
 func (p *Plan) interchange() (all []error) {
-	for _, f := range [][2]string{{"metrics", p.Metrics}, {"otlp", p.OTLP}} {
-		if _, _, err := net.SplitHostPort(f[1]); f[1] != "" && err != nil {
-			all = append(all, fmt.Errorf("-%s %q: want host:port", f[0], f[1]))
+	for _, f := range []struct {
+		name, addr string
+		least      uint64 // port 0 is any that is free
+	}{{"metrics", p.Metrics, 0}, {"otlp", p.OTLP, 1}} {
+		_, port, err := net.SplitHostPort(f.addr)
+		if n, portErr := strconv.ParseUint(port, 10, 16); f.addr != "" && (err != nil || portErr != nil || n < f.least) {
+			all = append(all, fmt.Errorf("-%s %q: want host:port, such as 127.0.0.1:9095", f.name, f.addr))
+		}
+	}
+	for i := 0; i < len(p.Metadata) && p.OTLP != ""; i += 2 {
+		if p.Metadata[i] == requestid.TraceparentKey {
+			all = append(all, errors.New("-H traceparent: with -otlp each call has one of its own"))
 		}
 	}
 	switch {

@@ -5,15 +5,17 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 
 	"grpcbench/loadgen/compare"
 	"grpcbench/loadgen/report/number"
 	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/verdict"
 )
 
-// Compare writes comparisons in a format: text, md, json or bench.
-func Compare(w io.Writer, format string, all []*compare.Comparison) error {
+// Compare writes comparisons in a format: text, md, json or bench. Alone names the kinds of runs that only one side has.
+func Compare(w io.Writer, format string, all []*compare.Comparison, alone []string) error {
 	var b strings.Builder
 	switch format {
 	case "json":
@@ -34,12 +36,18 @@ func Compare(w io.Writer, format string, all []*compare.Comparison) error {
 		for _, c := range all {
 			compareMarkdown(&b, c)
 		}
+		for _, a := range alone {
+			fmt.Fprintf(&b, "- not compared, %s\n", markup(a))
+		}
 	case "text":
 		for i, c := range all {
 			if i > 0 {
 				b.WriteString("\n")
 			}
 			compareText(&b, c)
+		}
+		for _, a := range alone {
+			fmt.Fprintf(&b, "\nnot compared, %s\n", plain(a))
 		}
 	default:
 		return fmt.Errorf("no such format %q", format)
@@ -70,7 +78,7 @@ func compareMarkdown(b *strings.Builder, c *compare.Comparison) {
 		fmt.Fprintf(b, "- %s\n", markup(n))
 	}
 	for _, k := range c.Limits {
-		fmt.Fprintf(b, "- `-fail-on %s` %s\n", markup(k.Objective), markup(k.Result))
+		fmt.Fprintf(b, "- `-fail-on %s` %s\n", plain(k.Objective), markup(k.Result))
 	}
 	b.WriteString("\n")
 }
@@ -123,7 +131,7 @@ func compareTable(c *compare.Comparison) [][]string {
 		said := "no difference resolved"
 		switch {
 		case m.Alone:
-			said = "one value a side: no interval"
+			said = "too few values for an interval"
 		case m.Resolved && m.Worse():
 			said = "WORSE"
 		case m.Resolved:
@@ -148,21 +156,29 @@ func value(m compare.Metric, v float64) string {
 	case compare.PerSecond:
 		return number.Rate(v) + "/s"
 	case compare.Share:
-		return number.Significant(100*v) + " %"
+		return strconv.FormatFloat(100*v, 'g', 3, 64) + " %"
 	default:
 		return number.Duration(v)
 	}
 }
 
 func change(m compare.Metric, v float64) string {
+	sign := "+"
 	if v < 0 {
-		return "-" + value(m, -v)
+		sign, v = "-", -v
 	}
-	return "+" + value(m, v)
+	text := sign + value(m, v)
+	if m.Kind == compare.Share {
+		text = strings.TrimSuffix(text, "%") + "pp" // percentage points, unlike the column of percentages
+	}
+	return text
 }
 
 func compareNotes(c *compare.Comparison) []string {
-	notes := c.Notes
+	notes := append([]string{}, c.Notes...)
+	if len(c.Limits) > 0 {
+		notes = append(notes, "a metric is resolved where that holds for all of them together (Holm); -fail-on looks at its own interval")
+	}
 	for _, d := range c.Differ {
 		notes = append(notes, "not alike: "+d)
 	}
@@ -187,13 +203,13 @@ func compareBench(b *strings.Builder, c *compare.Comparison) error {
 
 // comparisonJSON is a comparison for other programs; a bound that there is none of is left out.
 type comparisonJSON struct {
-	Schema  string       `json:"schema"`
-	Name    string       `json:"name"`
-	Old     []string     `json:"old"`
-	New     []string     `json:"new"`
-	Metrics []metricJSON `json:"metrics"`
-	Notes   []string     `json:"notes"`
-	FailOn  any          `json:"fail_on"`
+	Schema  string         `json:"schema"`
+	Name    string         `json:"name"`
+	Old     []string       `json:"old"`
+	New     []string       `json:"new"`
+	Metrics []metricJSON   `json:"metrics"`
+	Notes   []string       `json:"notes"`
+	FailOn  []verdict.Kept `json:"fail_on"`
 }
 
 type metricJSON struct {
@@ -216,7 +232,7 @@ func comparisonsJSON(all []*compare.Comparison) []comparisonJSON {
 		return ids
 	}
 	for _, c := range all {
-		j := comparisonJSON{Schema: "grpcbench.compare/v1", Name: c.Name, Old: ids(c.Old), New: ids(c.New), Notes: compareNotes(c), FailOn: c.Limits}
+		j := comparisonJSON{Schema: "grpcbench.compare/v1", Name: c.Name, Old: ids(c.Old), New: ids(c.New), Notes: compareNotes(c), FailOn: append([]verdict.Kept{}, c.Limits...)}
 		for _, m := range c.Metrics {
 			x := metricJSON{Name: m.Name, Old: m.First, New: m.Second, Change: m.Estimate, P: m.P, Resolved: m.Resolved}
 			if !math.IsInf(m.Low, 0) {

@@ -22,10 +22,8 @@ func curve(name string, h *hdrhistogram.Histogram, effective int64) plot.Curve {
 	at := func(share float64) int64 { return h.ValueAtPercentile(100 * share) }
 	for _, share := range plot.Shares(n) {
 		p := plot.Point{Share: share, Ns: at(share)}
-		if effective > 0 {
-			if r := stats.QuantileRanks(effective, share); r.Low > 0 && r.High > 0 {
-				p.Low, p.High = min(at(float64(r.Low)/float64(effective)), p.Ns), max(at(float64(r.High)/float64(effective)), p.Ns)
-			}
+		if effective > 0 && stats.Supported(n, 100*share) {
+			p.Low, p.High = result.Bounds(h, effective, share)
 		}
 		c.Points = append(c.Points, p)
 	}
@@ -36,6 +34,9 @@ func curve(name string, h *hdrhistogram.Histogram, effective int64) plot.Curve {
 func known(name string, l result.Latency) plot.Curve {
 	c := plot.Curve{Name: name}
 	for _, p := range l.Percentiles {
+		if p.P <= 0 || p.P >= 100 {
+			continue // not of ours
+		}
 		c.Points = append(c.Points, plot.Point{Share: p.P / 100, Ns: p.Ns, Low: p.LowNs, High: p.HighNs})
 	}
 	return c

@@ -150,14 +150,21 @@ func runLabel(d *result.Document, all []*result.Document) string {
 // overviewRow is a run in the first table.
 type overviewRow struct {
 	*result.Document
-	Cells []string
+	Cells []overviewCell
 }
+
+// overviewCell is a value and, below it, its interval.
+type overviewCell struct{ Text, Interval string }
 
 func overviewRows(docs []*result.Document) []overviewRow {
 	rows := overview(docs)
 	all := make([]overviewRow, len(docs))
 	for i, d := range docs {
-		all[i] = overviewRow{d, rows[i+1][1:]}
+		all[i] = overviewRow{Document: d}
+		for _, cell := range rows[i+1][1:] {
+			value, bounds, _ := strings.Cut(strings.TrimSuffix(cell, ")"), " (")
+			all[i].Cells = append(all[i].Cells, overviewCell{value, bounds})
+		}
 	}
 	return all
 }

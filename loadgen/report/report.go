@@ -135,6 +135,13 @@ func Version(w io.Writer) error {
 	return err
 }
 
+func calls(n int64) string {
+	if n == 1 {
+		return "1 call"
+	}
+	return number.Count(n) + " calls"
+}
+
 // Announce says in a line what a run is about to do.
 func Announce(p plan.Plan) string {
 	var ends []string
@@ -142,7 +149,7 @@ func Announce(p plan.Plan) string {
 		ends = append(ends, p.D.String())
 	}
 	if p.Total > 0 {
-		ends = append(ends, number.Count(p.Total)+" calls")
+		ends = append(ends, calls(p.Total))
 	}
 	length := strings.Join(ends, " or ") // whichever is first
 	if p.Warmup > 0 {

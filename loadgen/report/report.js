@@ -10,6 +10,11 @@ const show = (text, x, y) => {
 };
 const hide = () => { tip.hidden = true; };
 for (const svg of document.querySelectorAll("svg.plot")) {
+  // How wide a label is depends on the fonts of the machine: one that would reach out of its drawing moves in.
+  for (const text of svg.querySelectorAll("text")) {
+    const box = text.getBBox(), beyond = box.x + box.width - svg.viewBox.baseVal.width;
+    if (beyond > 0) text.setAttribute("x", box.x - beyond);
+  }
   const hits = [...svg.querySelectorAll(".hit")];
   const texts = new Map(hits.map((hit) => {
     const title = hit.querySelector("title");

@@ -18,7 +18,7 @@ func Text(w io.Writer, d *result.Document) error {
 	c := d.Counts
 	fmt.Fprintf(&b, "%s: %s\n", d.Name(), headline(d))
 	fmt.Fprintf(&b, "target    %s\n\n", target(d))
-	verdict(&b, d)
+	writeVerdict(&b, d)
 	fmt.Fprintf(&b, "calls     %s/s: %s ok, %s failed, %s unfinished", number.Rate(d.Rate.Achieved), number.Count(c.OK), number.Count(c.Failed), number.Count(c.Unfinished))
 	if c.NeverSent > 0 {
 		fmt.Fprintf(&b, ", %s never sent", number.Count(c.NeverSent))
@@ -52,7 +52,7 @@ func Text(w io.Writer, d *result.Document) error {
 	return nil
 }
 
-func verdict(b *strings.Builder, d *result.Document) {
+func writeVerdict(b *strings.Builder, d *result.Document) {
 	fmt.Fprintf(b, "%s\n", strings.ToUpper(string(d.Verdict.Status)))
 	for _, r := range d.Verdict.Reasons {
 		fmt.Fprintf(b, "  - %s\n", r)

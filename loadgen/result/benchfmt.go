@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"grpcbench/loadgen/plan"
 )
 
 // WriteBench writes the run as one line of Go's benchmark format, which
@@ -14,8 +16,8 @@ func (d *Document) WriteBench(w io.Writer) error {
 	goos, goarch, _ := strings.Cut(d.Environment.OS, "/")
 	fmt.Fprintf(&b, "goos: %s\ngoarch: %s\npkg: grpcbench\ncpu: %s\n\n", goos, goarch, d.Environment.CPUModel)
 	response := d.Latency["response"]
-	fmt.Fprintf(&b, "BenchmarkRun/rpc=%s/transport=%s/loop=%s/c=%d/conns=%d\t%d\t%.1f ns/op",
-		d.Plan.RPC, d.Plan.Transport, d.Loop, d.Plan.Workers, d.Plan.Conns, response.Count, response.MeanNs)
+	fmt.Fprintf(&b, "BenchmarkRun/rpc=%s/transport=%s/loop=%s/c=%d/conns=%d%s\t%d\t%.1f ns/op",
+		d.Plan.RPC, d.Plan.Transport, d.Loop, d.Plan.Workers, d.Plan.Conns, benchLoad(d.Plan), response.Count, response.MeanNs)
 	for _, p := range response.Percentiles {
 		fmt.Fprintf(&b, "\t%d p%v-ns", p.Ns, p.P)
 	}
@@ -28,4 +30,28 @@ func (d *Document) WriteBench(w io.Writer) error {
 		return fmt.Errorf("write the benchmark line: %w", err)
 	}
 	return nil
+}
+
+// benchLoad tells runs of one RPC apart whose load is not the same, where it is not the usual one.
+func benchLoad(p plan.Plan) string {
+	var name strings.Builder
+	for _, part := range []struct {
+		key   string
+		value any
+		told  bool
+	}{
+		{"rate", p.Rate, p.Rate > 0},
+		{"stages", strings.ReplaceAll(p.Stages, ",", "+"), p.Stages != ""},
+		{"arrival", p.Arrival, p.Open() && p.Arrival == plan.Poisson},
+		{"messages", p.Messages, p.Messages != 1 && p.Messages != 100},
+		{"size", p.Size, p.Size > 0},
+		{"interval", p.Interval, p.Interval > 0},
+		{"message-rate", p.MessageRate, p.MessageRate > 0},
+		{"method", p.HTTPMethod, p.HTTPMethod != ""},
+	} {
+		if part.told {
+			fmt.Fprintf(&name, "/%s=%v", part.key, part.value)
+		}
+	}
+	return name.String()
 }

@@ -39,18 +39,28 @@ func summary(h *hdrhistogram.Histogram, most, effective int64) Latency {
 		if !stats.Supported(n, p) {
 			break
 		}
-		ranks := stats.QuantileRanks(effective, p/100)
-		x := Percentile{P: p, Ns: min(h.ValueAtPercentile(p), most), LowNs: out.MinNs, HighNs: most}
-		if ranks.Low > 0 {
-			// From the value below, in steps of the effective values: with all effective that is rank Low.
-			x.LowNs = min(atRank(h, float64(ranks.Low-1)/float64(effective)+1/float64(n)), x.Ns)
-		}
-		if ranks.High > 0 {
-			x.HighNs = max(min(atRank(h, float64(ranks.High)/float64(effective)), most), x.Ns)
-		}
+		x := Percentile{P: p, Ns: min(h.ValueAtPercentile(p), most)}
+		x.LowNs, x.HighNs = Bounds(h, effective, p/100)
+		x.LowNs, x.HighNs = min(max(x.LowNs, out.MinNs), x.Ns), max(min(x.HighNs, most), x.Ns)
 		out.Percentiles = append(out.Percentiles, x)
 	}
 	return out
+}
+
+// Bounds is the 95 % interval of a quantile of a population that is worth so many independent values. A bound
+// that these are too few for is the least or the largest value.
+func Bounds(h *hdrhistogram.Histogram, effective int64, q float64) (low, high int64) {
+	value := h.ValueAtPercentile(100 * q)
+	low, high = h.Min(), h.Max()
+	ranks := stats.QuantileRanks(effective, q)
+	if ranks.Low > 0 {
+		// From the value below, in steps of the effective values: with all effective that is rank Low.
+		low = atRank(h, float64(ranks.Low-1)/float64(effective)+1/float64(h.TotalCount()))
+	}
+	if ranks.High > 0 {
+		high = atRank(h, float64(ranks.High)/float64(effective))
+	}
+	return min(low, value), max(high, value)
 }
 
 // atRank is the value of the rank that is the given share of the count, 1-based: the library rounds to the nearest.

@@ -7,7 +7,6 @@ import (
 	"grpcbench/loadgen/metrics"
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/requestid"
-	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/trace"
 	"grpcbench/loadgen/transport"
 )
@@ -32,26 +31,28 @@ func (r *run) openInterchange(ctx context.Context) (err error) {
 	if r.plan.OTLP != "" {
 		r.sampler = requestid.NewSampler(r.plan.TraceRatio)
 		if r.traces, err = trace.New(context.WithoutCancel(ctx), r.plan.OTLP, r.spec.Method, r.prefix()); err != nil {
-			r.closeInterchange(ctx)
+			r.closeMetrics()
 			return err
 		}
 	}
 	return nil
 }
 
-// closeInterchange ends both. That nobody listened is no failure of the run: its notes tell.
-func (r *run) closeInterchange(ctx context.Context) {
-	if r.traces != nil {
-		if err := r.traces.Close(context.WithoutCancel(ctx)); err != nil {
-			r.lost = append(r.lost, err.Error())
-		}
-		r.traces = nil
+// closeTraces sends what is left. That nobody listened is no failure of the run: its notes tell.
+func (r *run) closeTraces(ctx context.Context) {
+	if r.traces == nil {
+		return
 	}
+	r.shown.Sending()
+	if err := r.traces.Close(context.WithoutCancel(ctx)); err != nil {
+		r.lost = append(r.lost, err.Error())
+	}
+	r.traces = nil
+}
+
+func (r *run) closeMetrics() {
 	if r.interchange.metrics != nil {
-		if err := r.interchange.metrics.Close(); err != nil {
-			r.lost = append(r.lost, err.Error())
-		}
-		r.interchange.metrics = nil
+		_ = r.interchange.metrics.Close() // it has served
 	}
 }
 
@@ -67,7 +68,7 @@ func (r *run) ended() func(*transport.Call) {
 		}
 		r.traces.Export(trace.Span{
 			ID: id, Intended: transport.Wall(c.Intended), Start: transport.Wall(c.Sent), End: transport.Wall(c.End),
-			Code: result.CodeName(c.Code), Message: c.Message,
+			Code: c.Code, Message: c.Message,
 		})
 	}
 }

@@ -52,6 +52,8 @@ func Run(ctx context.Context, p plan.Plan, view *live.View) (doc *result.Documen
 	if err := r.openInterchange(ctx); err != nil {
 		return nil, errors.Join(err, r.folder.Discard())
 	}
+	defer r.closeMetrics() // not before the results are written: who scrapes may be late
+	defer r.closeTraces(ctx)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if p.Embedded() {
@@ -142,8 +144,8 @@ func (r *run) measure(ctx context.Context) (*result.Document, error) {
 		Draining:  func() { r.shown.Draining(r.plan.Drain) },
 		Ended:     r.ended(),
 	}, r.rec)
+	r.closeTraces(ctx)
 	r.shown.Writing()
-	r.closeInterchange(ctx)
 	if outcome.Start == 0 && err != nil {
 		return nil, errors.Join(err, r.folder.Discard()) // not even connected
 	}

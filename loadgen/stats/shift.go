@@ -19,11 +19,11 @@ type Shifted struct {
 }
 
 // Shift judges by how much b lies above a (Welch 1947, with the degrees of
-// freedom of Satterthwaite): their variances need not be alike. Apart is what
-// the values of each sample share and do not show, as those of one run do: a
-// standard deviation as a share of the mean; 0 where they share nothing. Neither
-// a nor b is changed.
-func Shift(a, b []float64, apart float64) Shifted {
+// freedom of Satterthwaite): their variances need not be alike. Known is a
+// variance that the difference has beside what the values show, as where those
+// of a sample share something that they do not have in common with others; 0
+// where there is none. Neither a nor b is changed.
+func Shift(a, b []float64, known float64) Shifted {
 	s := Shifted{N: len(a), M: len(b), Low: math.Inf(-1), High: math.Inf(1), P: 1}
 	if s.N == 0 || s.M == 0 {
 		return s
@@ -34,15 +34,17 @@ func Shift(a, b []float64, apart float64) Shifted {
 		return s
 	}
 	va, vb := stat.Variance(a, nil)/float64(s.N), stat.Variance(b, nil)/float64(s.M)
-	shared := apart * apart * (s.First*s.First + s.Second*s.Second)
-	if va+vb+shared == 0 { // all alike on either side: errors, where there are none
+	if math.Abs(s.Estimate) <= 1e-12*math.Abs(s.First) {
+		s.Second, s.Estimate = s.First, 0 // but for the rounding of the means
+	}
+	all := va + vb + known
+	if all == 0 { // all alike on either side: errors, where there are none
 		s.Low, s.High = s.Estimate, s.Estimate
 		if s.Estimate != 0 {
 			s.P = 0
 		}
 		return s
 	}
-	all := va + vb + shared
 	freedom := min(all*all/max(va*va/float64(s.N-1)+vb*vb/float64(s.M-1), math.SmallestNonzeroFloat64), 1e6)
 	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: freedom}
 	deviation := math.Sqrt(all)

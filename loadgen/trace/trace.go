@@ -4,19 +4,19 @@ package trace
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
+	otelcodes "go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/genproto/googleapis/rpc/code"
+	"google.golang.org/grpc/codes"
 
 	"grpcbench/loadgen/requestid"
 )
@@ -25,39 +25,48 @@ import (
 type Span struct {
 	ID                   requestid.ID
 	Intended, Start, End time.Time
-	// Code is as gRPC spells it; Message explains one that is not OK.
-	Code, Message string
+	Code                 codes.Code
+	// Message explains a code other than OK.
+	Message string
 }
 
 // Exporter sends spans. Export may be called concurrently.
 type Exporter struct {
-	method    string
-	spans     chan Span
-	provider  *sdk.TracerProvider
-	failures  *failures
-	dropped   atomic.Int64
-	exporting sync.WaitGroup
+	addr, method string
+	spans        chan Span
+	provider     *sdk.TracerProvider
+	client       sdk.SpanExporter
+	stopped      chan struct{}
+	cancel       context.CancelFunc
+	dropped      atomic.Int64
+
+	// The exporting goroutine's own until it has stopped.
+	batch []sdk.ReadOnlySpan
+	lost  int64
+	cause error
 }
 
-// waiting is how many spans may wait to be exported; what comes then is dropped, and counted.
-const waiting = 4096
-
-// flushing is how long the end of a run waits for a slow collector.
-const flushing = 5 * time.Second
+const (
+	waiting  = 4096            // spans that may wait to be exported; what comes then is dropped, and counted
+	atOnce   = 512             // spans that travel together
+	flushing = 5 * time.Second // how long the end of a run waits for a slow collector, and a batch at most
+)
 
 // New exports the spans of a run's calls to the collector at addr, host:port, in plaintext. Method is
 // the calls', as /pkg.Service/Method. It does not wait for the collector to be there.
 func New(ctx context.Context, addr, method, runID string) (*Exporter, error) {
-	client, err := otlptracegrpc.New(ctx, otlptracegrpc.WithEndpoint(addr), otlptracegrpc.WithInsecure(), otlptracegrpc.WithTimeout(flushing))
+	client, err := otlptracegrpc.New(ctx, otlptracegrpc.WithEndpoint(addr), otlptracegrpc.WithInsecure(), otlptracegrpc.WithTimeout(flushing),
+		otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{})) // none: who is away says so at once
 	if err != nil {
 		return nil, fmt.Errorf("export traces to %s: %w", addr, err)
 	}
-	e := &Exporter{method: strings.TrimPrefix(method, "/"), spans: make(chan Span, waiting), failures: &failures{SpanExporter: client}}
+	e := &Exporter{addr: addr, method: strings.TrimPrefix(method, "/"), spans: make(chan Span, waiting), client: client, stopped: make(chan struct{})}
 	e.provider = sdk.NewTracerProvider(
-		sdk.WithBatcher(e.failures, sdk.WithBatchTimeout(time.Second)), sdk.WithIDGenerator(ids{}), sdk.WithSampler(sdk.AlwaysSample()),
+		sdk.WithSpanProcessor(collect{e}), sdk.WithIDGenerator(ids{}), sdk.WithSampler(sdk.AlwaysSample()),
 		sdk.WithResource(resource.NewSchemaless(attribute.String("service.name", "grpcbench"), attribute.String("grpcbench.run_id", runID))),
 	)
-	e.exporting.Go(e.export)
+	ctx, e.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	go e.export(ctx)
 	return e, nil
 }
 
@@ -70,67 +79,92 @@ func (e *Exporter) Export(s Span) {
 	}
 }
 
-// export makes OpenTelemetry's spans.
-func (e *Exporter) export() {
+// export sends what comes, at least once a second, until the channel is closed.
+func (e *Exporter) export(ctx context.Context) {
+	defer close(e.stopped)
 	tracer := e.provider.Tracer("grpcbench")
-	service, method, _ := strings.Cut(e.method, "/")
-	for s := range e.spans {
-		ctx := context.WithValue(context.Background(), idKey{}, s.ID)
-		_, span := tracer.Start(ctx, e.method, trace.WithTimestamp(s.Start), trace.WithSpanKind(trace.SpanKindClient), trace.WithNewRoot(),
-			trace.WithAttributes(
-				attribute.String("rpc.system", "grpc"), attribute.String("rpc.service", service), attribute.String("rpc.method", method),
-				attribute.String("rpc.grpc.status_code", s.Code), attribute.String("grpcbench.request_id", s.ID.String()),
-				attribute.Int64("grpcbench.lag_ns", int64(s.Start.Sub(s.Intended))),
-			))
-		if s.Code != "OK" {
-			span.SetStatus(codes.Error, s.Code+": "+s.Message)
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			e.flush(ctx)
+		case s, more := <-e.spans:
+			if !more {
+				e.flush(ctx)
+				return
+			}
+			e.make(tracer, s)
+			if len(e.batch) == atOnce {
+				e.flush(ctx)
+			}
 		}
-		span.End(trace.WithTimestamp(s.End))
 	}
 }
 
-// Close exports what is left, for a few seconds at most, and says what was lost.
+// make makes OpenTelemetry's span, which collect takes.
+func (e *Exporter) make(tracer trace.Tracer, s Span) {
+	service, method, _ := strings.Cut(e.method, "/")
+	ctx := context.WithValue(context.Background(), idKey{}, s.ID)
+	_, span := tracer.Start(ctx, e.method, trace.WithTimestamp(s.Start), trace.WithSpanKind(trace.SpanKindClient), trace.WithNewRoot(),
+		trace.WithAttributes(
+			attribute.String("rpc.system", "grpc"), attribute.String("rpc.service", service), attribute.String("rpc.method", method),
+			attribute.Int("rpc.grpc.status_code", int(s.Code)), attribute.String("grpcbench.request_id", s.ID.String()),
+			attribute.Int64("grpcbench.lag_ns", int64(s.Start.Sub(s.Intended))),
+		))
+	if s.Code != codes.OK {
+		span.SetStatus(otelcodes.Error, code.Code(s.Code).String()+": "+s.Message)
+	}
+	span.End(trace.WithTimestamp(s.End))
+}
+
+// flush sends the batch; what the collector does not take is lost.
+func (e *Exporter) flush(ctx context.Context) {
+	if len(e.batch) == 0 {
+		return
+	}
+	if err := e.client.ExportSpans(ctx, e.batch); err != nil {
+		e.lost += int64(len(e.batch))
+		if e.cause == nil {
+			e.cause = err
+		}
+	}
+	clear(e.batch)
+	e.batch = e.batch[:0]
+}
+
+// Close sends what is left, for a few seconds at most, and says what was lost.
+// No Export may come after it.
 func (e *Exporter) Close(ctx context.Context) error {
 	close(e.spans)
-	e.exporting.Wait()
+	last := time.AfterFunc(flushing, e.cancel) // what is left then is given up
+	<-e.stopped
+	last.Stop()
+	e.cancel()
 	ctx, cancel := context.WithTimeout(ctx, flushing)
 	defer cancel()
-	err := errors.Join(e.failures.first(), e.provider.Shutdown(ctx))
-	if n := e.dropped.Load(); n > 0 {
-		err = errors.Join(err, fmt.Errorf("%d spans were dropped: more than the collector took, lower -trace-ratio", n))
+	err := e.client.Shutdown(ctx)
+	switch dropped := e.dropped.Load(); {
+	case e.lost > 0:
+		return fmt.Errorf("-otlp %s: %d spans were not taken: %s", e.addr, e.lost+dropped, oneLine(e.cause))
+	case dropped > 0:
+		return fmt.Errorf("-otlp %s: %d spans were dropped, more than it could take: lower -trace-ratio", e.addr, dropped)
+	case err != nil:
+		return fmt.Errorf("-otlp %s: %w", e.addr, err)
+	default:
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("export traces: %w", err)
-	}
-	return nil
 }
 
-// failures keeps the first error of an exporter, which the SDK would write to the terminal.
-type failures struct {
-	sdk.SpanExporter
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
-	mu  sync.Mutex
-	err error
-}
+// collect is the SDK's processor: it keeps spans for the batch.
+type collect struct{ *Exporter }
 
-// ExportSpans implements the SDK's exporter.
-func (f *failures) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
-	err := f.SpanExporter.ExportSpans(ctx, spans)
-	if err != nil {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if f.err == nil {
-			f.err = err
-		}
-	}
-	return nil
-}
-
-func (f *failures) first() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.err
-}
+func (collect) OnStart(context.Context, sdk.ReadWriteSpan) {}
+func (c collect) OnEnd(s sdk.ReadOnlySpan)                 { c.batch = append(c.batch, s) }
+func (collect) Shutdown(context.Context) error             { return nil }
+func (collect) ForceFlush(context.Context) error           { return nil }
 
 // ids gives spans the ids that their calls carried.
 type ids struct{}

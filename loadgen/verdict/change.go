@@ -3,7 +3,9 @@ package verdict
 import (
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +22,13 @@ type ChangeLimit struct {
 // Change is how a metric changed: from Before, by Value, between Low and High at 95 %. Nanoseconds, or a share of 1.
 type Change struct{ Before, Value, Low, High float64 }
 
-var changeLimit = regexp.MustCompile(`^(p\d+(?:\.\d+)?(?:\([a-z_]+\))?|mean|rate|errors|client_cpu|server_cpu)([<>])([+-][^%]+)(%?)$`)
+// What a comparison looks at, of latencies.
+var (
+	ComparedPercentiles = []float64{50, 90, 95, 99, 99.9}
+	ComparedSeries      = []string{"response", "service", "first_message", "message_rtt", "message_response", "message_gap"}
+)
+
+var changeLimit = regexp.MustCompile(`^(?:p(\d+(?:\.\d+)?)(?:\(([a-z_]+)\))?|(mean|rate|errors|client_cpu|server_cpu))([<>])([+-][^%]+)(%?)$`)
 
 // ParseChangeLimits reads limits, separated by commas: p99>+5%, p50>+2ms,
 // rate<-5%, errors>+0.1% (of all calls), client_cpu>+10%.
@@ -44,14 +52,20 @@ func parseChangeLimit(s string) (l ChangeLimit, err error) {
 	if m == nil {
 		return l, errors.New("want one like p99>+5%, p99(service)>+2ms, rate<-5% or errors>+0.1%")
 	}
-	l = ChangeLimit{Text: s, Metric: m[1], more: m[2] == ">", relative: m[4] == "%" && m[1] != "errors"}
-	if l.more != (m[3][0] == '+') {
+	limit, percent := m[5], m[6] == "%"
+	l = ChangeLimit{Text: s, Metric: m[3], more: m[4] == ">", relative: percent && m[3] != "errors"}
+	if l.Metric == "" {
+		if l.Metric, err = comparedPercentile(m[1], m[2]); err != nil {
+			return l, err
+		}
+	}
+	if l.more != (limit[0] == '+') {
 		return l, errors.New("a rise is above a limit with +, a fall below one with -")
 	}
-	if m[4] == "%" {
-		v, err := strconv.ParseFloat(m[3], 64)
-		if err != nil {
-			return l, fmt.Errorf("%q is not a percentage such as +5%%", m[3]+m[4])
+	if percent {
+		v, err := strconv.ParseFloat(limit, 64)
+		if err != nil || math.IsInf(v, 0) || math.IsNaN(v) {
+			return l, fmt.Errorf("%q is not a percentage such as +5%%", limit+"%")
 		}
 		l.limit = v / 100
 		return l, nil
@@ -59,12 +73,28 @@ func parseChangeLimit(s string) (l ChangeLimit, err error) {
 	if l.Metric == "rate" || l.Metric == "errors" {
 		return l, fmt.Errorf("%s changes by a percentage", l.Metric)
 	}
-	d, err := time.ParseDuration(m[3])
+	d, err := time.ParseDuration(limit)
 	if err != nil {
-		return l, fmt.Errorf("%q is neither a duration such as +2ms nor a percentage such as +5%%", m[3])
+		return l, fmt.Errorf("%q is neither a duration such as +2ms nor a percentage such as +5%%", limit)
 	}
 	l.limit = float64(d)
 	return l, nil
+}
+
+// comparedPercentile names a latency's metric, where it is one that is compared.
+func comparedPercentile(percentile, series string) (string, error) {
+	p, err := strconv.ParseFloat(percentile, 64)
+	if err != nil || !slices.Contains(ComparedPercentiles, p) {
+		return "", fmt.Errorf("p%s is not compared: the percentiles are %v", percentile, ComparedPercentiles)
+	}
+	switch {
+	case series == "", series == "response":
+		return fmt.Sprintf("p%v", p), nil
+	case !slices.Contains(ComparedSeries, series):
+		return "", fmt.Errorf("no series %q is compared: they are %s", series, strings.Join(ComparedSeries, ", "))
+	default:
+		return fmt.Sprintf("p%v(%s)", p, series), nil
+	}
 }
 
 // Check fails where the change is beyond the limit and its interval leaves no
@@ -79,7 +109,9 @@ func (l ChangeLimit) Check(c Change, compared bool) Kept {
 	scale, write := 1.0, percent
 	switch {
 	case l.relative && c.Before == 0:
-		k.Met, k.Result = c.Value == 0, "it was nothing before"
+		if k.Met, k.Result = !l.more || c.Value <= 0, "met: it was nothing before"; !k.Met {
+			k.Result = "missed: it was nothing before"
+		}
 		return k
 	case l.relative:
 		scale = 1 / c.Before

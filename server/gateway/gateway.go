@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
@@ -47,6 +48,8 @@ func incoming(header string) (string, bool) {
 		return contract.RequestIDKey, true
 	case http.CanonicalHeaderKey(contract.InjectKey):
 		return contract.InjectKey, true
+	case "Traceparent", "Tracestate": // which trace the call is of
+		return strings.ToLower(header), true
 	}
 	return runtime.DefaultHeaderMatcher(header)
 }

@@ -20,7 +20,7 @@ func latencyAxis(axis *plot.Axis, low, high float64) {
 	axis.Min, axis.Max = low, high
 	// As many labels as there is room for: first the decades, then what parts them.
 	var ticks []plot.Tick
-	for _, steps := range [][]float64{{1}, {1, 3}, {1, 2, 5}, {1, 2, 3, 5, 7}, {1, 1.2, 1.4, 1.7, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9}} {
+	for _, steps := range [][]float64{{1}, {1, 3}, {1, 2, 5}, {1, 1.5, 2, 3, 5, 7}, {1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8}, {1, 1.1, 1.2, 1.4, 1.7, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9}} {
 		ticks = nil
 		for decade := math.Floor(low); decade <= high; decade++ {
 			for _, step := range steps {
@@ -57,7 +57,7 @@ func percentileAxis(axis *plot.Axis, last float64) {
 	ticks := []plot.Tick{{Value: beyond(0.5), Label: "50 %"}}
 	for nines := 1.0; nines <= axis.Max+1e-9; nines++ {
 		label := strconv.FormatFloat(100-math.Pow(10, 2-nines), 'f', max(0, int(nines)-2), 64)
-		ticks = append(ticks, plot.Tick{Value: nines, Label: label + " %"})
+		ticks = append(ticks, plot.Tick{Value: min(nines, axis.Max), Label: label + " %"})
 	}
 	axis.Tick.Marker = plot.ConstantTicks(ticks)
 }

@@ -2,10 +2,13 @@ package plot
 
 import (
 	"fmt"
-	"image/color"
+	"maps"
 	"math"
+	"slices"
 
-	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
 )
 
 // Column is what was counted in a span of time: how many calls by latency.
@@ -25,7 +28,7 @@ const heatRows = 10
 // shades a cell can have; its opacity rises with the logarithm of its count.
 const shades = 12
 
-// Heat draws how many calls took how long over time. Columns are of one width.
+// Heat draws how many calls took how long over time.
 func Heat(title string, columns []Column) Figure {
 	f := newFrame(title)
 	least, most := math.Inf(1), math.Inf(-1)
@@ -44,14 +47,9 @@ func Heat(title string, columns []Column) Figure {
 	if largest == 0 {
 		return Figure{}
 	}
-	g := grid{columns: columns, cells: cells, first: int(least), rows: int(most-least) + 1, top: math.Log1p(float64(largest))}
-	if g.rows == 1 { // the library wants the distance of two
-		g.rows = 2
-	}
-	heat := plotter.NewHeatMap(g, shadesOf{})
-	heat.Min, heat.Max = 0, 1
-	f.Add(heat)
-	latencyAxis(&f.Y, least/heatRows, (least+float64(g.rows))/heatRows)
+	rows := most - least + 1
+	f.Add(heat{columns, cells, math.Log1p(float64(largest))})
+	latencyAxis(&f.Y, least/heatRows, (least+rows)/heatRows)
 	last := columns[len(columns)-1].To
 	evenAxis(&f.X, 0, last, func(v float64) string { return Number(v) + " s" })
 	f.figure.Rows = [][]string{{"time", "calls"}}
@@ -64,39 +62,22 @@ func Heat(title string, columns []Column) Figure {
 	return f.done(Height - 40)
 }
 
-// grid is the library's view of the cells.
-type grid struct {
-	columns     []Column
-	cells       []map[int]int64
-	first, rows int
-	top         float64
+// heat draws the cells, each as dark as its count's logarithm is of the largest's. The library's own heat map
+// takes the columns to be of one width, which the last second of a run is not.
+type heat struct {
+	columns []Column
+	cells   []map[int]int64
+	top     float64 // the logarithm of the largest count
 }
 
-func (g grid) Dims() (c, r int) { return max(2, len(g.columns)), g.rows }
-
-func (g grid) X(c int) float64 {
-	if c >= len(g.columns) { // a lone column's neighbour, for its width
-		return g.X(c-1) + g.columns[0].To - g.columns[0].From
+// Plot implements the library's plotter.
+func (h heat) Plot(c draw.Canvas, p *plot.Plot) {
+	x, y := p.Transforms(&c)
+	for i, column := range h.columns {
+		for _, band := range slices.Sorted(maps.Keys(h.cells[i])) {
+			shade := math.Log1p(float64(h.cells[i][band])) / h.top
+			left, right, bottom, top := x(column.From), x(column.To), y(float64(band)/heatRows), y(float64(band+1)/heatRows)
+			c.FillPolygon(token(heatToken, uint8(30+225*math.Round(shade*shades)/shades)), []vg.Point{{X: left, Y: bottom}, {X: right, Y: bottom}, {X: right, Y: top}, {X: left, Y: top}})
+		}
 	}
-	return (g.columns[c].From + g.columns[c].To) / 2
-}
-
-func (g grid) Y(r int) float64 { return (float64(g.first+r) + 0.5) / heatRows }
-
-// Z is a cell's shade between 0 and 1; an empty one has none.
-func (g grid) Z(c, r int) float64 {
-	if c >= len(g.columns) || g.cells[c][g.first+r] == 0 {
-		return math.NaN()
-	}
-	return math.Log1p(float64(g.cells[c][g.first+r])) / g.top
-}
-
-type shadesOf struct{}
-
-func (shadesOf) Colors() []color.Color {
-	all := make([]color.Color, shades)
-	for i := range all {
-		all[i] = token(heatToken, uint8(30+225*i/(shades-1)))
-	}
-	return all
 }

@@ -64,6 +64,7 @@ func newFrame(title string) *frame {
 		axis.LineStyle.Width, axis.Tick.LineStyle.Width = 0.5, 0.5
 		axis.Tick.LineStyle.Color, axis.LineStyle.Color = ink(), ink()
 		axis.Tick.Label.Font.Size, axis.Label.TextStyle.Font.Size = 12, 12
+		axis.Tick.Label.Font.Variant = "Sans" // as wide as the page's
 		axis.Padding = 2
 	}
 	grid := plotter.NewGrid()
