@@ -36,10 +36,15 @@ quicktest:
 		else echo "lint skipped: golangci-lint is not installed (make lint installs it)"; fi
 	go test -race -short ./... $(if $(RETRY),|| go test -race -short -p 1 ./...)
 
-# The packages whose tests of time -short leaves out, one at a time: they want the machine for themselves.
+# The tests of time, which -short leaves out, a package at a time: they want the machine for themselves. Within one,
+# those that need little of it go together; they share it out themselves.
 # RETRY=1 gives a package that failed one more chance, for a machine that others use too: those that passed are cached.
-SLOW    := $(sort $(dir $(shell grep -l 'testing\.Short()' $$(find loadgen server -name '*_test.go'))))
-SLOWRUN := go test -race -timeout 25m -p 1 $(addprefix ./,$(SLOW))
+FILES   := $(shell find loadgen server -name '*_test.go')
+SLOW    := $(sort $(dir $(shell grep -l 'testing\.Short()' $(FILES))))
+TESTS   := $(shell awk -F '[ \050]' '$$1 == "func" {test = ""} $$1 == "func" && $$2 ~ /^Test/ {test = $$2} \
+	test && /testing.Short|(twoOfThree|overBoth|tries).t,/ {print test}' $(FILES) | sort -u)
+empty   :=
+SLOWRUN := go test -race -timeout 25m -p 1 -parallel 8 -run '^($(subst $(empty) $(empty),|,$(TESTS)))$$' $(addprefix ./,$(SLOW))
 
 slowtest:
 	$(SLOWRUN) $(if $(RETRY),|| $(SLOWRUN))

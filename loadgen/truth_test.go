@@ -145,11 +145,16 @@ func twoOfThree(t *testing.T, check func() error) {
 	tries(t, check)
 }
 
-// tries is twoOfThree for a check that wants the machine for itself.
+// tries is twoOfThree for a check that wants the machine for itself. With ONCE=1 in the environment, as in CI, which has
+// not the time, one is enough.
 func tries(t *testing.T, check func() error) {
 	t.Helper()
+	enough := 2
+	if os.Getenv("ONCE") != "" {
+		enough = 1
+	}
 	passed, failed := 0, 0
-	for passed < 2 && failed < 2 {
+	for passed < enough && failed < 2 {
 		if err := check(); err != nil {
 			failed++
 			t.Logf("try %d: %v", passed+failed, err)
@@ -168,10 +173,10 @@ type stall struct {
 	mu                   float64
 }
 
-// The reference cases of the oracle, case A at a quarter of its times, and the calls that this machine gets through after a stall.
+// The reference cases of the oracle, case A at a quarter of its times and case B at half of them, and the calls that this machine gets through after a stall.
 var (
 	caseA = stall{rate: 200, d: 10, t0: 3.75, s: 0.5, base: 0.005, mu: 8000}
-	caseB = stall{rate: 1000, d: 30, t0: 10, s: 1, base: 0.002, mu: 8000}
+	caseB = stall{rate: 1000, d: 15, t0: 5, s: 0.5, base: 0.002, mu: 8000}
 )
 
 func (c stall) args(more ...string) []string {
@@ -255,7 +260,11 @@ func TestStallWhateverTheWorkers(t *testing.T) { // the same truth for any -c, a
 				if err != nil {
 					return err
 				}
-				rho := c.rate / c.mu // at most: the backlog's drain keeps some more calls waiting
+				mu := c.mu
+				if name == "rest" { // whose workers have a connection each, to be made when the backlog is let loose
+					mu = 3000
+				}
+				rho := c.rate / mu // at most: the backlog's drain keeps some more calls waiting
 				var errs []error
 				// Random arrivals have a sampling error of their own: (1-rho) sqrt((1-q) N) / R.
 				slack := 0.02 * 0.9

