@@ -47,7 +47,8 @@ empty   :=
 SLOWRUN := go test -race -timeout 25m -p 1 -parallel 8 -run '^($(subst $(empty) $(empty),|,$(TESTS)))$$' $(addprefix ./,$(SLOW))
 
 slowtest:
-	$(SLOWRUN) $(if $(RETRY),|| $(SLOWRUN))
+	@echo "go test -race: the tests of time, $(words $(TESTS)) of them"
+	@$(SLOWRUN) $(if $(RETRY),|| $(SLOWRUN))
 
 lint: $(if $(LINT),,$(BIN)/golangci-lint) ## golangci-lint; installed into .tmp/bin where it is missing
 	$(or $(LINT),$(BIN)/golangci-lint) run

@@ -80,6 +80,12 @@ var rules = []rule{
 		reason: "an experiment makes blocks of calls of its own, and hands out a document: others show it",
 	},
 	{from: "loadgen/child", only: []string{"server/contract"}, reason: "to supervise a process is all that it does"},
+	{from: "loadgen/report/number", only: leaf, reason: "numbers are written alike wherever they stand"},
+	{from: "loadgen/report/plot", only: []string{"loadgen/report/number"}, reason: "a figure is of curves and columns, whatever they are of"},
+	{from: "loadgen/live", only: []string{"loadgen/result", "loadgen/verdict", "loadgen/report/number"}, reason: "a view is told what happens: it must not be able to look"},
+	{from: "loadgen/compare", only: []string{"loadgen/result", "loadgen/stats", "loadgen/verdict"}, reason: "a comparison reads documents"},
+	{from: "loadgen/metrics", only: []string{"loadgen/recorder", "loadgen/verdict"}, reason: "it serves what was recorded"},
+	{from: "loadgen/trace", only: []string{"loadgen/requestid"}, reason: "a span is a call's, whatever carried it"},
 	{
 		from: "loadgen/...", except: []string{"loadgen", "loadgen/plan"}, never: []string{"flag"},
 		reason: "plan is the only reader of flags",

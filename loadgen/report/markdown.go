@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/report/number"
 	"grpcbench/loadgen/result"
 )
@@ -69,6 +70,7 @@ func markdownRun(b *strings.Builder, d *result.Document) {
 	if d.Server != nil {
 		fmt.Fprintf(b, " Server: %s.", cpu(*d.Server, d))
 	}
+	fmt.Fprintf(b, "\n\nTo run it again: `%s`", strings.ReplaceAll(plain(plan.Line(d.Plan.Again())), "`", "'"))
 	e := d.Environment
 	fmt.Fprintf(b, "\n\n%s, grpc-go %s, %s %s, %s, %d CPUs, GOMAXPROCS %d\n\n", e.Go, e.GRPC, e.OS, e.Kernel, e.CPUModel, e.CPUs, e.GOMAXPROCS)
 }
