@@ -49,31 +49,6 @@ func (s Side) count(status verdict.Status) (n int) {
 	return n
 }
 
-// Metric is what became of one figure.
-type Metric struct {
-	Name string
-	Kind Kind
-	stats.Shifted
-	// Resolved says that the change is more than noise, for all metrics together, at 95 %. The
-	// adjustment is Holm's.
-	Resolved bool
-	// Alone says that either side has a single value, so that there is no interval.
-	Alone bool
-}
-
-// Kind is what a metric's values are.
-type Kind int
-
-// The kinds: calls per second, a share of 1, nanoseconds.
-const (
-	PerSecond Kind = iota
-	Share
-	Nanoseconds
-)
-
-// Worse says whether the change is for the bad: of a rate a fall is, of all else a rise.
-func (m Metric) Worse() bool { return (m.Estimate > 0) == (m.Kind != PerSecond) }
-
 // Runs compares the runs of two collections, those made alike with each other, and holds the limits against
 // each. Where either side has runs of one kind only, those are compared, whatever they are. Alone names the
 // kinds that only one side has.
@@ -147,98 +122,6 @@ func pair(before, after group, limits []verdict.ChangeLimit) (*Comparison, error
 	return c, nil
 }
 
-// known is the variance of a metric's difference that the rounds do not show.
-func (c *Comparison) known(name string, before, after float64) (variance float64) {
-	share := func(of, mean float64, runs int) float64 { return of * of * mean * mean / float64(runs) }
-	both := func(of float64) float64 {
-		return share(of, before, len(c.Old.Runs)) + share(of, after, len(c.New.Runs))
-	}
-	switch {
-	case name == "errors": // as many as by chance, where no run tells how much they scatter
-		failed, calls := c.failed()
-		p := failed / max(calls[0]+calls[1], 1)
-		variance = p * (1 - p) * (1/max(calls[0], 1) + 1/max(calls[1], 1))
-	case name == "rate" && c.Old.Runs[0].Loop == "open": // which is what was asked for
-		return both(rateGrain)
-	}
-	if c.Stretch > 0 {
-		variance += both(runToRun)
-	}
-	return variance
-}
-
-// failed is how many calls failed on both sides together, and how many were over on each.
-func (c *Comparison) failed() (failed float64, calls [2]float64) {
-	for i, s := range []Side{c.Old, c.New} {
-		for _, d := range s.Runs {
-			failed += float64(d.Counts.Failed)
-			calls[i] += float64(d.Counts.OK + d.Counts.Failed)
-		}
-	}
-	return failed, calls
-}
-
-// resolve adjusts the p-values for the number of metrics.
-func (c *Comparison) resolve() {
-	var p []float64
-	var of []*Metric
-	for i := range c.Metrics {
-		if m := &c.Metrics[i]; !m.Alone {
-			p, of = append(p, m.P), append(of, m)
-		}
-	}
-	for i, adjusted := range stats.Holm(p) {
-		of[i].Resolved = adjusted < 1-stats.Level/100.0
-	}
-}
-
-// values are a metric's, of the rounds that have it.
-func values(rounds []round, name string) (v []float64) {
-	for _, r := range rounds {
-		if x, ok := r[name]; ok {
-			v = append(v, x)
-		}
-	}
-	return v
-}
-
-// metricNames are those that both sides have, in the order of the tables.
-func metricNames(a, b []round) (all []string) {
-	both := func(name string) bool { return len(values(a, name)) > 0 && len(values(b, name)) > 0 }
-	for _, name := range []string{"rate", "errors", "mean"} {
-		if both(name) {
-			all = append(all, name)
-		}
-	}
-	for _, series := range verdict.ComparedSeries {
-		if series == "service" && !both("p50(lag)") { // a closed loop's response is its service
-			continue
-		}
-		for _, p := range verdict.ComparedPercentiles {
-			if name := percentile(p, series); both(name) {
-				all = append(all, name)
-			}
-		}
-	}
-	for _, name := range []string{"client_cpu", "server_cpu"} {
-		if both(name) {
-			all = append(all, name)
-		}
-	}
-	return all
-}
-
-func kind(name string) Kind {
-	switch name {
-	case "rate":
-		return PerSecond
-	case "errors":
-		return Share
-	default:
-		return Nanoseconds
-	}
-}
-
 // notes tell how to read the figures.
 func (c *Comparison) notes() {
 	note := func(format string, args ...any) { c.Notes = append(c.Notes, fmt.Sprintf(format, args...)) }
@@ -265,11 +148,3 @@ func (c *Comparison) notes() {
 }
 
 func byStart(a, b *result.Document) int { return a.Started.Compare(b.Started) }
-
-// runToRun is how much the median of a run differs from that of its repetition, as a standard deviation,
-// where that cannot be known: twenty runs of 5 s on two shared cores came out at 5 % in a closed loop and at
-// 19 % in an open one at 500 calls/s.
-const runToRun = 0.2
-
-// rateGrain is how much of an open loop's rate the end of the last call may change.
-const rateGrain = 0.001
