@@ -280,7 +280,7 @@ func TestHeatMapOfALongRun(t *testing.T) {
 	}
 }
 
-// A log that cannot be read is told, and none is no fault.
+// A log that cannot be read is told, and the rest shown; none is no fault.
 func TestFiguresOfABrokenLog(t *testing.T) {
 	root := t.TempDir()
 	d := madeUp(t, root, shape{"0000000a", 2, 20, nil, true})
@@ -292,8 +292,9 @@ func TestFiguresOfABrokenLog(t *testing.T) {
 	if err := os.WriteFile(log, bytes.Replace(whole, []byte("HIST"), []byte("HOST"), 1), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := report.Write("html", "", io.Discard, root); err == nil || !strings.Contains(err.Error(), log) {
-		t.Errorf("a broken log: %v, want an error that names it", err)
+	var page bytes.Buffer
+	if err := report.Write("html", "", &page, root); err != nil || !strings.Contains(page.String(), "no course of it is shown: read "+log) {
+		t.Errorf("a broken log: %v, want a report that names it", err)
 	}
 	if err := os.WriteFile(log, whole[:len(whole)-20], 0o644); err != nil {
 		t.Fatal(err)

@@ -75,11 +75,7 @@ func HTML(w io.Writer, docs ...*result.Document) error {
 
 // htmlAll writes everything as one page.
 func htmlAll(w io.Writer, found *result.Collection) error {
-	v, err := newView(found)
-	if err != nil {
-		return err
-	}
-	if err := pageTemplate.Execute(w, v); err != nil {
+	if err := pageTemplate.Execute(w, newView(found)); err != nil {
 		return fmt.Errorf("write the HTML report: %w", err)
 	}
 	return nil
@@ -88,13 +84,15 @@ func htmlAll(w io.Writer, found *result.Collection) error {
 // mostTogether is how many curves a figure can hold and still be read.
 const mostTogether = 8
 
-func newView(found *result.Collection) (*view, error) {
+func newView(found *result.Collection) *view {
 	v := &view{Collection: found, Overview: overviewRows(found.Runs)}
 	var together [][]plot.Curve // by RPC
 	for _, d := range found.Runs {
 		course, err := courseOf(d)
-		if err != nil {
-			return nil, err
+		if err != nil { // one broken log is no reason to show nothing
+			told := *d
+			told.Notes = append(slices.Clone(d.Notes), "no course of it is shown: "+err.Error())
+			d = &told
 		}
 		i := slices.IndexFunc(v.RPCs, func(r rpcView) bool { return r.Name == d.Plan.RPC })
 		if i < 0 {
@@ -114,19 +112,23 @@ func newView(found *result.Collection) (*view, error) {
 			v.RPCs[i].Together = append(v.RPCs[i].Together, plot.Percentiles(v.RPCs[i].Name+": response by percentile", curves))
 		}
 	}
-	return v, nil
+	return v
 }
 
-// courseOf is how the run went, which is not known where its log is not there.
+// courseOf is how the run went, which is not known where its log is not there, or is broken.
 func courseOf(d *result.Document) (*result.Course, error) {
 	if d.Folder == "" {
 		return &result.Course{}, nil
 	}
 	course, err := result.ReadCourse(d.Folder)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return &result.Course{}, nil
+	case err != nil:
+		return &result.Course{}, err
+	default:
+		return course, nil
 	}
-	return course, err
 }
 
 // runLabel tells a run from the others: by its name where that does, else with its id.
