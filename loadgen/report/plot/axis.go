@@ -80,7 +80,8 @@ func evenAxis(axis *plot.Axis, low, high float64, label func(float64) string) {
 	}
 	var ticks []plot.Tick
 	for i := math.Ceil(low / step); i*step <= high+step*1e-9; i++ {
-		ticks = append(ticks, plot.Tick{Value: i * step, Label: label(i * step)})
+		at := i*step + 0 // which makes -0 a 0
+		ticks = append(ticks, plot.Tick{Value: at, Label: label(at)})
 	}
 	axis.Tick.Marker = plot.ConstantTicks(ticks)
 }

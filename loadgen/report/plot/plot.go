@@ -14,6 +14,7 @@ import (
 	"strconv"
 
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -63,8 +64,7 @@ func newFrame(title string) *frame {
 		axis.Color, axis.Tick.Color, axis.Tick.Label.Color, axis.Label.TextStyle.Color = ink(), ink(), ink(), ink()
 		axis.LineStyle.Width, axis.Tick.LineStyle.Width = 0.5, 0.5
 		axis.Tick.LineStyle.Color, axis.LineStyle.Color = ink(), ink()
-		axis.Tick.Label.Font.Size, axis.Label.TextStyle.Font.Size = 12, 12
-		axis.Tick.Label.Font.Variant = "Sans" // as wide as the page's
+		axis.Tick.Label.Font = labelFont(axis.Tick.Label.Font)
 		axis.Padding = 2
 	}
 	grid := plotter.NewGrid()
@@ -158,14 +158,32 @@ var (
 	tokenPattern = regexp.MustCompile(`#00(?:0F|10)([0-9A-F]{2})`)
 	head         = regexp.MustCompile(`(?s)^.*?<svg.*?>\n`)
 	textStyle    = regexp.MustCompile(`\s+style="font-family:[^"]*"`)
+	text         = regexp.MustCompile(`<text ([^>]*)>([^<]*)</text>`)
 	spaces       = regexp.MustCompile(`\n\s*`)
 )
+
+// labels is what the library measures labels by.
+var labels = font.DefaultCache.Lookup(labelFont(font.Font{Typeface: "Liberation"}), labelSize)
+
+const labelSize = 12
+
+// labelFont is sans, as the page's.
+func labelFont(f font.Font) font.Font {
+	f.Variant, f.Size = "Sans", labelSize
+	return f
+}
 
 // themed puts the page's colours and fonts in the place of the library's, and leaves out its head and its end.
 func themed(svg []byte) []byte {
 	svg = head.ReplaceAll(svg, nil)
 	svg = bytes.TrimSuffix(bytes.TrimSpace(svg), []byte("</svg>"))
 	svg = textStyle.ReplaceAll(svg, nil)
+	// Labels take the room that they were placed by, whatever font the page finds.
+	svg = text.ReplaceAllFunc(svg, func(m []byte) []byte {
+		parts := text.FindSubmatch(m)
+		width := labels.Width(html.UnescapeString(string(parts[2])))
+		return fmt.Appendf(nil, `<text textLength="%.1f" lengthAdjust="spacingAndGlyphs" %s>%s</text>`, width.Points(), parts[1], parts[2])
+	})
 	svg = tokenPattern.ReplaceAllFunc(svg, func(m []byte) []byte {
 		v, _ := strconv.ParseUint(string(m[5:]), 16, 8) // by the pattern
 		switch n := int(v) / 8; n {
