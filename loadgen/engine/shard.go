@@ -176,7 +176,7 @@ func (s *shard) record(c *transport.Call) {
 	s.sample = recorder.Sample{
 		Worker: c.Worker, Seq: c.Seq,
 		Intended: c.Intended, Free: c.Free, Held: c.Held, Sent: c.Sent, Done: c.End,
-		Code: c.Code, Message: c.Message, Unfinished: unfinished,
+		Code: c.Code, Message: c.Message, Local: c.Local, Unfinished: unfinished,
 		MessagesSent: c.MessagesSent, MessagesReceived: c.MessagesReceived,
 		BytesSent: c.BytesSent, BytesReceived: c.BytesReceived,
 		LoadReport: c.LoadReport,

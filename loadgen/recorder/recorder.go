@@ -59,6 +59,7 @@ type Sample struct {
 	Code                             codes.Code
 	Message                          string
 	Unfinished                       bool // cut off by the run's own end: neither a success nor a failure
+	Local                            bool // failed within this process, without any server's part
 	MessagesSent                     int
 	MessagesReceived                 int
 	BytesSent                        int64
@@ -68,11 +69,13 @@ type Sample struct {
 
 // Counts say what became of the calls that were due: due = ok + failed + unfinished + never_sent.
 type Counts struct {
-	Due              int64 `json:"due"`
-	Sent             int64 `json:"sent"`
-	OK               int64 `json:"ok"`
-	Failed           int64 `json:"failed"`
-	Unfinished       int64 `json:"unfinished"`
+	Due        int64 `json:"due"`
+	Sent       int64 `json:"sent"`
+	OK         int64 `json:"ok"`
+	Failed     int64 `json:"failed"`
+	Unfinished int64 `json:"unfinished"`
+	// Local are those of Failed in which no server had a part.
+	Local            int64 `json:"failed_locally"`
 	Late             int64 `json:"late"`
 	NeverSent        int64 `json:"never_sent"`
 	MessagesSent     int64 `json:"messages_sent"`
@@ -90,6 +93,7 @@ func (c *Counts) Add(o *Counts) {
 	c.OK += o.OK
 	c.Failed += o.Failed
 	c.Unfinished += o.Unfinished
+	c.Local += o.Local
 	c.Late += o.Late
 	c.NeverSent += o.NeverSent
 	c.MessagesSent += o.MessagesSent

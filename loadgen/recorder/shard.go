@@ -70,6 +70,9 @@ func (s *Shard) Call(c *Sample) {
 		counts.OK++
 	} else {
 		counts.Failed++
+		if c.Local {
+			counts.Local++
+		}
 		s.recordPacked(&s.byCode[code], response)
 	}
 	if s.workers != nil {

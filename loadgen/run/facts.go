@@ -22,7 +22,7 @@ func (r *run) facts(d *result.Document, o engine.Outcome) verdict.Facts {
 	planned := r.plan.D > 0 && d.DurationNs >= int64(r.plan.D) || r.plan.Total > 0 && c.Due >= r.plan.Total
 	f := verdict.Facts{
 		Open: r.plan.Open(), Interrupted: !planned,
-		Due: c.Due, OK: c.OK, Failed: c.Failed, Unfinished: c.Unfinished, NeverSent: c.NeverSent, Overflow: c.Overflow,
+		Due: c.Due, OK: c.OK, Failed: c.Failed, Own: c.Local, Unfinished: c.Unfinished, NeverSent: c.NeverSent, Overflow: c.Overflow,
 		Response: byPercentile(d.Latency["response"]), Pacing: byPercentile(d.Latency["pacing"]),
 		Stood:    o.Stood,
 		InFlight: o.InFlight, Deviation: o.Deviation, Looks: o.Looks,

@@ -111,6 +111,9 @@ type Call struct {
 	Code codes.Code
 	// Message explains a Code other than OK.
 	Message string
+	// Local says that the call failed within this process or for want of something of this machine's, such as
+	// a file descriptor, a port, or a header that cannot be sent: no server had a part in it.
+	Local bool
 	// Sent and received messages, and their bytes before framing and compression.
 	MessagesSent, MessagesReceived int
 	BytesSent, BytesReceived       int64
@@ -125,7 +128,7 @@ type Call struct {
 
 // Reset clears what the transport found, before the next call.
 func (c *Call) Reset() {
-	c.Sent, c.End, c.Held, c.Code, c.Message = 0, 0, 0, codes.OK, ""
+	c.Sent, c.End, c.Held, c.Code, c.Message, c.Local = 0, 0, 0, codes.OK, "", false
 	c.MessagesSent, c.MessagesReceived, c.BytesSent, c.BytesReceived = 0, 0, 0, 0
 	c.LoadReport = nil
 }

@@ -12,7 +12,10 @@ type Facts struct {
 	Interrupted bool
 
 	Due, OK, Failed, Unfinished, NeverSent int64
-	Overflow                               int64
+	// Own are those of Failed in which no server had a part, OwnReason what the first of them said.
+	Own       int64
+	OwnReason string
+	Overflow  int64
 
 	// Response and Pacing are by percentile: 50, 99, 99.9, as far as the count supports them.
 	Response, Pacing map[float64]time.Duration

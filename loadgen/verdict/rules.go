@@ -21,6 +21,13 @@ func counts(f *Facts, v *Verdict) {
 	}
 }
 
+// own: a call that failed for want of something on this side says nothing of the server.
+func own(f *Facts, v *Verdict) {
+	if f.Own > 0 {
+		v.add(Invalid, "client: %d of %d failures are the load generator's own, not the server's (%s)", f.Own, f.Failed, f.OwnReason)
+	}
+}
+
 // schedule: what was due was sent.
 func schedule(f *Facts, v *Verdict) {
 	if f.Open && f.NeverSent > 0 {
