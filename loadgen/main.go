@@ -22,7 +22,7 @@ import (
 // The exit codes.
 const (
 	exitOK      = 0
-	exitFailed  = 1 // it could not be carried out, or every call failed
+	exitFailed  = 1 // it could not be carried out, or no call succeeded
 	exitUsage   = 2
 	exitMissed  = 3 // an -slo was missed, or a -fail-on
 	exitInvalid = 4 // the measurement cannot be believed

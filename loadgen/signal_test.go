@@ -43,7 +43,7 @@ func TestInterruptCutsOffWhatDoesNotEnd(t *testing.T) {
 	p := loadgen(t, "-rpc=Search", "-c=4", "-d=1m", "-warmup=0s", "-drain=100ms", "-target=-interceptors=none -inject=delay=1m")
 	p.runFor(t, 300*time.Millisecond)
 	p.signal(t, syscall.SIGINT)
-	p.wantExit(t, 0, 10*time.Second)
+	p.wantExit(t, 1, 10*time.Second) // no call was answered
 	if c := p.wantResult(t).Counts; c.Due != 4 || c.Unfinished != 4 || c.Failed != 0 {
 		t.Errorf("counts %+v, want 4 unfinished", c)
 	}

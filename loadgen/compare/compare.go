@@ -106,6 +106,7 @@ func pair(before, after group, limits []verdict.ChangeLimit) (*Comparison, error
 			m.Shifted, m.Alone = stats.Shift(a, b, 0), true
 			m.Low, m.High, m.P = math.Inf(-1), math.Inf(1), 1
 		}
+		m.OldAtLeast, m.NewAtLeast = atLeast(name, before.runs), atLeast(name, after.runs)
 		c.Metrics = append(c.Metrics, m)
 	}
 	c.resolve()
@@ -115,7 +116,7 @@ func pair(before, after group, limits []verdict.ChangeLimit) (*Comparison, error
 		change := verdict.Change{}
 		if i >= 0 {
 			m := c.Metrics[i]
-			change = verdict.Change{Before: m.First, Value: m.Estimate, Low: m.Low, High: m.High}
+			change = verdict.Change{Before: m.First, Value: m.Estimate, Low: m.Low, High: m.High, Unknown: m.unknown()}
 		}
 		c.Limits = append(c.Limits, l.Check(change, i >= 0))
 	}

@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/stats"
 	"grpcbench/loadgen/verdict"
 )
@@ -15,6 +16,31 @@ type Metric struct {
 	Resolved bool
 	// Alone says that either side has a single value, so that there is no interval.
 	Alone bool
+	// OldAtLeast and NewAtLeast say that a side's value is a lower bound only, since calls were never answered. Then
+	// a change is resolved in the one direction in which it is a change whatever these would have taken.
+	OldAtLeast, NewAtLeast bool
+}
+
+// unknown says that the change can be another than it looks like.
+func (m Metric) unknown() bool {
+	return m.NewAtLeast && m.OldAtLeast || m.NewAtLeast && m.Estimate <= 0 || m.OldAtLeast && m.Estimate >= 0
+}
+
+// atLeast says that of any of the runs the metric is a lower bound.
+func atLeast(name string, runs []*result.Document) bool {
+	for _, d := range runs {
+		for series, l := range d.Latency {
+			if name == "mean" && series == "response" && l.Censored > 0 {
+				return true
+			}
+			for _, x := range l.Percentiles {
+				if x.AtLeast && percentile(x.P, series) == name {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // Kind is what a metric's values are.
@@ -54,8 +80,8 @@ func (c *Comparison) known(name string, before, after float64) (variance float64
 func (c *Comparison) failed() (failed float64, calls [2]float64) {
 	for i, s := range []Side{c.Old, c.New} {
 		for _, d := range s.Runs {
-			failed += float64(d.Counts.Failed)
-			calls[i] += float64(d.Counts.OK + d.Counts.Failed)
+			failed += float64(d.Counts.Failed + d.Counts.Unfinished)
+			calls[i] += float64(d.Counts.OK + d.Counts.Failed + d.Counts.Unfinished)
 		}
 	}
 	return failed, calls
@@ -71,7 +97,7 @@ func (c *Comparison) resolve() {
 		}
 	}
 	for i, adjusted := range stats.Holm(p) {
-		of[i].Resolved = adjusted < 1-stats.Level/100.0
+		of[i].Resolved = adjusted < 1-stats.Level/100.0 && !of[i].unknown()
 	}
 }
 

@@ -31,8 +31,8 @@ func runRounds(runs []*result.Document) (all []round) {
 			"rate":       d.Rate.Achieved,
 			"client_cpu": d.Client.CPUMicrosPerCall * 1e3,
 		}
-		if over := d.Counts.OK + d.Counts.Failed; over > 0 {
-			r["errors"] = float64(d.Counts.Failed) / float64(over)
+		if d.Counts.OK+d.Counts.Failed+d.Counts.Unfinished > 0 {
+			r["errors"] = d.Failures()
 		}
 		if d.Server != nil {
 			r["server_cpu"] = d.Server.CPUMicrosPerCall * 1e3
@@ -88,18 +88,19 @@ func stretchRounds(runs []*result.Document) (all []round, length time.Duration, 
 // stretch sums up some seconds of a run.
 func stretch(points []result.Point, spans []result.Span) round {
 	r := round{}
-	var calls, failed, cpu int64
+	var calls, unanswered, failed, cpu int64
 	for _, p := range points {
 		calls += p.OK + p.Failed
+		unanswered += p.Unfinished
 		failed += p.Failed
 		cpu += p.ClientCPUNs
 	}
-	if calls > 0 {
-		r["errors"] = float64(failed) / float64(calls)
-		r["rate"] = float64(calls) / (spans[len(spans)-1].End - spans[0].Start).Seconds()
-		if cpu > 0 {
-			r["client_cpu"] = float64(cpu) / float64(calls)
-		}
+	r["rate"] = float64(calls) / (spans[len(spans)-1].End - spans[0].Start).Seconds()
+	if calls+unanswered > 0 {
+		r["errors"] = float64(failed+unanswered) / float64(calls+unanswered)
+	}
+	if calls > 0 && cpu > 0 {
+		r["client_cpu"] = float64(cpu) / float64(calls)
 	}
 	counts := merged(spans)
 	var n int64

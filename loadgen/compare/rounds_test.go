@@ -45,7 +45,7 @@ func logged(t *testing.T, i int, last float64, seconds ...[]int64) *result.Docum
 		if s == len(seconds)-1 {
 			length = time.Duration(last * 1e9)
 		}
-		if err := log.Interval(shard.Take(), d.RunID, from, from.Add(length)); err != nil {
+		if err := log.Interval(shard.Take(0, 0), d.RunID, from, from.Add(length)); err != nil {
 			t.Fatal(err)
 		}
 		n := int64(len(calls))

@@ -18,8 +18,8 @@ type feed interface {
 	close()
 	// leave takes a worker away whose connection takes no more calls.
 	leave()
-	// owed counts the arrivals that were due and not started, once all is over.
-	owed() int64
+	// owed tells each arrival that was due and not started, once all is over.
+	owed(tell func(at int64))
 	// idle is closed when every worker is parked and none will be given a call.
 	idle() <-chan struct{}
 }
@@ -57,6 +57,6 @@ func (l *closedLoop) next(c *transport.Call, now int64) bool {
 
 func (l *closedLoop) stop(int64)            { l.stopping.Store(true) }
 func (l *closedLoop) close()                { l.stopping.Store(true) }
-func (l *closedLoop) owed() int64           { return 0 }
+func (l *closedLoop) owed(func(int64))      {}
 func (l *closedLoop) leave()                { l.active.Done() }
 func (l *closedLoop) idle() <-chan struct{} { return l.parked }

@@ -34,6 +34,9 @@ type Config struct {
 	Warmup, Duration time.Duration
 	// Total ends the run after so many measured calls; 0 is no limit.
 	Total int64
+	// Least is how long an open loop's window lasts at least, though its last call be over sooner: the last of
+	// ten arrivals a second apart is due after nine seconds, and the ten are the calls of ten.
+	Least time.Duration
 	// Arrivals are the intended starts of an open loop's measured calls, since the window's begin, and
 	// WarmupArrivals those of its warm-up. Without Arrivals the loop is closed.
 	Arrivals, WarmupArrivals schedule.Schedule
@@ -68,6 +71,8 @@ type Outcome struct {
 	Looks               int
 	// Stood is the longest time between two looks, which are 10 ms apart where this process runs.
 	Stood time.Duration
+	// Lost are the calls that were never answered.
+	Lost Lost
 	// Slices are samples of consecutive calls, for judging arrivals and independence.
 	Slices []Slice
 }
@@ -90,6 +95,9 @@ func Run(ctx context.Context, cfg Config, rec *recorder.Recorder) (Outcome, erro
 	return r.outcome, err
 }
 
+// notWaiting is in place of the start of a call that is not there.
+const notWaiting = math.MinInt64
+
 type run struct {
 	cfg    Config
 	rec    *recorder.Recorder
@@ -97,6 +105,8 @@ type run struct {
 	shards []*shard
 	calls  []transport.Call // by worker
 	feed   feed
+	// starts are when each worker's call was to start, or notWaiting; each is guarded by its shard's lock.
+	starts []int64
 
 	// from and until bound the intended starts of measured calls.
 	from, until int64
@@ -145,6 +155,12 @@ func (r *run) start() {
 	r.probe = newProbe(r.cfg.Expected)
 	r.background.Go(r.look)
 	r.calls = make([]transport.Call, r.cfg.Workers)
+	r.starts = make([]int64, r.cfg.Workers)
+	for w := range r.calls {
+		s := r.shards[w%r.cfg.Conns%len(r.shards)]
+		s.calls = append(s.calls, w)
+		r.starts[w] = notWaiting
+	}
 	if r.cfg.Arrivals == nil {
 		r.feed = newClosedLoop(r.from, r.until, r.cfg.Total, r.cfg.Workers)
 	} else {
@@ -235,16 +251,45 @@ func (r *run) measure(ctx context.Context) error {
 	if r.cfg.Arrivals != nil && r.cfg.Total == 0 {
 		idle = nil // the last arrival is before the end of the window
 	}
+	rest := time.NewTimer(math.MaxInt64) // the end of a schedule whose calls are over
+	defer rest.Stop()
 	return r.record(func(second <-chan time.Time) bool {
-		select {
-		case <-second:
-			return true
-		case <-ended:
-		case <-idle:
-		case <-ctx.Done():
+		for {
+			select {
+			case <-second:
+				return true
+			case <-idle:
+				if left := r.rest(); left > 0 {
+					idle = nil
+					rest.Reset(left)
+					continue
+				}
+			case <-rest.C:
+			case <-ended:
+			case <-ctx.Done():
+			}
+			return false
 		}
-		return false
 	})
+}
+
+// rest is how long the window of a schedule lasts when all its calls are over.
+func (r *run) rest() time.Duration {
+	if r.cfg.Arrivals == nil {
+		return 0
+	}
+	until := r.from + int64(r.cfg.Least)
+	var started int64
+	for _, s := range r.shards {
+		started += s.total()
+	}
+	if r.cfg.Total > 0 && started < r.cfg.Total { // the window ended it, not the total
+		until = max(until, r.until)
+	}
+	if until == math.MaxInt64 { // the schedule itself came to its end
+		return 0
+	}
+	return time.Duration(until - transport.Now())
 }
 
 // finish lets the calls in flight end, and what was due before; cuts off what does not; and closes the connections.
@@ -278,7 +323,13 @@ func (r *run) finish() error {
 	close(r.ended)
 	err = errors.Join(err, r.background.Wait(), r.close())
 	<-r.feed.idle()
-	r.shards[0].owe(r.feed.owed())
+	over := transport.Now()
+	r.feed.owed(func(at int64) { r.shards[0].owe(at, over) })
+	var lost losses
+	for _, s := range r.shards {
+		lost.add(&s.lost)
+	}
+	r.outcome.Lost = lost.sum(r.from, r.outcome.End)
 	for _, s := range r.shards {
 		r.outcome.End = max(r.outcome.End, s.lastEnd)
 		r.outcome.Warmup += s.warmup
@@ -311,8 +362,9 @@ func (r *run) record(wait func(second <-chan time.Time) bool) error {
 // flush ends the interval that began with the last one.
 func (r *run) flush(end int64) error {
 	var errs error
+	now := transport.Now()
 	for _, s := range r.shards {
-		errs = errors.Join(errs, r.rec.Add(s.take()))
+		errs = errors.Join(errs, r.rec.Add(s.take(now)))
 	}
 	errs = errors.Join(errs, r.rec.Flush(r.flushed, end))
 	r.flushed = end

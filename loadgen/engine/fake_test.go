@@ -206,8 +206,9 @@ func check(t *testing.T, f *fake, o outcome) {
 	if c.Sent != c.OK+c.Failed+c.Unfinished {
 		t.Errorf("sent %d is not ok %d + failed %d + unfinished %d", c.Sent, c.OK, c.Failed, c.Unfinished)
 	}
-	if n := o.total.Latencies[recorder.Service].Count(); n != c.OK+c.Failed {
-		t.Errorf("%d latencies of %d calls that ended", n, c.OK+c.Failed)
+	service := o.total.Latencies[recorder.Service]
+	if n, censored := service.Count(), service.CensoredCount(); n != c.Sent || censored != c.Unfinished {
+		t.Errorf("%d latencies, %d of them lower bounds, of %d calls, %d of them unfinished", n, censored, c.Sent, c.Unfinished)
 	}
 	var codesSum int64
 	for _, n := range o.total.Codes {

@@ -188,12 +188,11 @@ func (o *openLoop) doze(at int64) bool {
 	return true
 }
 
-// owed counts the arrivals that were due and never taken.
-func (o *openLoop) owed() (n int64) {
+// owed tells the arrivals that were due and never taken.
+func (o *openLoop) owed(tell func(at int64)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for ; o.more; o.advance() {
-		n++
+		tell(o.at)
 	}
-	return n
 }

@@ -25,10 +25,12 @@ type shard struct {
 	mu      sync.Mutex // makes this the one writer of rec
 	rec     *recorder.Shard
 	sample  recorder.Sample // reused
+	calls   []int           // its workers
 	started int64           // measured calls, and those that are over
 	over    int64
 	lastEnd int64 // of a measured call
 	warmup  int64
+	lost    losses
 	cut     bool
 	paused  map[*transport.Call]*time.Timer
 }
@@ -95,6 +97,7 @@ func (s *shard) dispatch(c *transport.Call) {
 // prepare makes c ready for its next call, and counts it.
 func (s *shard) prepare(c *transport.Call) {
 	c.Reset()
+	s.run.starts[c.Worker] = c.Intended
 	if c.Intended < s.run.from {
 		s.warmup++
 		return
@@ -114,19 +117,18 @@ func (s *shard) send(c *transport.Call) {
 
 // neverSent takes away a worker whose call could not be started.
 func (s *shard) neverSent(c *transport.Call) {
+	s.run.starts[c.Worker] = notWaiting
 	if c.Intended >= s.run.from {
 		s.over++
-		s.rec.NeverSent(1)
+		s.rec.NeverSent(transport.Now() - c.Intended)
 	}
 	s.run.feed.leave()
 }
 
-// owe counts calls that were due, and that no worker was free for.
-func (s *shard) owe(n int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.rec.Due(n)
-	s.rec.NeverSent(n)
+// owe counts a call that was due at a time, and that no worker was free for.
+func (s *shard) owe(at, now int64) {
+	s.rec.Due(1)
+	s.rec.NeverSent(now - at)
 }
 
 // pauseLocked lets c ask for its next call after the pause, unless the run is cut off before.
@@ -165,11 +167,18 @@ func (s *shard) cutOff() {
 
 // record hands a measured call to the recorder.
 func (s *shard) record(c *transport.Call) {
+	s.run.starts[c.Worker] = notWaiting
+	unfinished := s.cut && c.Code == codes.Canceled
+	if unfinished && c.Sent == 0 { // the transport still held it back
+		c.Sent = c.End
+	}
 	if c.Intended < s.run.from {
+		if unfinished {
+			s.lost.Warmup++
+		}
 		return
 	}
 	s.over++
-	unfinished := s.cut && c.Code == codes.Canceled
 	if !unfinished { // what was cut off is in no rate, so neither is the time it took to
 		s.lastEnd = max(s.lastEnd, c.End)
 	}
@@ -182,7 +191,15 @@ func (s *shard) record(c *transport.Call) {
 		LoadReport: c.LoadReport,
 	}
 	s.rec.Call(&s.sample)
+	s.lost.note(&s.sample)
 	s.run.probe.note(c)
+}
+
+// total counts the measured calls that were started.
+func (s *shard) total() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.started
 }
 
 // inFlight counts the measured calls that are started and not over.
@@ -193,8 +210,15 @@ func (s *shard) inFlight() int64 {
 }
 
 // take takes the shard's current interval out.
-func (s *shard) take() *recorder.Interval {
+func (s *shard) take(now int64) *recorder.Interval {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.rec.Take()
+	var waiting, oldest int64
+	for _, w := range s.calls {
+		if began := s.run.starts[w]; began != notWaiting {
+			waiting++
+			oldest = max(oldest, now-began)
+		}
+	}
+	return s.rec.Take(waiting, oldest)
 }

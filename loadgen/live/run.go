@@ -114,10 +114,13 @@ func (r *Run) lines(p phase, width int) []string {
 	if failed := r.failures(); failed != "" {
 		calls += ", failed: " + failed
 	}
+	if waiting := s.waiting(); waiting != "" {
+		lines = append(lines, "  waiting   "+waiting)
+	}
 	return append(lines,
 		fmt.Sprintf("  rate      %s, %s in flight, %s messages/s", rate, number.Count(s.InFlight), number.Rate(perSecond(s.Messages))),
 		"  calls     "+calls,
-		fmt.Sprintf("  response  p50 %s, p99 %s  %s", number.Duration(s.P50Ns), number.Duration(s.P99Ns), sparkline(r.p99, max(8, min(60, width-48)))),
+		fmt.Sprintf("  response  %s  %s", s.response(), sparkline(r.p99, max(8, min(60, width-48)))),
 		"  so far    "+strings.ToUpper(string(s.Verdict.Status))+reasons(s.Verdict),
 	)
 }
@@ -128,12 +131,35 @@ func (r *Run) line(p phase) string {
 		return fmt.Sprintf("%s: %s %s", r.name, p.name, p.times())
 	}
 	s := r.last
-	line := fmt.Sprintf("%s: %s, %s/s, %s in flight, p50 %s, p99 %s, %s ok", r.name, p.times(),
-		number.Rate(float64(s.OK+s.Failed)/max(s.Length.Seconds(), 1e-3)), number.Count(s.InFlight), number.Duration(s.P50Ns), number.Duration(s.P99Ns), number.Count(r.ok))
+	line := fmt.Sprintf("%s: %s, %s/s, %s in flight, %s, %s ok", r.name, p.times(),
+		number.Rate(float64(s.OK+s.Failed)/max(s.Length.Seconds(), 1e-3)), number.Count(s.InFlight), s.response(), number.Count(r.ok))
+	if waiting := s.waiting(); waiting != "" {
+		line += ", " + waiting
+	}
 	if failed := r.failures(); failed != "" {
 		line += ", failed: " + failed
 	}
 	return line + ", so far " + strings.ToUpper(string(s.Verdict.Status))
+}
+
+// waiting tells of calls that have been waiting for long.
+func (s Second) waiting() string {
+	if s.OldestNs < int64(time.Second) {
+		return ""
+	}
+	return fmt.Sprintf("%s waiting, oldest %s", number.Count(s.Waiting), number.Duration(s.OldestNs))
+}
+
+// response are the percentiles of the second's calls, where any was over.
+func (s Second) response() string {
+	if s.OK+s.Failed+s.Unfinished == 0 {
+		return "no call was over"
+	}
+	sign := ""
+	if s.Censored > 0 {
+		sign = "≥ "
+	}
+	return fmt.Sprintf("p50 %s%s, p99 %s%s", sign, number.Duration(s.P50Ns), sign, number.Duration(s.P99Ns))
 }
 
 // failures are the codes that are not OK, most frequent first.

@@ -35,6 +35,8 @@ type Server struct {
 	series   map[string]*population
 	examples []Example
 	inFlight int64
+	censored int64
+	oldest   int64
 	verdict  verdict.Status
 }
 
@@ -98,6 +100,8 @@ func (s *Server) Tell(second Second) error {
 		s.codes[c] += n
 	}
 	s.examples, s.inFlight, s.verdict = second.Examples, second.InFlight, second.Verdict
+	s.censored += second.Headline().CensoredCount()
+	s.oldest = second.Oldest
 	var dropped int64
 	add := func(name string, l *recorder.Latencies) {
 		p := s.series[name]
@@ -130,13 +134,15 @@ var (
 	due        = desc("calls_due_total", "Calls that were to be made.")
 	late       = desc("calls_late_total", "Calls sent more than a millisecond after they were due.")
 	lost       = desc("calls_lost_total", "Calls that were due and never sent, or cut off at the end.", "why")
+	censored   = desc("response_lower_censoredtotal", "Response times that are lower bounds: of calls that were never answered, or that their own deadline ended.")
+	waiting    = desc("calls_waiting_oldest_seconds", "How long the oldest of the calls in flight has been waiting.")
 	flying     = desc("calls_in_flight", "Calls that have started and are not over.")
 	messages   = desc("messages_total", "Messages, by direction.", "direction")
 	bytes      = desc("message_bytes_total", "Bytes of messages before framing and compression, by direction.", "direction")
 	status     = desc("verdict", "Whether the measurement can be believed so far: 1 for what holds.", "status")
 	statuses   = []verdict.Status{verdict.Valid, verdict.Suspect, verdict.Invalid}
 	seriesHelp = map[string]string{
-		"response": "Time from a call's intended start to its end; in a closed loop, its service time.",
+		"response": "Time from a call's intended start to its end; in a closed loop, its service time. A call that was never answered counts with the time that it waited.",
 		"service":  "Time from a call's send to its end.",
 		"lag":      "Time from a call's intended start to its send.",
 	}
@@ -161,6 +167,8 @@ func (s *Server) Collect(out chan<- prometheus.Metric) {
 	number(late, prometheus.CounterValue, s.counts.Late)
 	number(lost, prometheus.CounterValue, s.counts.NeverSent, "never_sent")
 	number(lost, prometheus.CounterValue, s.counts.Unfinished, "unfinished")
+	number(censored, prometheus.CounterValue, s.censored)
+	out <- prometheus.MustNewConstMetric(waiting, prometheus.GaugeValue, float64(s.oldest)/1e9)
 	number(flying, prometheus.GaugeValue, s.inFlight)
 	number(messages, prometheus.CounterValue, s.counts.MessagesSent, "sent")
 	number(messages, prometheus.CounterValue, s.counts.MessagesReceived, "received")

@@ -116,6 +116,19 @@ func (p Plan) Arrivals() (measured, warmup schedule.Schedule, err error) {
 	return measured, schedule.Uniform(rate, p.Warmup), nil
 }
 
+// Scheduled is the window of an open loop that ends after so many calls of a constant rate, which is that of its
+// schedule: ten calls, one a second, are those of ten seconds. It is 0 where the window is not the calls'.
+func (p Plan) Scheduled() time.Duration {
+	if p.Rate == 0 || p.Total == 0 {
+		return 0
+	}
+	seconds := float64(p.Total) / p.Rate
+	if p.D > 0 && seconds > p.D.Seconds() {
+		return p.D
+	}
+	return time.Duration(seconds * 1e9)
+}
+
 // Expected is about how many calls an open loop's window will have; 0 where that is not known.
 func (p Plan) Expected() int64 {
 	if p.Stages != "" || !p.Open() {

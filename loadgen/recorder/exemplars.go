@@ -21,6 +21,7 @@ type Exemplar struct {
 	Response   int64 // nanoseconds, as is Service
 	Service    int64
 	LoadReport string
+	Local      bool // see [Sample]
 }
 
 // Kinds of exemplars.
@@ -28,6 +29,8 @@ const (
 	Slow   = "slow"
 	Failed = "failed"
 	Bucket = "bucket"
+	// Unanswered calls were cut off at the end; their times are their ages.
+	Unanswered = "unanswered"
 )
 
 // outdo makes x the slower of the two, where there is another.
@@ -50,10 +53,16 @@ type exemplars struct {
 	slow   []Exemplar // a heap, the least slow of them first
 	failed [CodeCount][]Exemplar
 	bucket [buckets]Exemplar
+	// unanswered are the oldest of those that were cut off, the oldest first.
+	unanswered []Exemplar
 }
 
 // add offers a call; most are turned down by two comparisons.
 func (e *exemplars) add(c *Sample, response int64) {
+	if c.Unfinished {
+		e.addUnanswered(c, response)
+		return
+	}
 	b := &e.bucket[bucketOf(response)]
 	isBucket := response > b.Response || b.Kind == ""
 	isSlow := len(e.slow) < slowest || response > e.slow[0].Response
@@ -63,7 +72,7 @@ func (e *exemplars) add(c *Sample, response int64) {
 	}
 	x := Exemplar{
 		Worker: c.Worker, Seq: c.Seq, Code: c.Code, Message: c.Message,
-		Intended: c.Intended, Response: response, Service: c.Done - c.Sent,
+		Intended: c.Intended, Response: response, Service: c.Done - c.Sent, Local: c.Local,
 	}
 	if c.LoadReport != nil {
 		x.LoadReport = strings.Clone(c.LoadReport()) // a part of a larger buffer, perhaps
@@ -81,6 +90,16 @@ func (e *exemplars) add(c *Sample, response int64) {
 		x.Kind = Slow
 		e.push(x)
 	}
+}
+
+// addUnanswered keeps the call where it is one of the oldest.
+func (e *exemplars) addUnanswered(c *Sample, age int64) {
+	e.unanswered = append(e.unanswered, Exemplar{
+		Kind: Unanswered, Worker: c.Worker, Seq: c.Seq, Code: c.Code,
+		Intended: c.Intended, Response: age, Service: c.Done - c.Sent,
+	})
+	slices.SortStableFunc(e.unanswered, func(a, b Exemplar) int { return cmp.Compare(b.Response, a.Response) })
+	e.unanswered = e.unanswered[:min(len(e.unanswered), first)]
 }
 
 // push puts x into the heap, and the least slow out where it is full.
@@ -124,17 +143,20 @@ func bucketOf(ns int64) int {
 	return min(2*octave+half, buckets-1)
 }
 
-// Exemplars merges the shards' exemplars: up to most of the slowest calls, the
-// first failures of each code, and from the given latency up the slowest call
+// Exemplars merges the shards' exemplars: the oldest of the calls that were never
+// answered, up to most of the slowest calls, the first failures of each code, and from the given latency up the slowest call
 // of each half-octave, slowest first within each kind.
 func (r *Recorder) Exemplars(most int, from int64) []Exemplar {
-	var slow, failed, bucket []Exemplar
+	var unanswered, slow, failed, bucket []Exemplar
 	for _, s := range r.shards {
+		unanswered = append(unanswered, s.exemplars.unanswered...)
 		slow = append(slow, s.exemplars.slow...)
 	}
 	bySlowness := func(a, b Exemplar) int { return cmp.Compare(b.Response, a.Response) }
 	slices.SortStableFunc(slow, bySlowness)
 	slow = slow[:min(len(slow), most)]
+	slices.SortStableFunc(unanswered, bySlowness)
+	unanswered = unanswered[:min(len(unanswered), first)]
 	for code := range CodeCount {
 		var of []Exemplar
 		for _, s := range r.shards {
@@ -153,5 +175,5 @@ func (r *Recorder) Exemplars(most int, from int64) []Exemplar {
 		}
 	}
 	slices.SortStableFunc(bucket, bySlowness)
-	return slices.Concat(slow, failed, bucket)
+	return slices.Concat(unanswered, slow, failed, bucket)
 }

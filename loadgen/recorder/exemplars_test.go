@@ -215,12 +215,20 @@ func TestExemplarsOwnTheirReport(t *testing.T) {
 	}
 }
 
-// Calls that the run's end cut off are neither slow nor failed.
-func TestUnfinishedCallsAreNoExemplars(t *testing.T) {
+// Calls that the run's end cut off are neither slow nor failed: the oldest of them are named as what they are.
+func TestUnansweredExemplars(t *testing.T) {
 	r := recorder.New(recorder.Config{})
-	s := r.NewShard()
-	s.Call(&recorder.Sample{Unfinished: true, Code: codes.Canceled, Done: 1e9})
-	if got := r.Exemplars(100, 0); len(got) != 0 {
-		t.Errorf("%+v, want none", got)
+	shards := []*recorder.Shard{r.NewShard(), r.NewShard()}
+	for i := range 20 {
+		shards[i%2].Call(&recorder.Sample{Seq: uint64(i), Unfinished: true, Code: codes.Canceled, Done: int64(i) * 1e9})
+	}
+	got := r.Exemplars(100, 0)
+	if len(got) != 5 {
+		t.Fatalf("%d exemplars, want the 5 oldest: %+v", len(got), got)
+	}
+	for i, x := range got {
+		if want := uint64(19 - i); x.Kind != recorder.Unanswered || x.Seq != want || x.Response != int64(want)*1e9 {
+			t.Errorf("exemplar %d is %+v, want the call %d, unanswered", i, x, want)
+		}
 	}
 }

@@ -61,7 +61,7 @@ func TestOverflowLeavesTheFiguresAlone(t *testing.T) {
 	for _, v := range []int64{-5, 100, hour + 1, 300, -1} {
 		s.Call(&recorder.Sample{Done: v})
 	}
-	got := s.Take()
+	got := s.Take(0, 0)
 	h := got.Headline()
 	if h.Count() != 2 || h.Min != 100 || h.Max != 300 || h.Mean() != 200 || got.Counts.Overflow != 3 {
 		t.Errorf("%d values, %d to %d, mean %v, overflow %d, want 2, 100 to 300, 200, 3", h.Count(), h.Min, h.Max, h.Mean(), got.Counts.Overflow)

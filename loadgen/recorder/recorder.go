@@ -59,12 +59,14 @@ type Sample struct {
 	Code                             codes.Code
 	Message                          string
 	Unfinished                       bool // cut off by the run's own end: neither a success nor a failure
-	Local                            bool // failed within this process, without any server's part
-	MessagesSent                     int
-	MessagesReceived                 int
-	BytesSent                        int64
-	BytesReceived                    int64
-	LoadReport                       func() string // nil where there is none
+	// Censored is set by [Shard.Call]: something else than the server ended the call, so its times are lower bounds.
+	Censored         bool
+	Local            bool // failed within this process, without any server's part
+	MessagesSent     int
+	MessagesReceived int
+	BytesSent        int64
+	BytesReceived    int64
+	LoadReport       func() string // nil where there is none
 }
 
 // Counts say what became of the calls that were due: due = ok + failed + unfinished + never_sent.
@@ -118,6 +120,9 @@ type Interval struct {
 	// send: the generator's own, which in an open loop is the sum of the series pacing, and that in which
 	// calls were held back.
 	Before, Held int64
+	// Waiting are the calls in flight at End, those of the warm-up too, and Oldest, in nanoseconds, is how long ago
+	// the first of them was to start. Of a shard's interval they are what [Shard.Take] was told.
+	Waiting, Oldest int64
 	// slowest of each half-octave of latency; those of a shard's interval are of the run so far.
 	slowest [buckets]Exemplar
 }
@@ -132,6 +137,7 @@ func newInterval(series []Series) *Interval {
 
 func (iv *Interval) reset() {
 	iv.Start, iv.End, iv.Counts, iv.Codes, iv.Before, iv.Held = 0, 0, Counts{}, [CodeCount]int64{}, 0, 0
+	iv.Waiting, iv.Oldest = 0, 0
 	iv.slowest = [buckets]Exemplar{}
 	for _, l := range iv.Latencies {
 		if l != nil {
@@ -145,6 +151,8 @@ func (iv *Interval) merge(o *Interval) error {
 	iv.Counts.Add(&o.Counts)
 	iv.Before += o.Before
 	iv.Held += o.Held
+	iv.Waiting += o.Waiting
+	iv.Oldest = max(iv.Oldest, o.Oldest)
 	for code, n := range o.Codes {
 		iv.Codes[code] += n
 	}
@@ -193,6 +201,8 @@ type Config struct {
 	Messages []Series
 	// PerWorker also keeps a histogram for each worker.
 	PerWorker bool
+	// Timeout is the calls' own deadline, in nanoseconds; 0 is none.
+	Timeout int64
 	// LateAfter is the lag, in nanoseconds, past which a call counts as late.
 	LateAfter int64
 	// Sink, where set, is given each merged interval; it must not keep it.
@@ -229,6 +239,7 @@ func (r *Recorder) Add(iv *Interval) error { return r.pending.merge(iv) }
 func (r *Recorder) Flush(start, end int64) error {
 	p := r.pending
 	p.Start, p.End = start, end
+	r.total.Waiting, r.total.Oldest = 0, 0 // as it is now, not summed up
 	err := r.total.merge(p)
 	if !r.begun {
 		r.total.Start, r.begun = start, true

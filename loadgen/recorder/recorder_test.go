@@ -17,7 +17,7 @@ import (
 func flush(t *testing.T, r *recorder.Recorder, start, end int64, shards ...*recorder.Shard) {
 	t.Helper()
 	for _, s := range shards {
-		if err := r.Add(s.Take()); err != nil {
+		if err := r.Add(s.Take(0, 0)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -89,7 +89,7 @@ func TestShardsMergeExactly(t *testing.T) {
 				shard.Message(recorder.FirstMessage, c.Done-c.Sent)
 				if i%1700 == 1699 || i == calls-1 { // as the engine does once a second
 					mu.Lock()
-					if err := many.Add(shard.Take()); err != nil {
+					if err := many.Add(shard.Take(0, 0)); err != nil {
 						t.Error(err)
 					}
 					if err := many.Flush(1, 2); err != nil {
@@ -172,7 +172,7 @@ func TestFlushTellsTheSinksError(t *testing.T) {
 	r := recorder.New(recorder.Config{Sink: func(*recorder.Interval) error { return full }})
 	s := r.NewShard()
 	s.Call(&recorder.Sample{Done: 5})
-	if err := r.Add(s.Take()); err != nil {
+	if err := r.Add(s.Take(0, 0)); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.Flush(1, 2); !errors.Is(err, full) {

@@ -1,6 +1,8 @@
 package recorder
 
 import (
+	"time"
+
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"google.golang.org/grpc/codes"
 )
@@ -28,10 +30,16 @@ func (r *Recorder) NewShard() *Shard {
 // Due counts a call that is to be made.
 func (s *Shard) Due(n int64) { s.cur.Counts.Due += n }
 
-// NeverSent counts calls that were due and never left.
-func (s *Shard) NeverSent(n int64) { s.cur.Counts.NeverSent += n }
+// NeverSent counts a call that was due so many nanoseconds ago and never left: of its times that is known alone.
+func (s *Shard) NeverSent(age int64) {
+	s.cur.Counts.NeverSent++
+	if s.cfg.OpenLoop {
+		s.censor(Response, age)
+		s.censor(Lag, age)
+	}
+}
 
-// Call records a call that is over. A code that gRPC does not know becomes UNKNOWN in c too.
+// Call records a call that is over. A code that gRPC does not know becomes UNKNOWN in c too, and c.Censored is set.
 func (s *Shard) Call(c *Sample) {
 	counts := &s.cur.Counts
 	counts.Sent++
@@ -41,6 +49,7 @@ func (s *Shard) Call(c *Sample) {
 	counts.BytesReceived += c.BytesReceived
 	if c.Unfinished {
 		counts.Unfinished++
+		s.unfinished(c)
 		return
 	}
 	code := c.Code
@@ -49,22 +58,19 @@ func (s *Shard) Call(c *Sample) {
 		c.Code = code
 	}
 	s.cur.Codes[code]++
-	response := c.Done - c.Intended
-	s.record(Service, c.Done-c.Sent)
-	before := c.Sent - max(c.Intended, c.Free) - c.Held
-	s.cur.Before += before
-	s.cur.Held += c.Held
+	response := c.Done - c.Sent
 	if s.cfg.OpenLoop {
-		s.record(Response, response)
-		lag := c.Sent - c.Intended
-		s.record(Lag, lag)
-		s.record(Pacing, before)
-		if lag > s.cfg.LateAfter {
-			counts.Late++
-		}
-	} else {
-		response = c.Done - c.Sent
+		response = c.Done - c.Intended
 	}
+	if c.Censored = s.ownDeadline(c); c.Censored {
+		s.censorCall(c, response)
+	} else {
+		s.record(Service, c.Done-c.Sent)
+		if s.cfg.OpenLoop {
+			s.record(Response, response)
+		}
+	}
+	s.departure(c)
 	s.exemplars.add(c, response)
 	if code == codes.OK {
 		counts.OK++
@@ -75,10 +81,64 @@ func (s *Shard) Call(c *Sample) {
 		}
 		s.recordPacked(&s.byCode[code], response)
 	}
+	s.recordWorker(c.Worker, response)
+}
+
+// recordWorker records a response time of a worker, where those are kept.
+func (s *Shard) recordWorker(worker uint16, response int64) {
 	if s.workers != nil {
-		h := s.workers[c.Worker]
+		h := s.workers[worker]
 		s.recordPacked(&h, response)
-		s.workers[c.Worker] = h
+		s.workers[worker] = h
+	}
+}
+
+// departure records what there was between a call's intended start and its send.
+func (s *Shard) departure(c *Sample) {
+	before := c.Sent - max(c.Intended, c.Free) - c.Held
+	s.cur.Before += before
+	s.cur.Held += c.Held
+	if !s.cfg.OpenLoop {
+		return
+	}
+	lag := c.Sent - c.Intended
+	s.record(Lag, lag)
+	s.record(Pacing, before)
+	if lag > s.cfg.LateAfter {
+		s.cur.Counts.Late++
+	}
+}
+
+// unfinished records a call that was cut off: it would have taken at least as long as it has.
+func (s *Shard) unfinished(c *Sample) {
+	age := c.Done - c.Sent
+	if s.cfg.OpenLoop {
+		age = c.Done - c.Intended
+	}
+	s.censorCall(c, age)
+	s.departure(c)
+	s.exemplars.add(c, age)
+	s.recordWorker(c.Worker, age)
+}
+
+// ownDeadline says that the call's own deadline ended it, not the server: how long it would have taken is not known.
+// Where both clocks say so at once the server's answer can be first, by less than a millisecond.
+func (s *Shard) ownDeadline(c *Sample) bool {
+	const grain = int64(time.Millisecond)
+	return c.Code == codes.DeadlineExceeded && s.cfg.Timeout > 0 &&
+		c.Done-c.Sent+c.Held >= s.cfg.Timeout-min(grain, s.cfg.Timeout/10)
+}
+
+// censorCall records the times of a call that something else than the server ended. A stream without any answer
+// would have had its first later still.
+func (s *Shard) censorCall(c *Sample, response int64) {
+	c.Censored = true
+	s.censor(Service, c.Done-c.Sent)
+	if s.cfg.OpenLoop {
+		s.censor(Response, response)
+	}
+	if c.MessagesReceived == 0 && s.cur.Latencies[FirstMessage] != nil {
+		s.censor(FirstMessage, c.Done-c.Sent)
 	}
 }
 
@@ -92,6 +152,13 @@ func (s *Shard) record(series Series, ns int64) {
 	}
 }
 
+// censor records a lower bound.
+func (s *Shard) censor(series Series, ns int64) {
+	if !s.cur.Latencies[series].censor(ns) {
+		s.cur.Counts.Overflow++
+	}
+}
+
 // recordPacked records into a sparse histogram, made at its first value: few runs have many codes.
 func (s *Shard) recordPacked(h **hdrhistogram.PackedHistogram, ns int64) {
 	if *h == nil {
@@ -100,10 +167,11 @@ func (s *Shard) recordPacked(h **hdrhistogram.PackedHistogram, ns int64) {
 	_ = (*h).RecordValue(min(max(ns, 0), highest)) // the overflow is counted by record
 }
 
-// Take returns what was recorded since the last Take and begins a new interval.
-// It is the caller's until the next Take.
-func (s *Shard) Take() *Interval {
+// Take returns what was recorded since the last Take and begins a new interval. So many calls wait for their
+// end, the first of them for oldest nanoseconds. The interval is the caller's until the next Take.
+func (s *Shard) Take(waiting, oldest int64) *Interval {
 	taken := s.cur
+	taken.Waiting, taken.Oldest = waiting, oldest
 	taken.slowest = s.exemplars.bucket
 	s.spare.reset()
 	s.cur, s.spare = s.spare, taken

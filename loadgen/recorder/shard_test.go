@@ -41,7 +41,7 @@ func TestCall(t *testing.T) {
 		s := recorder.New(tt.cfg).NewShard()
 		s.Due(1)
 		s.Call(&c)
-		iv := s.Take()
+		iv := s.Take(0, 0)
 		if diff := cmp.Diff(tt.want, values(iv)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.reason, diff)
 		}
@@ -75,8 +75,10 @@ func TestCountsAddUp(t *testing.T) {
 			s.Call(&ends[i])
 		}
 		s.Due(3)
-		s.NeverSent(3)
-		iv := s.Take()
+		for range 3 {
+			s.NeverSent(7)
+		}
+		iv := s.Take(0, 0)
 		want := recorder.Counts{Due: 12, Sent: 9, OK: 3, Failed: 4, Unfinished: 2, NeverSent: 3}
 		if open {
 			want.Late = 1 // at exactly LateAfter it is not
@@ -93,8 +95,12 @@ func TestCountsAddUp(t *testing.T) {
 		if diff := cmp.Diff(codeWant, iv.Codes); diff != "" {
 			t.Errorf("open loop %v, codes (-want +got):\n%s", open, diff)
 		}
-		if n := iv.Latencies[recorder.Service].Count(); n != 7 {
-			t.Errorf("open loop %v: %d service times, want those of the 7 calls that ended by themselves", open, n)
+		service := iv.Latencies[recorder.Service]
+		if n, censored := service.Count(), service.CensoredCount(); n != 9 || censored != 2 {
+			t.Errorf("open loop %v: %d service times, %d of them lower bounds: want those of the 9 calls that were sent, 2 that were cut off", open, n, censored)
+		}
+		if response := iv.Latencies[recorder.Response]; open && (response.Count() != 12 || response.CensoredCount() != 5) {
+			t.Errorf("%d response times, %d of them lower bounds: want one of each of the 12 calls that were due, 5 that were never answered", response.Count(), response.CensoredCount())
 		}
 	}
 }
@@ -155,7 +161,7 @@ func TestNoValueIsLost(t *testing.T) {
 func TestNegativeLagIsOverflow(t *testing.T) {
 	s := recorder.New(recorder.Config{OpenLoop: true}).NewShard()
 	s.Call(&recorder.Sample{Intended: 200, Sent: 100, Done: 250})
-	iv := s.Take()
+	iv := s.Take(0, 0)
 	got := values(iv)
 	if got["response"] != [2]int64{1, 50} || got["service"] != [2]int64{1, 150} || got["lag"] != [2]int64{0, 0} || iv.Counts.Overflow < 1 || iv.Counts.Late != 0 {
 		t.Errorf("%v, counts %+v, want the lag as overflow", got, iv.Counts)
@@ -169,13 +175,13 @@ func TestTake(t *testing.T) {
 		for range i {
 			s.Call(&recorder.Sample{Done: 100})
 		}
-		iv := s.Take()
+		iv := s.Take(0, 0)
 		s.Call(&recorder.Sample{Done: 7})
 		s.Due(5)
 		if iv.Counts.OK != i || iv.Counts.Due != 0 || iv.Headline().Count() != i {
 			t.Errorf("interval %d holds %+v and %d latencies, want %d calls", i, iv.Counts, iv.Headline().Count(), i)
 		}
-		s.Take() // of the 7
+		s.Take(0, 0) // of the 7
 	}
 }
 
@@ -202,7 +208,7 @@ func TestCallAllocatesNothing(t *testing.T) {
 				s.Message(series, ns)
 			}
 			if i%5000 == 0 {
-				s.Take()
+				s.Take(0, 0)
 			}
 		}
 		for range 100_000 {
@@ -220,15 +226,15 @@ func TestBefore(t *testing.T) {
 		s := recorder.New(recorder.Config{OpenLoop: open}).NewShard()
 		s.Call(&recorder.Sample{Intended: 100, Free: 100, Sent: 103, Done: 200})
 		s.Call(&recorder.Sample{Intended: 100, Free: 150, Held: 20, Sent: 174, Done: 200})
-		iv := s.Take()
+		iv := s.Take(0, 0)
 		if iv.Before != 3+4 || iv.Held != 20 {
 			t.Errorf("open loop %v: %d ns before the sends and %d held, want 7 and 20", open, iv.Before, iv.Held)
 		}
 		if p := iv.Latencies[recorder.Pacing]; open && p.Sum != iv.Before {
 			t.Errorf("the series pacing sums up to %d, want %d", p.Sum, iv.Before)
 		}
-		s.Take()
-		if iv := s.Take(); iv.Before+iv.Held != 0 {
+		s.Take(0, 0)
+		if iv := s.Take(0, 0); iv.Before+iv.Held != 0 {
 			t.Errorf("open loop %v: an interval without calls has %d and %d", open, iv.Before, iv.Held)
 		}
 	}

@@ -145,7 +145,14 @@ func compareTable(c *compare.Comparison) [][]string {
 		if m.First != 0 && m.Kind != compare.Share {
 			percent = fmt.Sprintf("%+.1f %%", 100*m.Estimate/m.First)
 		}
-		rows = append(rows, []string{m.Name, value(m, m.First), value(m, m.Second), change(m, m.Estimate), percent, bounds, said})
+		old, young := value(m, m.First), value(m, m.Second)
+		if m.OldAtLeast {
+			old = "≥ " + old
+		}
+		if m.NewAtLeast {
+			young = "≥ " + young
+		}
+		rows = append(rows, []string{m.Name, old, young, change(m, m.Estimate), percent, bounds, said})
 	}
 	return rows
 }
@@ -221,6 +228,9 @@ type metricJSON struct {
 	High     *float64 `json:"high,omitempty"`
 	P        float64  `json:"p"`
 	Resolved bool     `json:"resolved"`
+	// A side's value is a lower bound.
+	OldAtLeast bool `json:"old_at_least,omitempty"`
+	NewAtLeast bool `json:"new_at_least,omitempty"`
 }
 
 func comparisonsJSON(all []*compare.Comparison) []comparisonJSON {
@@ -234,7 +244,7 @@ func comparisonsJSON(all []*compare.Comparison) []comparisonJSON {
 	for _, c := range all {
 		j := comparisonJSON{Schema: "grpcbench.compare/v1", Name: c.Name, Old: ids(c.Old), New: ids(c.New), Notes: compareNotes(c), FailOn: append([]verdict.Kept{}, c.Limits...)}
 		for _, m := range c.Metrics {
-			x := metricJSON{Name: m.Name, Old: m.First, New: m.Second, Change: m.Estimate, P: m.P, Resolved: m.Resolved}
+			x := metricJSON{Name: m.Name, Old: m.First, New: m.Second, Change: m.Estimate, P: m.P, Resolved: m.Resolved, OldAtLeast: m.OldAtLeast, NewAtLeast: m.NewAtLeast}
 			if !math.IsInf(m.Low, 0) {
 				x.Low, x.High = &m.Low, &m.High
 			}

@@ -146,8 +146,8 @@ func TestHTMLWithoutRuns(t *testing.T) {
 	}
 }
 
-// code spans show what they hold as it is.
-var codeSpan = regexp.MustCompile("`[^`\n]*`")
+// code spans and fences show what they hold as it is.
+var codeSpan = regexp.MustCompile("(?s)```+sh\n[^\n]*\n```+\n|`[^`\n]*`")
 
 // injected are the lines of text that a hostile message began, or made HTML of.
 func injected(text string) (lines []string) {

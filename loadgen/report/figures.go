@@ -44,10 +44,20 @@ func known(name string, l result.Latency) plot.Curve {
 
 // responseCurve is a run's headline.
 func responseCurve(name string, d *result.Document, course *result.Course) plot.Curve {
+	name = boundedName(name, d.Latency["response"])
 	if h := course.Series["response"]; h != nil && h.TotalCount() > 0 {
 		return curve(name, h, d.Latency["response"].EffectiveCount)
 	}
 	return known(name, d.Latency["response"])
+}
+
+// boundedName says from where on a curve is a lower bound only, if it is anywhere.
+func boundedName(name string, l result.Latency) string {
+	if l.Censored == 0 || l.Count == 0 {
+		return name
+	}
+	known := 100 * float64(l.Count-l.Censored) / float64(l.Count)
+	return name + ", at least, above " + number.Percentile(math.Floor(known*100)/100)
 }
 
 // runFigures are those of one run.
@@ -60,9 +70,10 @@ func runFigures(d *result.Document, course *result.Course) (all []plot.Figure) {
 	calls := []plot.Curve{responseCurve("response", d, course)}
 	var messages []plot.Curve
 	for _, s := range seriesOrder(d) {
-		c := known(s, d.Latency[s])
+		name := boundedName(s, d.Latency[s])
+		c := known(name, d.Latency[s])
 		if h := course.Series[s]; h != nil {
-			c = curve(s, h, 0)
+			c = curve(name, h, 0)
 		}
 		switch s {
 		case "response", "pacing":
@@ -103,7 +114,11 @@ func latencyOverTime(d *result.Document) plot.Figure {
 		p99 = append(p99, worst(func(p result.Point) int64 { return p.P99Ns }))
 		most = append(most, worst(func(p result.Point) int64 { return p.MaxNs }))
 	}
-	return plot.Latencies("Latency over time", at,
+	title := "Latency over time"
+	if slices.ContainsFunc(d.Series, func(p result.Point) bool { return p.Censored > 0 }) {
+		title += "; where calls were never answered, at least so much"
+	}
+	return plot.Latencies(title, at,
 		plot.Line{Name: "p50", Values: p50}, plot.Line{Name: "p99", Values: p99}, plot.Line{Name: "max", Values: most})
 }
 

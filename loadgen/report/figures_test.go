@@ -69,7 +69,7 @@ func madeUp(t *testing.T, root string, s shape) *result.Document {
 				shard.Message(series, spread(50_000, 1))
 			}
 		}
-		if err := errors.Join(rec.Add(shard.Take()), rec.Flush(1, 2)); err != nil {
+		if err := errors.Join(rec.Add(shard.Take(0, 0)), rec.Flush(1, 2)); err != nil {
 			t.Fatal(err)
 		}
 	}

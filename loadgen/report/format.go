@@ -3,6 +3,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -33,7 +34,26 @@ func interval(p result.Percentile) string {
 	if number, unit, _ := strings.Cut(low, " "); strings.HasSuffix(high, " "+unit) {
 		low = number
 	}
+	if p.HighAtLeast {
+		high = "∞"
+	}
 	return low + "–" + high
+}
+
+// bounded writes a time, of which it may be known only that it is at least so much.
+func bounded[N int64 | float64](ns N, atLeast bool) string {
+	if atLeast {
+		return "≥ " + number.Duration(ns)
+	}
+	return number.Duration(ns)
+}
+
+// responseAt writes a percentile of the response time, or - where there are too few calls for it.
+func responseAt(d *result.Document, p float64) string {
+	if x, ok := d.Latency["response"].At(p); ok {
+		return bounded(x.Ns, x.AtLeast) + " (" + interval(x) + ")"
+	}
+	return "-"
 }
 
 // latencyTable is a table of the run's series: a head, then a row each, the
@@ -55,15 +75,15 @@ func latencyTable(d *result.Document) [][]string {
 	rows := [][]string{append(head, "max")}
 	for _, s := range seriesOrder(d) {
 		l := d.Latency[s]
-		row := []string{s, number.Count(l.Count), number.Duration(l.MeanNs)}
+		row := []string{s, number.Count(l.Count), bounded(l.MeanNs, l.Censored > 0)}
 		for _, p := range shown {
 			cell := "-" // too few for it
 			if x, ok := l.At(p); ok {
-				cell = number.Duration(x.Ns)
+				cell = bounded(x.Ns, x.AtLeast)
 			}
 			row = append(row, cell)
 		}
-		rows = append(rows, append(row, number.Duration(l.MaxNs)))
+		rows = append(rows, append(row, bounded(l.MaxNs, l.Censored > 0)))
 		if s != "response" || len(l.Percentiles) == 0 {
 			continue
 		}
@@ -91,7 +111,7 @@ func exemplarTable(d *result.Document, kind string, n int) [][]string {
 		if x.ServerNs != nil {
 			server, difference = number.Duration(*x.ServerNs), number.Duration(x.ServiceNs-*x.ServerNs)
 		}
-		rows = append(rows, []string{x.RequestID, x.Code, number.Duration(x.ResponseNs), server, difference, number.Duration(x.IntendedNs)})
+		rows = append(rows, []string{x.RequestID, cmp.Or(x.Code, "-"), number.Duration(x.ResponseNs), server, difference, number.Duration(x.IntendedNs)})
 	}
 	return rows
 }

@@ -26,12 +26,13 @@ var (
 )
 
 var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
-	"css":      func() template.CSS { return template.CSS(styles) }, //nolint:gosec // a file of this package
-	"js":       func() template.JS { return template.JS(script) },   //nolint:gosec // likewise
-	"latency":  latencyTable,
-	"slowest":  func(d *result.Document) [][]string { return exemplarTable(d, "slow", 20) },
-	"failed":   func(d *result.Document) [][]string { return exemplarTable(d, "failed", 10) },
-	"headline": headline, "target": target, "started": started, "codes": codes, "cpu": cpu, "failures": failures,
+	"css":        func() template.CSS { return template.CSS(styles) }, //nolint:gosec // a file of this package
+	"js":         func() template.JS { return template.JS(script) },   //nolint:gosec // likewise
+	"latency":    latencyTable,
+	"unanswered": func(d *result.Document) [][]string { return exemplarTable(d, "unanswered", 10) },
+	"slowest":    func(d *result.Document) [][]string { return exemplarTable(d, "slow", 20) },
+	"failed":     func(d *result.Document) [][]string { return exemplarTable(d, "failed", 10) },
+	"headline":   headline, "target": target, "started": started, "codes": codes, "cpu": cpu, "failures": failures,
 	"count": number.Count, "rate": number.Rate, "size": number.Size, "upper": strings.ToUpper,
 	"first":    func(rows [][]string) []string { return rows[0] },
 	"rest":     func(rows [][]string) [][]string { return rows[1:] },

@@ -13,6 +13,7 @@ import (
 
 // Markdown writes the runs as tables for a pull request: an overview where there is more than one, then each.
 func Markdown(w io.Writer, docs ...*result.Document) error {
+	raw := docs
 	docs = slices.Clone(docs)
 	for i := range docs {
 		docs[i] = clean(docs[i], markup)
@@ -23,8 +24,9 @@ func Markdown(w io.Writer, docs ...*result.Document) error {
 		table(&b, overview(docs))
 		b.WriteString("\n")
 	}
-	for _, d := range docs {
+	for i, d := range docs {
 		markdownRun(&b, d)
+		markdownAgain(&b, raw[i])
 	}
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("write the markdown report: %w", err)
@@ -60,9 +62,11 @@ func markdownRun(b *strings.Builder, d *result.Document) {
 		b.WriteString("\n")
 	}
 	table(b, latencyTable(d))
-	for _, kind := range []string{"slow", "failed"} {
-		if rows := exemplarTable(d, kind, 10); len(rows) > 1 {
-			fmt.Fprintf(b, "\n%s\n\n", map[string]string{"slow": "Slowest calls", "failed": "First failures"}[kind])
+	for _, of := range []struct{ kind, title string }{
+		{"unanswered", "Never answered, the oldest"}, {"slow", "Slowest calls"}, {"failed", "First failures"},
+	} {
+		if rows := exemplarTable(d, of.kind, 10); len(rows) > 1 {
+			fmt.Fprintf(b, "\n%s\n\n", of.title)
 			table(b, rows)
 		}
 	}
@@ -70,9 +74,18 @@ func markdownRun(b *strings.Builder, d *result.Document) {
 	if d.Server != nil {
 		fmt.Fprintf(b, " Server: %s.", cpu(*d.Server, d))
 	}
-	fmt.Fprintf(b, "\n\nTo run it again: `%s`", strings.ReplaceAll(plain(plan.Line(d.Plan.Again())), "`", "'"))
 	e := d.Environment
 	fmt.Fprintf(b, "\n\n%s, grpc-go %s, %s %s, %s, %d CPUs, GOMAXPROCS %d\n\n", e.Go, e.GRPC, e.OS, e.Kernel, e.CPUModel, e.CPUs, e.GOMAXPROCS)
+}
+
+// markdownAgain writes the command that makes the run again, as it is: in a fence that is longer than any in it.
+func markdownAgain(b *strings.Builder, d *result.Document) {
+	line := plain(plan.Line(d.Plan.Again()))
+	fence := "```"
+	for strings.Contains(line, fence) {
+		fence += "`"
+	}
+	fmt.Fprintf(b, "To run it again:\n\n%ssh\n%s\n%s\n\n", fence, line, fence)
 }
 
 // overview is a table with a row a run; the percentiles have their 95 % intervals.
@@ -80,19 +93,13 @@ func overview(docs []*result.Document) [][]string {
 	rows := [][]string{{"run", "transport", "verdict", "calls/s", "messages/s", "failed", "p50", "p99", "p99.9", "max", "client µs/call", "server µs/call"}}
 	for _, d := range docs {
 		response := d.Latency["response"]
-		at := func(p float64) string {
-			if x, ok := response.At(p); ok {
-				return number.Duration(x.Ns) + " (" + interval(x) + ")"
-			}
-			return "-"
-		}
 		server := "-"
 		if d.Server != nil {
 			server = number.Significant(d.Server.CPUMicrosPerCall)
 		}
 		rows = append(rows, []string{
 			d.Name(), d.Plan.Transport, string(d.Verdict.Status), number.Rate(d.Rate.Achieved), number.Rate(d.Rate.MessagesPerSecond), number.Count(d.Counts.Failed),
-			at(50), at(99), at(99.9), number.Duration(response.MaxNs), number.Significant(d.Client.CPUMicrosPerCall), server,
+			responseAt(d, 50), responseAt(d, 99), responseAt(d, 99.9), bounded(response.MaxNs, response.Censored > 0), number.Significant(d.Client.CPUMicrosPerCall), server,
 		})
 	}
 	return rows

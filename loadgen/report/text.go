@@ -20,6 +20,9 @@ func Text(w io.Writer, d *result.Document) error {
 	fmt.Fprintf(&b, "target    %s\n\n", target(d))
 	writeVerdict(&b, d)
 	fmt.Fprintf(&b, "calls     %s/s: %s ok, %s failed, %s unfinished", number.Rate(d.Rate.Achieved), number.Count(c.OK), number.Count(c.Failed), number.Count(c.Unfinished))
+	if d.Unanswered.OldestNs > 0 {
+		fmt.Fprintf(&b, " (the oldest for %s)", number.Duration(d.Unanswered.OldestNs))
+	}
 	if c.NeverSent > 0 {
 		fmt.Fprintf(&b, ", %s never sent", number.Count(c.NeverSent))
 	}
@@ -37,9 +40,11 @@ func Text(w io.Writer, d *result.Document) error {
 	}
 	b.WriteString("\n")
 	columns(&b, latencyTable(d))
-	if slow := exemplarTable(d, "slow", 5); len(slow) > 1 {
-		b.WriteString("\nslowest\n")
-		columns(&b, slow)
+	for _, of := range []struct{ kind, title string }{{"unanswered", "never answered, the oldest"}, {"slow", "slowest"}} {
+		if rows := exemplarTable(d, of.kind, 5); len(rows) > 1 {
+			b.WriteString("\n" + of.title + "\n")
+			columns(&b, rows)
+		}
 	}
 	fmt.Fprintf(&b, "\nclient    %s\n", cpu(d.Client, d))
 	if d.Server != nil {

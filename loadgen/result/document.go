@@ -35,6 +35,7 @@ type Document struct {
 
 	Counts      recorder.Counts    `json:"counts"`
 	WarmupCalls int64              `json:"warmup_calls"` // made before the window, in no other figure
+	Unanswered  Unanswered         `json:"unanswered"`
 	Codes       map[string]int64   `json:"codes"`
 	Rate        Rate               `json:"rate"`
 	Latency     map[string]Latency `json:"latency"`
@@ -66,6 +67,9 @@ type Rate struct {
 // Latency is one population.
 type Latency struct {
 	Count int64 `json:"count"`
+	// Censored are those of the count that are lower bounds only: calls that were never answered, or that their own
+	// deadline ended. Where there is one, the mean and the greatest value are lower bounds too.
+	Censored int64 `json:"censored"`
 	// EffectiveCount is how many independent calls the count is worth; the intervals rest on it.
 	EffectiveCount int64        `json:"effective_count"`
 	MeanNs         float64      `json:"mean_ns"`
@@ -80,6 +84,10 @@ type Percentile struct {
 	Ns     int64   `json:"ns"`
 	LowNs  int64   `json:"low_ns"`
 	HighNs int64   `json:"high_ns"`
+	// AtLeast says that the value is a lower bound only, since calls that were never answered can reach it;
+	// HighAtLeast that the interval has no upper end.
+	AtLeast     bool `json:"at_least,omitempty"`
+	HighAtLeast bool `json:"high_at_least,omitempty"`
 }
 
 // At returns the percentile p, where the count supports it.
@@ -90,6 +98,21 @@ func (l Latency) At(p float64) (Percentile, bool) {
 		}
 	}
 	return Percentile{}, false
+}
+
+// Unanswered are the calls that were cut off after the drain.
+type Unanswered struct {
+	Calls       int64 `json:"calls"`
+	WarmupCalls int64 `json:"warmup_calls"` // of the warm-up, in no other figure
+	// OldestNs and LeastNs are how long calls had been waiting by then.
+	OldestNs int64 `json:"oldest_ns"`
+	LeastNs  int64 `json:"least_ns"`
+}
+
+// Failures is the share of the calls that were sent which did not succeed: those without an answer are no success.
+func (d *Document) Failures() float64 {
+	lost := d.Counts.Failed + d.Counts.Unfinished
+	return float64(lost) / float64(max(d.Counts.OK+lost, 1))
 }
 
 // Exemplar is one call. ServerNs is the target's own handling time, null where it told none.
@@ -113,6 +136,12 @@ type Point struct {
 	P50Ns  int64   `json:"p50_ns"`
 	P99Ns  int64   `json:"p99_ns"`
 	MaxNs  int64   `json:"max_ns"`
+	// Unfinished were cut off in this second. Censored are all of its calls that something else than the server ended,
+	// which makes its percentiles lower bounds. Waiting were in flight at its end, the first of them for OldestNs.
+	Unfinished int64 `json:"unfinished,omitempty"`
+	Censored   int64 `json:"censored,omitempty"`
+	Waiting    int64 `json:"waiting,omitempty"`
+	OldestNs   int64 `json:"oldest_ns,omitempty"`
 	// ClientCPUNs is what this process used; 0 where the second was too short to tell.
 	ClientCPUNs int64 `json:"client_cpu_ns"`
 }

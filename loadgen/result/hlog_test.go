@@ -62,7 +62,7 @@ func interval(cfg recorder.Config, values ...int64) *recorder.Interval {
 			s.Message(series, v/2)
 		}
 	}
-	return s.Take()
+	return s.Take(0, 0)
 }
 
 // read reads a log to its end.
@@ -152,7 +152,7 @@ func TestHlogRoundTrip(t *testing.T) {
 		lag := int64(1000 * math.Exp(random.NormFloat64()))
 		shard.Call(&recorder.Sample{Sent: lag, Done: lag + int64(100_000*math.Exp(2*random.NormFloat64()))})
 		if i%(calls/intervals) == 0 && len(spans) < intervals-1 || i == calls-1 {
-			if err := rec.Add(shard.Take()); err != nil {
+			if err := rec.Add(shard.Take(0, 0)); err != nil {
 				t.Fatal(err)
 			}
 			if err := rec.Flush(1, 2); err != nil {

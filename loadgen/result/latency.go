@@ -1,6 +1,8 @@
 package result
 
 import (
+	"math"
+
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"grpcbench/loadgen/recorder"
@@ -23,7 +25,34 @@ func Correlated(l *recorder.Latencies, rho float64) Latency {
 	}
 	out := summary(l.Histogram, l.Max, effective)
 	out.MeanNs, out.MinNs, out.MaxNs = l.Mean(), l.Min, l.Max
+	if out.Censored = l.CensoredCount(); out.Censored > 0 {
+		out.widen(l)
+	}
 	return out
+}
+
+// widen makes what is said of each percentile true whatever the censored values stand for. With each of them at its
+// lower bound a percentile has its least value, with each of them without end its greatest. Where the greatest is
+// beyond the interval that is told anyway, the percentile is told as a lower bound.
+func (out *Latency) widen(l *recorder.Latencies) {
+	known := l.Known()
+	greatest := func(share float64) (ns int64, bounded bool) {
+		rank := int64(math.Ceil(share*float64(out.Count) - 1e-6)) // 99.9 is a little off
+		return recorder.Upper(known, min(max(rank, 1), out.Count))
+	}
+	for i := range out.Percentiles {
+		x := &out.Percentiles[i]
+		share := x.P / 100
+		most, bounded := greatest(share)
+		x.AtLeast = !bounded || most-most/1000 > x.HighNs
+		high := 1.0 // of too few values the interval ends at the largest
+		if ranks := stats.QuantileRanks(out.EffectiveCount, share); ranks.High > 0 {
+			high = float64(ranks.High) / float64(out.EffectiveCount)
+		}
+		end, bounded := greatest(high)
+		x.HighNs = max(x.HighNs, end)
+		x.HighAtLeast = !bounded
+	}
 }
 
 // noCorrelation is what neighbours' correlation may be by chance in a few thousand values.

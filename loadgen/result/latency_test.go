@@ -19,7 +19,7 @@ func latencies(t *testing.T, values []int64) *recorder.Latencies {
 	for _, v := range values {
 		s.Call(&recorder.Sample{Done: v})
 	}
-	return s.Take().Headline()
+	return s.Take(0, 0).Headline()
 }
 
 func lognormal(n int) []int64 {

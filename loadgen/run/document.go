@@ -46,9 +46,9 @@ func (r *run) notes(total *recorder.Interval) []string {
 	if !r.plan.Open() {
 		note("closed loop: a call starts when its worker is free, so response is service, and coordinated omission is not corrected")
 	}
-	// Others may have been told so by the server, long before their own deadline.
-	if late := total.Codes[codes.DeadlineExceeded]; late > 0 && r.plan.Timeout > 0 && total.Latencies[recorder.Service].Max >= int64(r.plan.Timeout) {
-		note("%d calls ended DEADLINE_EXCEEDED, at %v or before: how long they would have taken is not known, so the tail is cut off there", late, r.plan.Timeout)
+	// Others may have been told DEADLINE_EXCEEDED by the server, long before their own deadline.
+	if late := total.Latencies[recorder.Service].CensoredCount() - total.Counts.Unfinished; late > 0 {
+		note("%d calls ended by their own deadline of %v: how long they would have taken is not known, so the tail is cut off there, and told as at least so much", late, r.plan.Timeout)
 	}
 	lag := total.Latencies[recorder.Lag]
 	if lag == nil || lag.Count() == 0 {
@@ -72,6 +72,7 @@ func (r *run) document(ctx context.Context, o engine.Outcome) (*result.Document,
 	d.Started = transport.Wall(o.Start)
 	d.DurationNs = o.End - o.Start
 	d.Counts, d.WarmupCalls = c, o.Warmup
+	d.Unanswered = result.Unanswered{Calls: o.Lost.Calls, WarmupCalls: o.Lost.Warmup, OldestNs: o.Lost.Oldest, LeastNs: o.Lost.Least}
 	d.Notes = append(r.notes(total), r.lost...)
 	d.Codes = map[string]int64{}
 	for code, n := range total.Codes {
@@ -83,7 +84,7 @@ func (r *run) document(ctx context.Context, o engine.Outcome) (*result.Document,
 		achieved := float64(c.OK+c.Failed) / seconds
 		offered := achieved
 		if r.plan.Open() { // over the time in which calls were due
-			offered = float64(c.Due) / min(seconds, cmp.Or(r.plan.D.Seconds(), seconds))
+			offered = float64(c.Due) / min(seconds, cmp.Or(r.plan.Scheduled().Seconds(), r.plan.D.Seconds(), seconds))
 		}
 		d.Rate = result.Rate{
 			Offered: offered, Achieved: achieved,
@@ -155,9 +156,13 @@ func (r *run) exemplars(d *result.Document, start int64) []result.Exemplar {
 	}
 	out := []result.Exemplar{}
 	for _, x := range r.rec.Exemplars(slowestKept, from) {
+		code := result.CodeName(x.Code)
+		if x.Kind == recorder.Unanswered {
+			code = "" // it has none: that it was cut off is our own doing
+		}
 		out = append(out, result.Exemplar{
 			RequestID: requestid.ID{Run: r.id, Worker: x.Worker, Seq: x.Seq}.String(),
-			Kind:      x.Kind, Code: result.CodeName(x.Code), Message: strings.ToValidUTF8(x.Message, "\uFFFD"),
+			Kind:      x.Kind, Code: code, Message: strings.ToValidUTF8(x.Message, "\uFFFD"),
 			IntendedNs: x.Intended - start, ResponseNs: x.Response, ServiceNs: x.Service,
 			ServerNs: serverTime(x.LoadReport),
 		})

@@ -23,6 +23,8 @@ func (r *run) facts(d *result.Document, o engine.Outcome) verdict.Facts {
 	f := verdict.Facts{
 		Open: r.plan.Open(), Interrupted: !planned,
 		Due: c.Due, OK: c.OK, Failed: c.Failed, Own: c.Local, Unfinished: c.Unfinished, NeverSent: c.NeverSent, Overflow: c.Overflow,
+		WarmupUnanswered: o.Lost.Warmup, Oldest: time.Duration(o.Lost.Oldest), Least: time.Duration(o.Lost.Least),
+		Silent: time.Duration(o.Lost.Silent), Length: time.Duration(d.DurationNs), Moved: moved(d.Latency["response"]),
 		Response: byPercentile(d.Latency["response"]), Pacing: byPercentile(d.Latency["pacing"]),
 		Stood:    o.Stood,
 		InFlight: o.InFlight, Deviation: o.Deviation, Looks: o.Looks,
@@ -36,6 +38,9 @@ func (r *run) facts(d *result.Document, o engine.Outcome) verdict.Facts {
 		f.Littles = float64(service.Sum+before+held) / float64(d.DurationNs)
 		f.Before = float64(before) / max(float64(service.Sum+before), 1)
 	}
+	if f.Own > 0 {
+		f.OwnReason = r.ownReason()
+	}
 	if r.health != nil {
 		f.Windows = r.health.windows
 		f.Throttled = throttled() - r.health.throttled
@@ -44,6 +49,26 @@ func (r *run) facts(d *result.Document, o engine.Outcome) verdict.Facts {
 	f.Arrivals = r.arrivals(o, f.Pacing[50])
 	f.DriftP, f.DriftShare = drift(d.Series)
 	return f
+}
+
+// moved are the percentiles that are known as lower bounds only.
+func moved(l result.Latency) (all []float64) {
+	for _, x := range l.Percentiles {
+		if x.AtLeast {
+			all = append(all, x.P)
+		}
+	}
+	return all
+}
+
+// ownReason is what the first of the load generator's own failures said.
+func (r *run) ownReason() string {
+	for _, x := range r.rec.Exemplars(0, math.MaxInt64) {
+		if x.Local {
+			return result.CodeName(x.Code) + ": " + x.Message
+		}
+	}
+	return "no reason recorded"
 }
 
 func byPercentile(l result.Latency) map[float64]time.Duration {

@@ -17,8 +17,8 @@ import (
 // A run whose every call failed is written as any other, and is an error that says why.
 func TestEveryCallFailed(t *testing.T) {
 	doc, err := run.Run(testContext(t), read(t, "-rpc=Search", "-c=3", "-n=60", "-warmup=0s", "-target=-interceptors=none -inject=error=1:UNAVAILABLE"), nil)
-	if !errors.Is(err, run.ErrAllFailed) || !strings.Contains(err.Error(), "UNAVAILABLE: injected error") {
-		t.Errorf("Run: %v, want ErrAllFailed with the first failure", err)
+	if !errors.Is(err, run.ErrNoneSucceeded) || !strings.Contains(err.Error(), "UNAVAILABLE: injected error") {
+		t.Errorf("Run: %v, want ErrNoneSucceeded with the first failure", err)
 	}
 	if doc == nil || doc.Counts.Failed != 60 || doc.Codes["UNAVAILABLE"] != 60 || doc.LatencyByCode["UNAVAILABLE"].Count != 60 {
 		t.Fatalf("the document is %+v", doc)

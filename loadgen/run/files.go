@@ -71,6 +71,7 @@ func (r *run) sink(iv *recorder.Interval) error {
 		TS:   float64(iv.End-r.rec.Total().Start) / 1e9,
 		Sent: iv.Counts.Sent, OK: iv.Counts.OK, Failed: iv.Counts.Failed,
 		P50Ns: min(h.Histogram.ValueAtPercentile(50), h.Max), P99Ns: min(h.Histogram.ValueAtPercentile(99), h.Max), MaxNs: h.Max,
+		Unfinished: iv.Counts.Unfinished, Censored: h.CensoredCount(), Waiting: iv.Waiting, OldestNs: iv.Oldest,
 		ClientCPUNs: int64(cpu),
 	}
 	r.points = append(r.points, point)

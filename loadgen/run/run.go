@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,8 +30,8 @@ import (
 	"grpcbench/server/contract"
 )
 
-// ErrAllFailed says that a run was carried out and no call of it succeeded.
-var ErrAllFailed = errors.New("every call failed")
+// ErrNoneSucceeded says that a run was carried out and no call of it succeeded.
+var ErrNoneSucceeded = errors.New("no call succeeded")
 
 // Run carries out p and writes its folder. An interrupted run is a run: when
 // ctx ends, it drains and writes what it has. The document is nil only where
@@ -125,7 +126,7 @@ func (r *run) measure(ctx context.Context) (*result.Document, error) {
 		return nil, err
 	}
 	r.rec = recorder.New(recorder.Config{
-		OpenLoop: arrivals != nil, LateAfter: int64(verdict.LateAfter),
+		OpenLoop: arrivals != nil, LateAfter: int64(verdict.LateAfter), Timeout: int64(r.plan.Timeout),
 		Messages:  messageSeries(r.spec),
 		PerWorker: r.plan.PerWorker,
 		Sink:      r.sink,
@@ -137,7 +138,7 @@ func (r *run) measure(ctx context.Context) (*result.Document, error) {
 	outcome, err := engine.Run(ctx, engine.Config{
 		Dialer: dialer, Addr: r.target.Addr, Spec: r.spec, Source: r.source,
 		Workers: r.plan.Workers, Conns: r.plan.Conns,
-		Warmup: r.plan.Warmup, Duration: r.plan.D, Total: r.plan.Total, Drain: r.plan.Drain,
+		Warmup: r.plan.Warmup, Duration: r.plan.D, Total: r.plan.Total, Least: r.plan.Scheduled(), Drain: r.plan.Drain,
 		Expected: r.plan.Expected(), Arrivals: arrivals, WarmupArrivals: warmupArrivals, Spin: r.plan.Spin,
 		Warming:   func() { r.shown.Warming(r.plan.Warmup) },
 		Measuring: func() error { return r.begin(ctx) },
@@ -155,8 +156,8 @@ func (r *run) measure(ctx context.Context) (*result.Document, error) {
 		err = errors.Join(err, fmt.Errorf("%w: %w", errTargetDied, r.child.Err()))
 	}
 	err = errors.Join(err, r.write(doc))
-	if err == nil && doc.Counts.OK == 0 && doc.Counts.Failed > 0 {
-		err = fmt.Errorf("%w: %s", ErrAllFailed, firstFailure(doc))
+	if err == nil && doc.Counts.OK == 0 && doc.Counts.Sent+doc.Unanswered.WarmupCalls > 0 {
+		err = fmt.Errorf("%w: %s", ErrNoneSucceeded, whyNone(doc))
 	}
 	return doc, err
 }
@@ -190,12 +191,27 @@ func (r *run) begin(ctx context.Context) (err error) {
 	return err
 }
 
-func firstFailure(doc *result.Document) string {
-	i := slices.IndexFunc(doc.Exemplars, func(x result.Exemplar) bool { return x.Kind == recorder.Failed })
-	if i < 0 {
-		return "no reason recorded"
+// whyNone says what became of the calls of which none succeeded: of the codes that they ended with the commonest, with
+// what the first of those said.
+func whyNone(doc *result.Document) string {
+	c := doc.Counts
+	var why []string
+	if c.Failed > 0 {
+		code := slices.MaxFunc(slices.Sorted(maps.Keys(doc.Codes)), func(a, b string) int { return cmp.Compare(doc.Codes[a], doc.Codes[b]) })
+		message := "no reason recorded"
+		if i := slices.IndexFunc(doc.Exemplars, func(x result.Exemplar) bool { return x.Kind == recorder.Failed && x.Code == code }); i >= 0 {
+			message = doc.Exemplars[i].Message
+		}
+		why = append(why, fmt.Sprintf("%d of %d failed with %s: %s", doc.Codes[code], c.Sent, code, message))
 	}
-	return doc.Exemplars[i].Code + ": " + doc.Exemplars[i].Message
+	if c.Unfinished > 0 {
+		waited := time.Duration(doc.Unanswered.OldestNs).Round(time.Millisecond)
+		why = append(why, fmt.Sprintf("%d of %d were not answered, the oldest for %v", c.Unfinished, c.Sent, waited))
+	}
+	if n := doc.Unanswered.WarmupCalls; n > 0 {
+		why = append(why, fmt.Sprintf("%d of the warm-up were not answered", n))
+	}
+	return strings.Join(why, "; ")
 }
 
 // Dir is the folder of a run that names none: below results, by time and RPC.

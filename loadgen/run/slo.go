@@ -1,6 +1,8 @@
 package run
 
 import (
+	"math"
+
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/stats"
@@ -14,10 +16,9 @@ func (r *run) objectives(d *result.Document) []verdict.Kept {
 	if err != nil {
 		return kept // the plan was checked
 	}
-	c := d.Counts
 	measured := verdict.Measured{
 		Latency:  r.latency,
-		Errors:   float64(c.Failed) / float64(max(c.OK+c.Failed, 1)),
+		Errors:   d.Failures(),
 		Achieved: d.Rate.Achieved / max(d.Rate.Offered, 1e-9),
 	}
 	for _, o := range all {
@@ -27,21 +28,28 @@ func (r *run) objectives(d *result.Document) []verdict.Kept {
 }
 
 // latency looks any percentile up, also one that the document does not list.
-func (r *run) latency(series, of string, p float64) (ns float64, ok bool) {
+func (r *run) latency(series, of string, p float64) (verdict.Known, bool) {
 	total := r.rec.Total()
 	l := total.Headline()
 	if series != recorder.Response.String() {
 		l = total.Series(series)
 	}
 	if l == nil || l.Count() == 0 {
-		return 0, false
+		return verdict.Known{}, false
+	}
+	known := func(least float64) verdict.Known {
+		return verdict.Known{Least: least, Most: least, Bounded: l.CensoredCount() == 0}
 	}
 	switch of {
 	case "max":
-		return float64(l.Max), true
+		return known(float64(l.Max)), true
 	case "mean":
-		return l.Mean(), true
-	default:
-		return float64(min(l.Histogram.ValueAtPercentile(p), l.Max)), stats.Supported(l.Count(), p)
+		return known(l.Mean()), true
 	}
+	v := known(float64(min(l.Histogram.ValueAtPercentile(p), l.Max)))
+	if !v.Bounded {
+		most, bounded := recorder.Upper(l.Known(), int64(math.Ceil(p*float64(l.Count())/100-1e-6)))
+		v.Most, v.Bounded = max(v.Least, float64(most)), bounded
+	}
+	return v, stats.Supported(l.Count(), p)
 }

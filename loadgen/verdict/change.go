@@ -20,7 +20,11 @@ type ChangeLimit struct {
 }
 
 // Change is how a metric changed: from Before, by Value, between Low and High at 95 %. Nanoseconds, or a share of 1.
-type Change struct{ Before, Value, Low, High float64 }
+// It is Unknown where calls that were never answered can have made it another.
+type Change struct {
+	Before, Value, Low, High float64
+	Unknown                  bool
+}
 
 // What a comparison looks at, of latencies.
 var (
@@ -104,6 +108,10 @@ func (l ChangeLimit) Check(c Change, compared bool) Kept {
 	k := Kept{Objective: l.Text, Met: true}
 	if !compared {
 		k.Met, k.Result = false, "missed: it was not compared"
+		return k
+	}
+	if c.Unknown {
+		k.Met, k.Result = false, "not known: calls were never answered"
 		return k
 	}
 	scale, write := 1.0, percent

@@ -12,6 +12,14 @@ type Facts struct {
 	Interrupted bool
 
 	Due, OK, Failed, Unfinished, NeverSent int64
+	// WarmupUnanswered are calls of the warm-up that were never answered; Oldest and Least are the ages of the
+	// unfinished, Silent how long nothing was answered at the end of the window though calls waited.
+	WarmupUnanswered      int64
+	Oldest, Least, Silent time.Duration
+	// Moved are the reported percentiles of the response time that are known as lower bounds only.
+	Moved []float64
+	// Length is the measured window's.
+	Length time.Duration
 	// Own are those of Failed in which no server had a part, OwnReason what the first of them said.
 	Own       int64
 	OwnReason string

@@ -1,7 +1,10 @@
 package verdict
 
 import (
+	"fmt"
 	"math"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -9,6 +12,9 @@ import (
 func counts(f *Facts, v *Verdict) {
 	if f.Due == 0 {
 		v.add(Invalid, "no call was measured")
+	}
+	if f.WarmupUnanswered > 0 {
+		v.add(Suspect, "%s of the warm-up %s never answered", countCalls(f.WarmupUnanswered), wasWere(f.WarmupUnanswered))
 	}
 	if sum := f.OK + f.Failed + f.Unfinished + f.NeverSent; f.Due != sum {
 		v.add(Invalid, "the counts do not add up: %d calls were due, %d are accounted for", f.Due, sum)
@@ -26,6 +32,64 @@ func own(f *Facts, v *Verdict) {
 	if f.Own > 0 {
 		v.add(Invalid, "client: %d of %d failures are the load generator's own, not the server's (%s)", f.Own, f.Failed, f.OwnReason)
 	}
+}
+
+// unanswered: a call that was cut off took at least as long as it had been waiting. Where such calls can move a
+// percentile that is told, it is a lower bound, and the distribution is not known.
+func unanswered(f *Facts, v *Verdict) {
+	if f.Unfinished > 0 {
+		status, known := Suspect, ""
+		if len(f.Moved) > 0 {
+			status, known = Invalid, "; "+percentileNames(f.Moved)+" can only be told as at least so much"
+		}
+		waited := fmt.Sprintf("they had waited for %v to %v", roughly(f.Least), roughly(f.Oldest))
+		if roughly(f.Least) == roughly(f.Oldest) {
+			waited = fmt.Sprintf("having waited for %v", roughly(f.Oldest))
+		}
+		v.add(status, "%d of %s %s never answered by the end of the drain: %s%s",
+			f.Unfinished, countCalls(f.OK+f.Failed+f.Unfinished), wasWere(f.Unfinished), waited, known)
+	}
+	// Workers that wait make no calls: of a closed loop the silent time is in hardly any figure.
+	if f.Silent > max(time.Second, f.Length/10) {
+		status := Suspect
+		if !f.Open {
+			status = Invalid
+		}
+		v.add(status, "the server answered nothing in the last %v of the run, though calls waited for it", roughly(f.Silent))
+	}
+}
+
+// percentileNames lists percentiles, from the first on.
+func percentileNames(all []float64) string {
+	names := make([]string, len(all))
+	for i, p := range all {
+		names[i] = "p" + strconv.FormatFloat(p, 'f', -1, 64)
+	}
+	return strings.Join(names, ", ")
+}
+
+func countCalls(n int64) string {
+	if n == 1 {
+		return "1 call"
+	}
+	return fmt.Sprintf("%d calls", n)
+}
+
+func wasWere(n int64) string {
+	if n == 1 {
+		return "was"
+	}
+	return "were"
+}
+
+// roughly is a time for reading, to three digits.
+func roughly(d time.Duration) time.Duration {
+	for unit := time.Second; unit > 1; unit /= 10 {
+		if d >= 100*unit {
+			return d.Round(unit)
+		}
+	}
+	return d
 }
 
 // schedule: what was due was sent.
@@ -66,12 +130,17 @@ func between(f *Facts, v *Verdict) {
 }
 
 // little: by Little's law, the calls in flight are the rate times the time of a call. The tolerance adds
-// five standard errors of the sampled mean, taking a tenth of the looks as independent.
+// five standard errors of the sampled mean, taking a tenth of the looks as independent. Looks see whole calls, so
+// whatever they saw, their variance is at least f (1 - f), f being the fraction in the expected mean; and where fewer
+// than leastSeen calls are to be seen in all looks together, these are too few to tell anything.
 func little(f *Facts, v *Verdict) {
-	if f.Looks < 100 || f.Littles == 0 {
+	const leastSeen = 50
+	if f.Looks < 100 || f.Littles == 0 || max(f.Littles, f.InFlight)*float64(f.Looks) < leastSeen {
 		return
 	}
-	noise := 5 * f.Deviation / math.Sqrt(float64(f.Looks)/10)
+	_, part := math.Modf(f.Littles)
+	variance := max(f.Deviation*f.Deviation, part*(1-part))
+	noise := 5 * math.Sqrt(variance/(float64(f.Looks)/10))
 	switch off := math.Abs(f.InFlight - f.Littles); {
 	case off > 0.05*f.Littles+noise:
 		v.health(f, Invalid, "%.2f calls were in flight on average, but their rate and their times make %.2f (Little's law): the recorded times are wrong", f.InFlight, f.Littles)

@@ -18,7 +18,7 @@ const (
 func healthy() verdict.Facts {
 	return verdict.Facts{
 		Open: true, Local: true,
-		Due: 1000, OK: 990, Failed: 6, Unfinished: 4,
+		Due: 1000, OK: 994, Failed: 6,
 		Response: map[float64]time.Duration{50: ms, 99: 10 * ms, 99.9: 20 * ms},
 		Pacing:   map[float64]time.Duration{50: 50 * us, 99: 500 * us, 99.9: ms},
 		Stood:    5 * ms,
@@ -89,6 +89,16 @@ func TestRules(t *testing.T) {
 		{"Little's law, far off below", func(f *verdict.Facts) { f.InFlight = 94 }, invalid, suspect, "the recorded times are wrong"},
 		{"far off, but of few looks", func(f *verdict.Facts) { f.InFlight, f.Looks = 200, 99 }, valid, valid, ""},
 		{"far off, but of a noisy mean", func(f *verdict.Facts) { f.InFlight, f.Deviation = 106, 20 }, valid, valid, ""},
+		{"a few calls were never answered", func(f *verdict.Facts) { f.OK, f.Unfinished, f.Least, f.Oldest = 990, 4, 500*ms, 2*time.Second }, suspect, suspect, "4 of 1000 calls were never answered by the end of the drain: they had waited for 500ms to 2s"},
+		{"so many that percentiles move", func(f *verdict.Facts) { f.OK, f.Unfinished, f.Moved = 594, 400, []float64{90, 99.9} }, invalid, invalid, "p90, p99.9 can only be told as at least so much"},
+		{"our own deadlines move percentiles, and are no fault of the measurement", func(f *verdict.Facts) { f.Moved = []float64{99} }, valid, valid, ""},
+		{"calls of the warm-up were never answered", func(f *verdict.Facts) { f.WarmupUnanswered = 5 }, suspect, suspect, "5 calls of the warm-up were never answered"},
+		{"silence to the end", func(f *verdict.Facts) { f.Length, f.Silent = 30*time.Second, 29*time.Second }, suspect, invalid, "the server answered nothing in the last 29s"},
+		{"a short silence", func(f *verdict.Facts) { f.Length, f.Silent = 30*time.Second, 2*time.Second }, valid, valid, ""},
+		{"rare calls, of which no look saw any", func(f *verdict.Facts) { f.InFlight, f.Deviation, f.Littles, f.Looks = 0, 0, 0.00015, 300 }, valid, valid, ""},
+		{"rare calls, of which one look saw one", func(f *verdict.Facts) { f.InFlight, f.Deviation, f.Littles, f.Looks = 0.0033, 0.057, 0.00015, 300 }, valid, valid, ""},
+		{"few calls, within what looks at whole calls can tell", func(f *verdict.Facts) { f.InFlight, f.Deviation, f.Littles, f.Looks = 0.4, 0.49, 0.5, 300 }, valid, valid, ""},
+		{"looks that saw many more than there can have been", func(f *verdict.Facts) { f.InFlight, f.Deviation, f.Littles, f.Looks = 0.9, 0.3, 0.0015, 300 }, invalid, suspect, "the recorded times are wrong"},
 		{"nothing to hold it against", func(f *verdict.Facts) { f.InFlight, f.Littles = 200, 0 }, valid, valid, ""},
 
 		{"a generator that takes its time between calls", func(f *verdict.Facts) { f.Before = 0.11 }, valid, suspect, "workers spent 11 % of their time in the load generator"},

@@ -20,11 +20,17 @@ type Objective struct {
 	limit  float64 // nanoseconds, or a share of 1
 }
 
-// Measured is what objectives are held against. Latency returns a series' percentile, or its "max" or
-// "mean", and false where the count does not support it. Shares are of 1.
+// Measured is what objectives are held against. Shares are of 1.
 type Measured struct {
-	Latency          func(series, of string, p float64) (ns float64, ok bool)
+	// Latency looks up a series' percentile, or its "max" or "mean"; it is false where the count does not support it.
+	Latency          func(series, of string, p float64) (Known, bool)
 	Errors, Achieved float64
+}
+
+// Known is what is known of a latency, in nanoseconds: it is Least or more and, where Bounded, Most or less.
+type Known struct {
+	Least, Most float64
+	Bounded     bool
 }
 
 // Kept is an objective with what came of it.
@@ -116,9 +122,29 @@ func (o Objective) Check(m Measured) Kept {
 			k.Result = "missed: too few calls to tell"
 			return k
 		}
-		k.Met, k.Result = o.compare(v, duration)
+		k.Met, k.Result = o.compareKnown(v)
 	}
 	return k
+}
+
+// compareKnown says whether the limit is kept whatever calls without an answer would have taken.
+func (o Objective) compareKnown(v Known) (met bool, result string) {
+	if v.Bounded && v.Most <= v.Least {
+		return o.compare(v.Least, duration)
+	}
+	atLeast := "at least " + duration(v.Least)
+	switch {
+	case o.less && v.Least >= o.limit:
+		return false, fmt.Sprintf("missed by at least %s: %s", duration(v.Least-o.limit), atLeast)
+	case o.less && v.Bounded && v.Most < o.limit:
+		return true, fmt.Sprintf("met: %s, at most %s", atLeast, duration(v.Most))
+	case o.less:
+		return false, "not known: " + atLeast + ", since calls were never answered"
+	case v.Least > o.limit:
+		return true, "met: " + atLeast
+	default:
+		return false, "not known: " + atLeast + ", since calls were never answered"
+	}
 }
 
 // compare says whether the limit is kept, and by how much it is missed.

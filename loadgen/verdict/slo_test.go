@@ -16,13 +16,13 @@ func measured() verdict.Measured {
 	}
 	return verdict.Measured{
 		Errors: 0.01, Achieved: 0.98,
-		Latency: func(series, of string, p float64) (float64, bool) {
+		Latency: func(series, of string, p float64) (verdict.Known, bool) {
 			key := series + " " + of
 			if of == "p" {
 				key = fmt.Sprintf("%s %v", key, p)
 			}
 			v, ok := values[key]
-			return v, ok
+			return verdict.Known{Least: v, Most: v, Bounded: true}, ok
 		},
 	}
 }
@@ -132,4 +132,31 @@ func FuzzParseSLO(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A limit is kept, or missed, only where that is so whatever calls without an answer would have taken.
+func TestObjectivesOfWhatIsNotKnown(t *testing.T) {
+	for _, tt := range []struct {
+		reason, objective string
+		known             verdict.Known
+		met               bool
+		says              string
+	}{
+		{"the least is over the limit", "p99<1s", verdict.Known{Least: 4.8e9}, false, "missed by at least 3.8s: at least 4.8s"},
+		{"the least is under it, the most has no end", "p99<10s", verdict.Known{Least: 4.8e9}, false, "not known: at least 4.8s"},
+		{"the least is under it, the most over", "p99<5s", verdict.Known{Least: 4.8e9, Most: 6e9, Bounded: true}, false, "not known: at least 4.8s"},
+		{"both are under it", "p99<10s", verdict.Known{Least: 4.8e9, Most: 6e9, Bounded: true}, true, "met: at least 4.8s, at most 6s"},
+		{"a limit from below that the least keeps", "p50>1s", verdict.Known{Least: 4.8e9}, true, "met: at least 4.8s"},
+		{"a limit from below that the least does not", "p50>9s", verdict.Known{Least: 4.8e9}, false, "not known: at least 4.8s"},
+		{"the greatest of calls that were never answered", "max<1s", verdict.Known{Least: 1.5e6}, false, "not known"},
+	} {
+		objectives, err := verdict.ParseSLO(tt.objective)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := objectives[0].Check(verdict.Measured{Latency: func(string, string, float64) (verdict.Known, bool) { return tt.known, true }})
+		if k.Met != tt.met || !strings.Contains(k.Result, tt.says) {
+			t.Errorf("%s: %s: met %v, %q; want met %v, %q", tt.reason, tt.objective, k.Met, k.Result, tt.met, tt.says)
+		}
+	}
 }
