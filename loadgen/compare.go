@@ -15,7 +15,7 @@ import (
 )
 
 // comparison compares the runs of two folders, and shows it.
-func comparison(args []string, stdout io.Writer) (err error) {
+func comparison(args []string, stdout, stderr io.Writer) (err error) {
 	p, err := plan.ReadCompare(args, stdout)
 	if err != nil {
 		return err
@@ -26,6 +26,7 @@ func comparison(args []string, stdout io.Writer) (err error) {
 		if err != nil {
 			return err
 		}
+		report.TellBroken(stderr, found)
 		sides[i] = found.Runs
 	}
 	all, alone, err := compare.Runs(sides[0], sides[1], p.FailOn)

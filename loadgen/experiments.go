@@ -12,6 +12,7 @@ import (
 	"grpcbench/loadgen/live"
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/report"
+	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/run"
 )
 
@@ -21,15 +22,27 @@ func overhead(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	if err != nil {
 		return err
 	}
-	p.Out = experiment.Folder(p.Out, "overhead", time.Now())
+	p.Out = result.FolderName(p.Out, "overhead", time.Now())
 	view := live.New(stderr, p.Quiet)
-	doc, err := experiment.Overhead(ctx, p, steps(view, "overhead"))
+	doc, err := measureOverhead(ctx, p, steps(view, "overhead"))
 	view.Close()
-	if err != nil {
+	if doc == nil {
 		return err
 	}
-	err = experiment.WriteOverhead(doc, func(w io.Writer) error { return report.OverheadMarkdown(w, doc) })
 	return errors.Join(err, report.ShowOverhead(stdout, p.Format, doc), missed(doc.SLO))
+}
+
+// measureOverhead takes the folder, measures, and writes.
+func measureOverhead(ctx context.Context, p plan.Overhead, step func(string)) (*result.Overhead, error) {
+	folder, err := result.NewFolder(p.Out, p.Force)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := experiment.Overhead(ctx, p, step)
+	if err != nil {
+		return nil, errors.Join(err, folder.Discard())
+	}
+	return doc, experiment.WriteOverhead(folder, doc, func(w io.Writer) error { return report.OverheadMarkdown(w, doc) })
 }
 
 // timeouts measures how deadlines behave, and shows it.
@@ -38,15 +51,27 @@ func timeouts(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	if err != nil {
 		return err
 	}
-	p.Out = experiment.Folder(p.Out, "timeouts", time.Now())
+	p.Out = result.FolderName(p.Out, "timeouts", time.Now())
 	view := live.New(stderr, p.Quiet)
-	doc, err := experiment.Timeouts(ctx, p, steps(view, "timeouts"))
+	doc, err := measureTimeouts(ctx, p, steps(view, "timeouts"))
 	view.Close()
-	if err != nil {
+	if doc == nil {
 		return err
 	}
-	err = experiment.WriteTimeouts(doc, func(w io.Writer) error { return report.TimeoutsMarkdown(w, doc) })
 	return errors.Join(err, report.ShowTimeouts(stdout, p.Format, doc))
+}
+
+// measureTimeouts takes the folder, measures, and writes.
+func measureTimeouts(ctx context.Context, p plan.Timeouts, step func(string)) (*result.Timeouts, error) {
+	folder, err := result.NewFolder(p.Out, p.Force)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := experiment.Timeouts(ctx, p, step)
+	if err != nil {
+		return nil, errors.Join(err, folder.Discard())
+	}
+	return doc, experiment.WriteTimeouts(folder, doc, func(w io.Writer) error { return report.TimeoutsMarkdown(w, doc) })
 }
 
 // steps shows what an experiment does.
@@ -55,11 +80,16 @@ func steps(view *live.View, name string) func(string) {
 }
 
 // suite carries out the standard set, into one folder, with a report of it all.
-func suite(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func suite(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	s, err := plan.ReadSuite(args, time.Now(), stdout)
 	if err != nil {
 		return err
 	}
+	folder, err := result.NewFolder(s.Out, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, folder.Release()) }()
 	view := live.New(stderr, s.Quiet)
 	defer view.Close()
 	tell := func(format string, args ...any) { view.Say("suite: "+format, args...) }
@@ -73,21 +103,15 @@ func suite(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 	}
 	tell("%d of %d: overhead, %v", len(s.Runs)+1, len(s.Runs)+2, s.Overhead.Budget)
-	overhead, err := experiment.Overhead(ctx, s.Overhead, steps(view, "overhead"))
-	if err != nil {
+	if _, err := measureOverhead(ctx, s.Overhead, steps(view, "overhead")); err != nil {
 		return fmt.Errorf("overhead: %w", err)
 	}
-	if err := experiment.WriteOverhead(overhead, func(w io.Writer) error { return report.OverheadMarkdown(w, overhead) }); err != nil {
-		return err
-	}
 	tell("%d of %d: timeouts, %v", len(s.Runs)+2, len(s.Runs)+2, s.Timeouts.Budget)
-	timeouts, err := experiment.Timeouts(ctx, s.Timeouts, steps(view, "timeouts"))
-	if err != nil {
+	if _, err := measureTimeouts(ctx, s.Timeouts, steps(view, "timeouts")); err != nil {
 		return fmt.Errorf("timeouts: %w", err)
 	}
-	err = experiment.WriteTimeouts(timeouts, func(w io.Writer) error { return report.TimeoutsMarkdown(w, timeouts) })
 	for format, name := range map[string]string{"md": "report.md", "html": "report.html"} {
-		err = errors.Join(err, report.Write(format, filepath.Join(s.Out, name), stdout, s.Out))
+		err = errors.Join(err, report.Write(format, filepath.Join(s.Out, name), stdout, stderr, s.Out))
 	}
 	if !s.Quiet {
 		fmt.Fprintf(stdout, "%s  report.md report.html\n", s.Out)

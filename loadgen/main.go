@@ -63,7 +63,7 @@ func start(ctx context.Context, args []string, stdin io.Reader, stdout, stderr i
 		return exitOK
 	}
 	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintln(stderr, "loadgen:", strings.TrimSpace(line))
+		fmt.Fprintln(stderr, "loadgen:", report.Harmless(strings.TrimSpace(line)))
 	}
 	switch {
 	case errors.As(err, &usageError), errors.As(err, &targetUsage):
@@ -108,9 +108,9 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 		if err != nil {
 			return err
 		}
-		return report.Write(r.Format, r.Out, stdout, r.Dirs...)
+		return report.Write(r.Format, r.Out, stdout, stderr, r.Dirs...)
 	case "compare":
-		return comparison(rest, stdout)
+		return comparison(rest, stdout, stderr)
 	case "list":
 		return report.List(stdout)
 	case "keep-awake": // for experiments, not for people

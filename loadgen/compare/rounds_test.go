@@ -22,7 +22,7 @@ func logged(t *testing.T, i int, last float64, seconds ...[]int64) *result.Docum
 	t.Helper()
 	d := run(i, 1e5)
 	d.Folder = filepath.Join(t.TempDir(), fmt.Sprint("run", i))
-	f, err := result.NewFolder(d.Folder)
+	f, err := result.NewFolder(d.Folder, false)
 	if err != nil {
 		t.Fatal(err)
 	}

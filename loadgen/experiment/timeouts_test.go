@@ -285,12 +285,14 @@ func TestCloseToTheDeadline(t *testing.T) {
 // Files are written, and read by no one but people and reports.
 func TestWriteTimeouts(t *testing.T) {
 	d := &result.Timeouts{Schema: result.TimeoutsSchema}
-	d.Plan.Out = t.TempDir()
-	if err := WriteTimeouts(d, func(w io.Writer) error { _, err := io.WriteString(w, "report"); return err }); err != nil {
+	folder, err := result.NewFolder(t.TempDir(), false)
+	if err != nil {
 		t.Fatal(err)
 	}
-	d.Plan.Out = "/dev/null/nowhere"
-	if err := WriteTimeouts(d, func(io.Writer) error { return nil }); err == nil {
+	if err := WriteTimeouts(folder, d, func(w io.Writer) error { _, err := io.WriteString(w, "report"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteTimeouts(result.Folder{Path: "/dev/null/nowhere"}, d, func(io.Writer) error { return nil }); err == nil {
 		t.Error("a folder that cannot be was written to")
 	}
 }

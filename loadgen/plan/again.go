@@ -42,7 +42,7 @@ func (p Plan) args(keep func(name string) bool) []string {
 		}
 		value := f.Value.String()
 		switch f.Name {
-		case "rpc", "o", "q", "format", "concurrency", "duration", "total", "insecure":
+		case "rpc", "o", "force", "q", "format", "concurrency", "duration", "total", "insecure":
 			return
 		case "H":
 			for i := 0; i+1 < len(p.Metadata); i += 2 {

@@ -17,7 +17,7 @@ import (
 )
 
 // sameRun compares plans but for where the result goes.
-var sameRun = cmp.Options{cmpopts.IgnoreFields(plan.Plan{}, "Out", "Format", "Quiet"), cmpopts.EquateEmpty()}
+var sameRun = cmp.Options{cmpopts.IgnoreFields(plan.Plan{}, "Force", "Out", "Format", "Quiet"), cmpopts.EquateEmpty()}
 
 // kept is a plan as result.json holds it, which is where reports find it.
 func kept(t *testing.T, p plan.Plan) (q plan.Plan) {
@@ -86,7 +86,7 @@ var againLines = []struct {
 	{"a label with all that shells mind", []string{"-rpc", "Search", "-name", "it's a 'b' \"c\" $(d) `e` *\\ ~;&|<>!#\tü"}},
 	{"a label like a flag", []string{"-rpc", "Search", "-name", "-c"}},
 	{"a label of two lines", []string{"-rpc", "Search", "-name", "a\nb\n"}},
-	{"where the result goes", []string{"-rpc", "Search", "-o", "/tmp/r", "-format", "md", "-q"}},
+	{"where the result goes", []string{"-rpc", "Search", "-o", "/tmp/r", "-format", "md", "-q", "-force"}},
 }
 
 // again reads the command line that the plan is made again by.

@@ -110,10 +110,16 @@ func load(fs *flag.FlagSet, p *Plan) {
 	fs.StringVar(&p.OTLP, "otlp", "", "send traces of calls to the OpenTelemetry collector at `host:port` (OTLP over gRPC, plaintext)")
 	contract.NumberVar(fs, &p.TraceRatio, "trace-ratio", 0.01, "with -otlp, the share of calls that are sampled; the others' traceparent tells the server not to")
 	fs.StringVar(&p.SLO, "slo", "", "`limits` to keep, as in 'p99<10ms,p99.9(service)<50ms,errors<0.1%,achieved>99%'; missed is exit code 3")
-	fs.StringVar(&p.Out, "o", "", "`folder` of the run's files; default results/<utc>-<rpc>")
+	outFlags(fs, &p.Out, &p.Force, "default results/<utc>-<rpc>")
 	fs.StringVar(&p.Name, "name", "", "a `label` for the run")
 	fs.StringVar(&p.Format, "format", "text", "what goes to the terminal at the end: `text|json|md|csv`")
 	fs.BoolVar(&p.Quiet, "q", false, "write nothing but errors and, with -format, the result")
+}
+
+// outFlags say where files go.
+func outFlags(fs *flag.FlagSet, out *string, force *bool, name string) {
+	fs.StringVar(out, "o", "", "`folder` of the files, %t in it is the time; "+name)
+	fs.BoolVar(force, "force", false, "replace what an earlier run wrote to -o")
 }
 
 // given are the names of the flags on the command line, short forms by their long names' settings.

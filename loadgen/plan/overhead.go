@@ -21,6 +21,7 @@ type Overhead struct {
 	Seed         uint64        `json:"seed"`
 	SLO          string        `json:"slo,omitempty"`
 	Out          string        `json:"o"`
+	Force        bool          `json:"-"`
 	Name         string        `json:"name,omitempty"`
 	Format       string        `json:"format"`
 	Quiet        bool          `json:"q"`
@@ -46,7 +47,7 @@ func ReadOverhead(args []string, usage io.Writer) (Overhead, error) {
 	fs.Var((*listFlag)(&o.Sides), "sides", "`list` of sides: server, client")
 	contract.DurationVar(fs, &o.Budget, "budget", 2*time.Minute, "time for all of it: sizes the rounds")
 	contract.NumberVar(fs, &o.Seed, "seed", 1, "of the order within each round")
-	output(fs, &o.SLO, &o.Out, &o.Name, &o.Format, &o.Quiet, "limits, as in 'overhead(logging)<5us'")
+	output(fs, &o.SLO, &o.Out, &o.Name, &o.Format, &o.Force, &o.Quiet, "limits, as in 'overhead(logging)<5us'")
 	problems := contract.ParseFlags(fs, args)
 	if help(problems) {
 		printUsage(usage, "loadgen overhead [flags]", fs)
@@ -75,9 +76,9 @@ func ReadOverhead(args []string, usage io.Writer) (Overhead, error) {
 }
 
 // output are the flags of an experiment that say what becomes of its document.
-func output(fs *flag.FlagSet, slo, out, name, format *string, quiet *bool, limits string) {
+func output(fs *flag.FlagSet, slo, out, name, format *string, force, quiet *bool, limits string) {
 	fs.StringVar(slo, "slo", "", "`limits`, "+limits+"; exit code 3 where one is missed")
-	fs.StringVar(out, "o", "", "`folder` of the files; default results/UTC-EXPERIMENT")
+	outFlags(fs, out, force, "default results/<utc>-<experiment>")
 	fs.StringVar(name, "name", "", "`label` in reports")
 	fs.StringVar(format, "format", "text", "what is printed at the end: `text|json|md`")
 	fs.BoolVar(quiet, "q", false, "print nothing but errors and, with -format, the result")

@@ -52,6 +52,7 @@ type Plan struct {
 
 	SLO    string `json:"slo"`
 	Out    string `json:"out"`
+	Force  bool   `json:"-"`
 	Name   string `json:"name"`
 	Format string `json:"format"`
 	Quiet  bool   `json:"quiet"`

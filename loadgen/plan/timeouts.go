@@ -18,6 +18,7 @@ type Timeouts struct {
 	Deadlines  []time.Duration `json:"deadlines"`
 	Budget     time.Duration   `json:"budget"`
 	Out        string          `json:"o"`
+	Force      bool            `json:"-"`
 	Name       string          `json:"name,omitempty"`
 	Format     string          `json:"format"`
 	Quiet      bool            `json:"q"`
@@ -33,7 +34,7 @@ func ReadTimeouts(args []string, usage io.Writer) (Timeouts, error) {
 	fs.Var((*listFlag)(&t.Transports), "transports", "`list` of "+strings.Join(scenario.AllTransports, ", "))
 	fs.Var(&deadlines, "deadlines", "`list` of deadlines")
 	contract.DurationVar(fs, &t.Budget, "budget", time.Minute, "time for all of it: sizes the number of calls")
-	output(fs, &slo, &t.Out, &t.Name, &t.Format, &t.Quiet, "not for this experiment")
+	output(fs, &slo, &t.Out, &t.Name, &t.Format, &t.Force, &t.Quiet, "not for this experiment")
 	problems := contract.ParseFlags(fs, args)
 	if help(problems) {
 		printUsage(usage, "loadgen timeouts [flags]", fs)

@@ -87,7 +87,7 @@ func (h *heard) event(event any) {
 // The report of the repository's own runs, as it is seen on a desk and on a phone, by day and by night.
 func TestReportInBrowser(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "report.html")
-	if err := report.Write("html", file, io.Discard, filepath.Join("..", "..", "results", "baseline")); err != nil {
+	if err := report.Write("html", file, io.Discard, io.Discard, filepath.Join("..", "..", "results", "baseline")); err != nil {
 		t.Fatal(err)
 	}
 	ctx := browser(t)

@@ -20,6 +20,9 @@ func plain(s string) string {
 	}, s)
 }
 
+// Harmless is text from outside on one line that a terminal does not obey.
+func Harmless(s string) string { return plain(s) }
+
 // markup is plain text that markdown, which passes HTML on, shows as it is.
 func markup(s string) string { return html.EscapeString(plain(s)) }
 

@@ -115,7 +115,7 @@ func TestReportOfExperiments(t *testing.T) {
 		"json": {result.OverheadSchema, result.TimeoutsSchema},
 	} {
 		var b bytes.Buffer
-		if err := report.Write(format, "", &b, dir); err != nil {
+		if err := report.Write(format, "", &b, io.Discard, dir); err != nil {
 			t.Errorf("%s: %v", format, err)
 		}
 		for _, s := range says {
@@ -130,7 +130,11 @@ func TestReportOfExperiments(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, result.TimeoutsFile), []byte(`{"schema":"grpcbench.timeouts/v9"}`), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := report.Write("html", "", io.Discard, dir); err == nil || !strings.Contains(err.Error(), "timeouts/v9") {
-		t.Errorf("a document of another schema: %v", err)
+	var page, told strings.Builder
+	if err := report.Write("html", "", &page, &told, dir); err != nil || !strings.Contains(told.String(), "timeouts/v9") {
+		t.Errorf("beside a document of another schema: %v, %q", err, told.String())
+	}
+	if !strings.Contains(page.String(), "What interceptors cost") {
+		t.Error("the others are not shown")
 	}
 }

@@ -34,7 +34,7 @@ type shape struct {
 // madeUp writes the folder of an open loop's run below root, as a load run does: a second at a time.
 func madeUp(t *testing.T, root string, s shape) *result.Document {
 	t.Helper()
-	folder, err := result.NewFolder(filepath.Join(root, s.id))
+	folder, err := result.NewFolder(filepath.Join(root, s.id), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func figures(t *testing.T, page []byte) map[string]map[string]figure {
 func htmlOf(t *testing.T, root string) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := report.Write("html", "", &b, root); err != nil {
+	if err := report.Write("html", "", &b, io.Discard, root); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -293,13 +293,13 @@ func TestFiguresOfABrokenLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	var page bytes.Buffer
-	if err := report.Write("html", "", &page, root); err != nil || !strings.Contains(page.String(), "no course of it is shown: read "+log) {
+	if err := report.Write("html", "", &page, io.Discard, root); err != nil || !strings.Contains(page.String(), "no course of it is shown: read "+log) {
 		t.Errorf("a broken log: %v, want a report that names it", err)
 	}
 	if err := os.WriteFile(log, whole[:len(whole)-20], 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := report.Write("html", "", io.Discard, root); err != nil {
+	if err := report.Write("html", "", io.Discard, io.Discard, root); err != nil {
 		t.Errorf("a log that was cut short: %v", err)
 	}
 }

@@ -42,12 +42,14 @@ func Show(w io.Writer, format string, docs ...*result.Document) error {
 	}
 }
 
-// Write writes all runs below dirs to the file out, or to stdout where that is empty.
-func Write(format, out string, stdout io.Writer, dirs ...string) (err error) {
+// Write writes all runs below dirs to the file out, or to stdout where that is empty. What could not be read is told
+// to stderr, and does not keep the rest from being shown.
+func Write(format, out string, stdout, stderr io.Writer, dirs ...string) (err error) {
 	found, err := result.Collect(dirs...)
 	if err != nil {
 		return err
 	}
+	TellBroken(stderr, found)
 	if found.Empty() {
 		return fmt.Errorf("there is no run in %s", strings.Join(dirs, ", "))
 	}
@@ -60,6 +62,13 @@ func Write(format, out string, stdout io.Writer, dirs ...string) (err error) {
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	return showAll(file, format, found)
+}
+
+// TellBroken names the documents that could not be read, a line each.
+func TellBroken(w io.Writer, found *result.Collection) {
+	for _, err := range found.Broken {
+		fmt.Fprintln(w, "loadgen: left out:", plain(err.Error()))
+	}
 }
 
 // showAll writes runs, and after them the experiments. CSV is of runs alone.

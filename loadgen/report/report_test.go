@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"html"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -99,7 +100,7 @@ func saved(t *testing.T, docs ...*result.Document) string {
 	t.Helper()
 	root := t.TempDir()
 	for _, d := range docs {
-		f, err := result.NewFolder(filepath.Join(root, d.RunID))
+		f, err := result.NewFolder(filepath.Join(root, d.RunID), false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +116,7 @@ func TestWrite(t *testing.T) {
 	for _, format := range formats {
 		want := shown(t, format, unary(), bidi(), failed())
 		var stdout bytes.Buffer
-		if err := report.Write(format, "", &stdout, root); err != nil {
+		if err := report.Write(format, "", &stdout, io.Discard, root); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(string(want), stdout.String()); diff != "" {
@@ -123,7 +124,7 @@ func TestWrite(t *testing.T) {
 		}
 		stdout.Reset()
 		file := filepath.Join(t.TempDir(), "out")
-		if err := report.Write(format, file, &stdout, filepath.Join(root, "0a1b2c3d"), filepath.Join(root, "0a1b2c3e"), filepath.Join(root, "0a1b2c3f")); err != nil {
+		if err := report.Write(format, file, &stdout, io.Discard, filepath.Join(root, "0a1b2c3d"), filepath.Join(root, "0a1b2c3e"), filepath.Join(root, "0a1b2c3f")); err != nil {
 			t.Fatal(err)
 		}
 		got, err := os.ReadFile(file)
@@ -152,7 +153,7 @@ func TestWriteRefuses(t *testing.T) {
 		{"an unknown format", "pdf", "", []string{root}, "pdf"},
 	} {
 		var stdout bytes.Buffer
-		err := report.Write(tt.format, tt.out, &stdout, tt.dirs...)
+		err := report.Write(tt.format, tt.out, &stdout, io.Discard, tt.dirs...)
 		if err == nil || !strings.Contains(err.Error(), tt.says) || stdout.Len() > 0 {
 			t.Errorf("%s: %v and %q, want an error that names %s", tt.reason, err, stdout.String(), tt.says)
 		}

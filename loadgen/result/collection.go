@@ -14,6 +14,8 @@ type Collection struct {
 	Runs      []*Document
 	Overheads []*Overhead
 	Timeouts  []*Timeouts
+	// Broken says of each document that could not be read why; the others are none the worse for it.
+	Broken []error
 }
 
 // Empty says that nothing was found.
@@ -24,8 +26,14 @@ func Collect(dirs ...string) (*Collection, error) {
 	c := &Collection{}
 	for _, dir := range dirs {
 		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() {
+			if err != nil {
 				return err
+			}
+			if entry.IsDir() {
+				if entry.Name() == replaced {
+					return fs.SkipDir
+				}
+				return nil
 			}
 			switch entry.Name() {
 			case resultFile:
@@ -33,11 +41,11 @@ func Collect(dirs ...string) (*Collection, error) {
 				if err == nil {
 					c.Runs = append(c.Runs, d)
 				}
-				return err
+				c.skip(err)
 			case OverheadFile:
-				return collect(path, &c.Overheads, OverheadSchema, func(d *Overhead) string { return d.Schema })
+				c.skip(collect(path, &c.Overheads, OverheadSchema, func(d *Overhead) string { return d.Schema }))
 			case TimeoutsFile:
-				return collect(path, &c.Timeouts, TimeoutsSchema, func(d *Timeouts) string { return d.Schema })
+				c.skip(collect(path, &c.Timeouts, TimeoutsSchema, func(d *Timeouts) string { return d.Schema }))
 			}
 			return nil
 		})
@@ -49,6 +57,13 @@ func Collect(dirs ...string) (*Collection, error) {
 	slices.SortStableFunc(c.Overheads, func(a, b *Overhead) int { return a.Started.Compare(b.Started) })
 	slices.SortStableFunc(c.Timeouts, func(a, b *Timeouts) int { return a.Started.Compare(b.Started) })
 	return c, nil
+}
+
+// skip goes on after a document that could not be read.
+func (c *Collection) skip(err error) {
+	if err != nil {
+		c.Broken = append(c.Broken, err)
+	}
 }
 
 func collect[D any](path string, into *[]*D, schema string, of func(*D) string) error {

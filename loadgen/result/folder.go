@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -24,31 +23,8 @@ const (
 	TimeoutsFile = "timeouts.json"
 )
 
-// Folder is where a run writes.
-type Folder struct{ Path string }
-
-// NewFolder makes the folder and proves that it can be written to.
-func NewFolder(path string) (Folder, error) {
-	if err := os.MkdirAll(path, 0o755); err != nil {
-		return Folder{}, fmt.Errorf("make the run's folder: %w", err)
-	}
-	probe, err := os.CreateTemp(path, ".probe-*")
-	if err != nil {
-		return Folder{}, fmt.Errorf("write to the run's folder: %w", err)
-	}
-	return Folder{path}, errors.Join(probe.Close(), os.Remove(probe.Name()))
-}
-
-// Discard takes back what a run that never began left: its files, and the folder where nothing else is in it.
-func (f Folder) Discard() error {
-	for _, name := range []string{resultFile, HlogFile} {
-		if err := os.Remove(filepath.Join(f.Path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("discard the run: %w", err)
-		}
-	}
-	os.Remove(f.Path) // fails where there is something in it, as it should
-	return nil
-}
+// written are all the files that a run or an experiment may write.
+var written = []string{resultFile, HlogFile, ReportFile, BenchFile, TargetLog, ClientLog, ClientProm, OverheadFile, TimeoutsFile}
 
 // Create opens a file of the folder for writing.
 func (f Folder) Create(name string) (*os.File, error) {

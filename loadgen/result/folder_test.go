@@ -17,7 +17,7 @@ import (
 
 func folder(t *testing.T) result.Folder {
 	t.Helper()
-	f, err := result.NewFolder(filepath.Join(t.TempDir(), "a", "b"))
+	f, err := result.NewFolder(filepath.Join(t.TempDir(), "a", "b"), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,6 +32,9 @@ func names(t *testing.T, f result.Folder) (all []string) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
+		if e.Name() == ".running" { // which says whose it is
+			continue
+		}
 		all = append(all, e.Name())
 	}
 	return all
@@ -42,7 +45,10 @@ func TestNewFolder(t *testing.T) {
 	if left := names(t, f); len(left) != 0 {
 		t.Errorf("a new folder holds %q, want nothing", left)
 	}
-	if _, err := result.NewFolder(f.Path); err != nil {
+	if err := f.Release(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := result.NewFolder(f.Path, false); err != nil {
 		t.Errorf("a folder that exists: %v", err)
 	}
 }
@@ -54,7 +60,7 @@ func TestNewFolderRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{file, filepath.Join(file, "below")} {
-		if _, err := result.NewFolder(path); err == nil || !strings.Contains(err.Error(), path) && !strings.Contains(err.Error(), file) {
+		if _, err := result.NewFolder(path, false); err == nil || !strings.Contains(err.Error(), path) && !strings.Contains(err.Error(), file) {
 			t.Errorf("NewFolder(%s): %v, want an error that names it", path, err)
 		}
 	}
@@ -65,7 +71,7 @@ func TestNewFolderRefuses(t *testing.T) {
 	if err := os.Mkdir(closed, 0o555); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := result.NewFolder(closed); err == nil {
+	if _, err := result.NewFolder(closed, false); err == nil {
 		t.Error("a folder that cannot be written to was taken")
 	}
 }
@@ -194,7 +200,7 @@ func TestReadNamesTheFile(t *testing.T) {
 func TestFind(t *testing.T) {
 	root := t.TempDir()
 	for i, name := range []string{"z", "a/deep/er", "m"} {
-		f, err := result.NewFolder(filepath.Join(root, name))
+		f, err := result.NewFolder(filepath.Join(root, name), false)
 		if err != nil {
 			t.Fatal(err)
 		}

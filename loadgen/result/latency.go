@@ -53,6 +53,17 @@ func (out *Latency) widen(l *recorder.Latencies) {
 		x.HighNs = max(x.HighNs, end)
 		x.HighAtLeast = !bounded
 	}
+	// Further out there are too few calls to tell a percentile, but not to tell what it is at least.
+	for _, p := range percentiles[len(out.Percentiles):] {
+		beyond := float64(out.Count) * (1 - p/100)
+		if _, bounded := greatest(p / 100); bounded || beyond < 1 {
+			return
+		}
+		x := Percentile{P: p, Ns: min(l.Histogram.ValueAtPercentile(p), l.Max), HighNs: l.Max, AtLeast: true, HighAtLeast: true}
+		x.LowNs, _ = Bounds(l.Histogram, out.EffectiveCount, p/100)
+		x.LowNs = min(max(x.LowNs, out.MinNs), x.Ns)
+		out.Percentiles = append(out.Percentiles, x)
+	}
 }
 
 // noCorrelation is what neighbours' correlation may be by chance in a few thousand values.

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
 
+	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/report"
 	"grpcbench/loadgen/requestid"
@@ -30,34 +31,54 @@ type files struct {
 	clientLog     *lazyFile
 	clientMetrics *prometheus.Registry
 	points        []result.Point
+	silent        time.Duration // at the end of what was recorded so far
 }
 
 // open makes the folder, before any load: a run that cannot be kept is not made.
 func (r *run) open() (err error) {
 	now := time.Now()
-	r.plan.Out = Dir(r.plan, now)
-	if r.folder, err = result.NewFolder(r.plan.Out); err != nil {
+	if r.folder, err = newFolder(&r.plan, now); err != nil {
 		return err
 	}
 	r.targetLog = &lazyFile{folder: r.folder, name: result.TargetLog}
 	r.clientLog = &lazyFile{folder: r.folder, name: result.ClientLog}
 	if r.hlogFile, err = r.folder.Create(result.HlogFile); err != nil {
-		return err
+		return errors.Join(err, r.folder.Discard())
 	}
 	if r.hlog, err = result.NewHlog(r.hlogFile, now); err != nil {
-		return errors.Join(err, r.hlogFile.Close())
+		return errors.Join(err, r.hlogFile.Close(), r.folder.Discard())
 	}
 	return nil
 }
 
-// close ends the target and the files.
-func (r *run) close() error {
+// newFolder takes the plan's folder. Where the plan names none, and two runs start within a millisecond, the second
+// takes the next.
+func newFolder(p *plan.Plan, now time.Time) (result.Folder, error) {
+	named := p.Out != ""
+	for {
+		out := Dir(*p, now)
+		folder, err := result.NewFolder(out, p.Force)
+		if !named && errors.Is(err, result.ErrTaken) {
+			now = now.Add(time.Millisecond)
+			continue
+		}
+		p.Out = out
+		return folder, err
+	}
+}
+
+// close ends the target and the files. Of a run of which nothing was measured nothing stays.
+func (r *run) close(measured bool) error {
 	var err error
 	if r.child != nil {
 		err = r.child.Stop()
 		_ = r.watching.Wait() // it returns no error
 	}
-	return errors.Join(err, r.hlogFile.Close(), r.targetLog.Close(), r.clientLog.Close())
+	err = errors.Join(err, r.hlogFile.Close(), r.targetLog.Close(), r.clientLog.Close())
+	if !measured {
+		return errors.Join(err, r.folder.Discard())
+	}
+	return errors.Join(err, r.folder.Release())
 }
 
 // sink takes one interval: a line per series in the log, and a point of the run's course.
@@ -75,6 +96,7 @@ func (r *run) sink(iv *recorder.Interval) error {
 		ClientCPUNs: int64(cpu),
 	}
 	r.points = append(r.points, point)
+	r.listen(iv)
 	r.tell(point, iv)
 	return errors.Join(r.tellMetrics(iv), r.hlog.Interval(iv, r.prefix(), transport.Wall(iv.Start), transport.Wall(iv.End)))
 }

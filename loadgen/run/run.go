@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -49,9 +48,9 @@ func Run(ctx context.Context, p plan.Plan, view *live.View) (doc *result.Documen
 	if err := r.open(); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, r.close()) }()
+	defer func() { err = errors.Join(err, r.close(doc != nil)) }()
 	if err := r.openInterchange(ctx); err != nil {
-		return nil, errors.Join(err, r.folder.Discard())
+		return nil, err
 	}
 	defer r.closeMetrics() // not before the results are written: who scrapes may be late
 	defer r.closeTraces(ctx)
@@ -148,7 +147,7 @@ func (r *run) measure(ctx context.Context) (*result.Document, error) {
 	r.closeTraces(ctx)
 	r.shown.Writing()
 	if outcome.Start == 0 && err != nil {
-		return nil, errors.Join(err, r.folder.Discard()) // not even connected
+		return nil, err // not even connected
 	}
 	doc, usageErr := r.document(ctx, outcome)
 	err = errors.Join(err, usageErr)
@@ -214,10 +213,7 @@ func whyNone(doc *result.Document) string {
 	return strings.Join(why, "; ")
 }
 
-// Dir is the folder of a run that names none: below results, by time and RPC.
+// Dir is the folder of a run: below results, by time and RPC, where it names none.
 func Dir(p plan.Plan, now time.Time) string {
-	if p.Out != "" {
-		return p.Out
-	}
-	return filepath.Join("results", now.UTC().Format("20060102T150405.000Z")+"-"+strings.ReplaceAll(p.RPC, "/", "-"))
+	return result.FolderName(p.Out, strings.ReplaceAll(p.RPC, "/", "-"), now)
 }

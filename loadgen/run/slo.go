@@ -51,5 +51,5 @@ func (r *run) latency(series, of string, p float64) (verdict.Known, bool) {
 		most, bounded := recorder.Upper(l.Known(), int64(math.Ceil(p*float64(l.Count())/100-1e-6)))
 		v.Most, v.Bounded = max(v.Least, float64(most)), bounded
 	}
-	return v, stats.Supported(l.Count(), p)
+	return v, stats.Supported(l.Count(), p) || !v.Bounded // too few calls, but enough to tell what it is at least
 }

@@ -30,6 +30,16 @@ func (r *run) tell(point result.Point, iv *recorder.Interval) {
 	})
 }
 
+// listen adds an interval to the time of silence: that in which calls waited and none was answered.
+func (r *run) listen(iv *recorder.Interval) {
+	answered := iv.Counts.OK + iv.Counts.Failed + iv.Counts.Unfinished - iv.Headline().CensoredCount()
+	if answered > 0 || iv.Waiting == 0 {
+		r.silent = 0
+		return
+	}
+	r.silent += time.Duration(iv.End - iv.Start)
+}
+
 func inFlight(c recorder.Counts) int64 { return c.Due - c.OK - c.Failed - c.Unfinished - c.NeverSent }
 
 // soFar judges what is known while the run goes on: the generator's pace and the machine's health. What
@@ -47,6 +57,7 @@ func (r *run) soFar() verdict.Verdict {
 	if r.health != nil {
 		f.Windows = r.health.windows
 	}
+	f.Silent, f.Length = r.silent, time.Duration(total.End-total.Start)
 	return verdict.Judge(f)
 }
 
