@@ -43,6 +43,7 @@ func (r *run) facts(d *result.Document, o engine.Outcome) verdict.Facts {
 	}
 	if r.health != nil {
 		f.Windows = r.health.windows
+		f.Suspended = suspended() - r.suspended
 		f.Throttled = throttled() - r.health.throttled
 	}
 	f.ClockSource, f.ClockCost = clock()

@@ -79,9 +79,11 @@ type run struct {
 	watching errgroup.Group
 	meter    *contract.Meter
 	health   *health // nil until the window begins
-	rec      *recorder.Recorder
-	view     *live.View
-	shown    *live.Run
+	// suspended is how long the machine had been by the window's begin.
+	suspended time.Duration
+	rec       *recorder.Recorder
+	view      *live.View
+	shown     *live.Run
 	interchange
 }
 
@@ -186,6 +188,7 @@ func (r *run) begin(ctx context.Context) (err error) {
 	}
 	r.shown.Measuring(r.plan.D)
 	r.health = newHealth()
+	r.suspended = suspended()
 	r.meter, err = contract.NewMeter()
 	return err
 }

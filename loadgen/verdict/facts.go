@@ -30,6 +30,9 @@ type Facts struct {
 	// Stood is the longest time in which the generator did nothing at all.
 	Stood time.Duration
 
+	// Suspended is how long the machine was suspended meanwhile, which the run's clock does not show.
+	Suspended time.Duration
+
 	// InFlight is the sampled mean number of calls in flight, Deviation that of the samples, Looks their
 	// number; Littles is what Little's law expects it to be.
 	InFlight, Deviation, Littles float64

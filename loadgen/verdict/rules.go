@@ -121,6 +121,14 @@ func stood(f *Facts, v *Verdict) {
 	}
 }
 
+// suspended: the clock of a suspended machine stands still, and the server's, or the network's, may not. Two clocks that
+// are read one after the other differ a little.
+func suspended(f *Facts, v *Verdict) {
+	if f.Suspended > 10*time.Millisecond {
+		v.add(Invalid, "the machine was suspended for %v during the run: its clock stood still meanwhile, so no latency of that time is true", roughly(f.Suspended))
+	}
+}
+
 // between: in a closed loop, the time that the generator takes between two calls of a worker is no call's, but keeps
 // the server from being as busy as -c says.
 func between(f *Facts, v *Verdict) {

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/verdict"
+)
+
+// A server that is stopped in mid-run answers nothing any more: whatever is told of such a run must be true of calls
+// that would have taken for ever. Nothing here is an upper bound but the run's end, which must not wait for the server.
+func TestServerStopsAnswering(t *testing.T) {
+	for _, transport := range []string{"grpc", "wire"} {
+		for _, timeout := range []string{"20s", "300ms"} {
+			t.Run(transport+"/"+timeout, func(t *testing.T) {
+				t.Parallel()
+				p := loadgen(t, "-rpc=Search", "-transport="+transport, "-rate=200", "-c=2000", "-d=2500ms", "-warmup=0s", "-drain=1500ms",
+					"-timeout="+timeout, "-target=-interceptors=none", "-slo=errors<1%,max<1s,p50<50ms,p50<1h")
+				p.runFor(t, 500*time.Millisecond)
+				stopped := p.target(t)
+				if err := syscall.Kill(stopped, syscall.SIGSTOP); err != nil {
+					t.Fatal(err)
+				}
+				// The stopped target must be able to end once loadgen asks it to.
+				time.AfterFunc(5*time.Second, func() { _ = syscall.Kill(stopped, syscall.SIGCONT) })
+				want := 4
+				if timeout != "20s" {
+					want = 3 // every call has its end, so the figures are as told, but for what lies beyond the deadline
+				}
+				select {
+				case <-p.exited:
+				case <-time.After(20 * time.Second):
+					t.Fatal("it does not end")
+				}
+				d := p.wantResult(t)
+				if code := p.ProcessState.ExitCode(); code != want && code != 4 { // a busy machine makes any run INVALID
+					t.Errorf("exit code %d, want %d", code, want)
+				}
+				if problems := hung(d, timeout == "20s"); len(problems) > 0 {
+					t.Errorf("%s\n%+v\n%q", strings.Join(problems, "\n"), d.Counts, d.Verdict.Reasons)
+				}
+			})
+		}
+	}
+}
+
+// hung says what is wrong with the result of a run of 500 calls whose server stopped answering after a fifth of them.
+func hung(d *result.Document, unanswered bool) (problems []string) {
+	wrong := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	c := d.Counts
+	lost := c.Failed
+	if unanswered {
+		lost = c.Unfinished
+	}
+	if c.Due != 500 || lost < 250 || lost+c.OK+c.NeverSent != 500 {
+		wrong("the counts are not those of 500 calls, most of them lost")
+	}
+	if d.Verdict.Status == verdict.Valid {
+		wrong("the verdict is %s", d.Verdict.Status)
+	}
+	for _, p := range []float64{75, 90, 99} {
+		x, ok := d.Latency["response"].At(p)
+		least := 250 * time.Millisecond
+		if unanswered {
+			least = 1400 * time.Millisecond
+		}
+		if !ok || !x.AtLeast || time.Duration(x.Ns) < least {
+			wrong("p%v is told as %+v (%v), want a lower bound of %v or more", p, x, ok, least)
+		}
+	}
+	for _, k := range d.SLO {
+		if k.Met {
+			wrong("%s is met: %s", k.Objective, k.Result)
+		}
+	}
+	named := slices.ContainsFunc(d.Exemplars, func(x result.Exemplar) bool { return x.Kind == "unanswered" })
+	if named != unanswered {
+		wrong("calls that were never answered are named: %v", named)
+	}
+	if unanswered && (d.Unanswered.Calls != c.Unfinished || time.Duration(d.Unanswered.OldestNs) < 3*time.Second) {
+		wrong("of the unanswered it says %+v", d.Unanswered)
+	}
+	return problems
+}
+
