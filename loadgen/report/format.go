@@ -31,11 +31,11 @@ func seriesOrder(d *result.Document) []string {
 // interval writes a confidence interval with one unit, where both ends have it.
 func interval(p result.Percentile) string {
 	low, high := number.Duration(p.LowNs), number.Duration(p.HighNs)
-	if number, unit, _ := strings.Cut(low, " "); strings.HasSuffix(high, " "+unit) {
-		low = number
-	}
 	if p.HighAtLeast {
 		high = "∞"
+	}
+	if number, unit, _ := strings.Cut(low, " "); strings.HasSuffix(high, " "+unit) {
+		low = number
 	}
 	return low + "–" + high
 }
