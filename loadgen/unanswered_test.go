@@ -88,3 +88,24 @@ func hung(d *result.Document, unanswered bool) (problems []string) {
 	return problems
 }
 
+// Streams in lockstep whose server stops each wait for one answer, which would have taken longer than it has.
+func TestStreamsStopBeingAnswered(t *testing.T) {
+	for _, transport := range []string{"grpc", "wire"} {
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			p := loadgen(t, "-rpc=SearchIO", "-transport="+transport, "-c=5", "-d=2s", "-warmup=0s", "-drain=500ms", "-target=-interceptors=none")
+			p.runFor(t, 500*time.Millisecond)
+			stopped := p.target(t)
+			if err := syscall.Kill(stopped, syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			time.AfterFunc(4*time.Second, func() { _ = syscall.Kill(stopped, syscall.SIGCONT) })
+			p.wantExit(t, 4, 20*time.Second) // silent to its end
+			d := p.wantResult(t)
+			rtt := d.Latency["message_rtt"]
+			if d.Counts.Unfinished != 5 || rtt.Censored != 5 || time.Duration(rtt.MaxNs) < time.Second {
+				t.Errorf("%d streams unfinished, %d round trips of at least %v; want 5, and 5 of at least a second", d.Counts.Unfinished, rtt.Censored, time.Duration(rtt.MaxNs))
+			}
+		})
+	}
+}

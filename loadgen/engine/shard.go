@@ -188,6 +188,7 @@ func (s *shard) record(c *transport.Call) {
 		Code: c.Code, Message: c.Message, Local: c.Local, Unfinished: unfinished,
 		MessagesSent: c.MessagesSent, MessagesReceived: c.MessagesReceived,
 		BytesSent: c.BytesSent, BytesReceived: c.BytesReceived,
+		Awaited: c.Awaited, AwaitedDue: c.AwaitedDue,
 		LoadReport: c.LoadReport,
 	}
 	s.rec.Call(&s.sample)

@@ -90,3 +90,36 @@ func TestCensoredIsTakenOnce(t *testing.T) {
 		t.Errorf("%d values, %d of them censored; want 5 and 3", l.Count(), l.CensoredCount())
 	}
 }
+
+// A stream that is cut off waits for a message, which would have taken longer than it has: of each series that the kind
+// of call has, one lower bound.
+func TestAwaitedMessages(t *testing.T) {
+	bidi := []recorder.Series{recorder.FirstMessage, recorder.MessageRTT, recorder.MessageResponse, recorder.SendBlocked}
+	for _, tt := range []struct {
+		reason string
+		series []recorder.Series
+		call   recorder.Sample
+		want   map[recorder.Series]int64 // in ms
+	}{
+		{"an answer was awaited", bidi, recorder.Sample{MessagesSent: 3, MessagesReceived: 2, Awaited: 60 * ms, AwaitedDue: 50 * ms},
+			map[recorder.Series]int64{recorder.MessageRTT: 40, recorder.MessageResponse: 50}},
+		{"the first answer was awaited", bidi, recorder.Sample{MessagesSent: 1, Awaited: 10 * ms, AwaitedDue: 10 * ms},
+			map[recorder.Series]int64{recorder.FirstMessage: 100, recorder.MessageRTT: 90, recorder.MessageResponse: 90}},
+		{"all were answered, and the next was not yet sent", bidi, recorder.Sample{MessagesSent: 2, MessagesReceived: 2, Awaited: 60 * ms}, nil},
+		{"the server's next was awaited", []recorder.Series{recorder.FirstMessage, recorder.MessageGap}, recorder.Sample{MessagesSent: 1, MessagesReceived: 5, Awaited: 70 * ms},
+			map[recorder.Series]int64{recorder.MessageGap: 30}},
+	} {
+		r := recorder.New(recorder.Config{Messages: tt.series})
+		s := r.NewShard()
+		tt.call.Done, tt.call.Unfinished, tt.call.Code = 100*ms, true, codes.Canceled
+		s.Call(&tt.call)
+		flush(t, r, 0, 1, s)
+		for _, series := range tt.series {
+			l := r.Total().Latencies[series]
+			want, censored := tt.want[series]
+			if (l.CensoredCount() == 1) != censored || censored && l.Min != want*ms {
+				t.Errorf("%s: %v has %d lower bounds, of %v; want %d ms (%v)", tt.reason, series, l.CensoredCount(), time.Duration(l.Min), want, censored)
+			}
+		}
+	}
+}

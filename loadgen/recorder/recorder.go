@@ -60,13 +60,15 @@ type Sample struct {
 	Message                          string
 	Unfinished                       bool // cut off by the run's own end: neither a success nor a failure
 	// Censored is set by [Shard.Call]: something else than the server ended the call, so its times are lower bounds.
-	Censored         bool
-	Local            bool // failed within this process, without any server's part
-	MessagesSent     int
-	MessagesReceived int
-	BytesSent        int64
-	BytesReceived    int64
-	LoadReport       func() string // nil where there is none
+	Censored bool
+	Local    bool // failed within this process, without any server's part
+	// Awaited is since when the next message was, AwaitedDue when what it answers should have been sent: see transport.Call.
+	Awaited, AwaitedDue int64
+	MessagesSent        int
+	MessagesReceived    int
+	BytesSent           int64
+	BytesReceived       int64
+	LoadReport          func() string // nil where there is none
 }
 
 // Counts say what became of the calls that were due: due = ok + failed + unfinished + never_sent.

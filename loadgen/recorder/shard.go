@@ -129,16 +129,33 @@ func (s *Shard) ownDeadline(c *Sample) bool {
 		c.Done-c.Sent+c.Held >= s.cfg.Timeout-min(grain, s.cfg.Timeout/10)
 }
 
-// censorCall records the times of a call that something else than the server ended. A stream without any answer
-// would have had its first later still.
+// censorCall records the times of a call that something else than the server ended, and of the message that it waited
+// for: all would have been longer.
 func (s *Shard) censorCall(c *Sample, response int64) {
 	c.Censored = true
 	s.censor(Service, c.Done-c.Sent)
 	if s.cfg.OpenLoop {
 		s.censor(Response, response)
 	}
-	if c.MessagesReceived == 0 && s.cur.Latencies[FirstMessage] != nil {
-		s.censor(FirstMessage, c.Done-c.Sent)
+	if c.MessagesReceived == 0 {
+		s.censorMessage(FirstMessage, c.Done-c.Sent)
+	}
+	if c.Awaited == 0 {
+		return
+	}
+	if c.MessagesReceived > 0 {
+		s.censorMessage(MessageGap, c.Done-c.Awaited)
+	}
+	if c.MessagesSent > c.MessagesReceived {
+		s.censorMessage(MessageRTT, c.Done-c.Awaited)
+		s.censorMessage(MessageResponse, c.Done-c.AwaitedDue)
+	}
+}
+
+// censorMessage is censor for a series that this kind of call may not have.
+func (s *Shard) censorMessage(series Series, ns int64) {
+	if s.cur.Latencies[series] != nil {
+		s.censor(series, ns)
 	}
 }
 

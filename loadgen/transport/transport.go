@@ -117,6 +117,10 @@ type Call struct {
 	// Sent and received messages, and their bytes before framing and compression.
 	MessagesSent, MessagesReceived int
 	BytesSent, BytesReceived       int64
+	// Awaited is since when the server's next message was awaited as the call ended, on a stream that had some: on a
+	// bidi stream in lockstep since the send that it answers, which with a Pace was intended for AwaitedDue, else
+	// since the message before. Both are readings of [Now].
+	Awaited, AwaitedDue int64
 	// LoadReport returns the ORCA report of the call's trailer, undecoded; nil where there is none. Only
 	// few calls' reports are looked at, so a transport decodes them when asked, which is until Done returns.
 	LoadReport func() string
@@ -130,7 +134,7 @@ type Call struct {
 func (c *Call) Reset() {
 	c.Sent, c.End, c.Held, c.Code, c.Message, c.Local = 0, 0, 0, codes.OK, "", false
 	c.MessagesSent, c.MessagesReceived, c.BytesSent, c.BytesReceived = 0, 0, 0, 0
-	c.LoadReport = nil
+	c.LoadReport, c.Awaited, c.AwaitedDue = nil, 0, 0
 }
 
 // Owner hears of calls from the transport. Its methods may be called

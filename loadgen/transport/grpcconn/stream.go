@@ -23,6 +23,7 @@ func (w *worker) stream() {
 	if err == nil {
 		if w.spec.Kind == transport.Bidi {
 			err = w.pingPong(ctx, s)
+			w.call.Awaited, w.call.AwaitedDue = w.lastSend, w.intended
 		} else {
 			err = w.sendThenReceive(ctx, s)
 		}
@@ -110,6 +111,7 @@ func (w *worker) receive(s grpc.ClientStream) error {
 			w.call.Owner.Message(w.call, transport.MessageGap, now-last)
 		}
 		last = now
+		w.call.Awaited = now
 		if !w.desc.ServerStreams {
 			return nil
 		}

@@ -133,7 +133,9 @@ func (c *conn) complete(s *stream, code codes.Code, message string, now int64) {
 			call.Held = now - s.held
 		}
 	}
-	call.Code, call.Message = code, message
+	if call.Code, call.Message = code, message; code != codes.OK {
+		call.Awaited, call.AwaitedDue = s.awaited()
+	}
 	c.done = append(c.done, s)
 }
 

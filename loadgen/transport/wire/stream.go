@@ -200,14 +200,23 @@ func (s *stream) times(i int, now int64) {
 	}
 	s.lastAnswer = now
 	if spec.Kind == transport.Bidi && !s.closed {
-		sent := s.lastSend
-		if sent == 0 {
-			sent = s.since // flow control still holds a part of the message back
-		}
+		sent, _ := s.awaited()
 		call.Owner.Message(call, transport.MessageRTT, now-sent)
 		if spec.Pace > 0 {
 			call.Owner.Message(call, transport.MessageResponse, now-s.intended)
 		}
+	}
+}
+
+// awaited is since when the server's next message is, and when the message that it answers should have been sent.
+func (s *stream) awaited() (since, due int64) {
+	switch {
+	case s.conn.spec.Kind != transport.Bidi:
+		return s.lastAnswer, 0
+	case s.lastSend == 0:
+		return s.since, s.intended // flow control still holds a part of the message back
+	default:
+		return s.lastSend, s.intended
 	}
 }
 
