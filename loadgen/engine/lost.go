@@ -19,8 +19,7 @@ type losses struct {
 	lastLost   int64 // when the last call ended, unanswered, for want of time
 }
 
-// note takes a measured call that is over, and recorded. A stream that had some answers and then no more is no sign of
-// silence: when the last of them came is not known.
+// note takes a measured call that is over, and recorded.
 func (l *losses) note(c *recorder.Sample) {
 	if c.Unfinished {
 		age := c.Done - c.Intended
@@ -30,9 +29,14 @@ func (l *losses) note(c *recorder.Sample) {
 		l.Calls++
 		l.Oldest, l.Least = max(l.Oldest, age), min(l.Least, age)
 	}
-	if c.Censored && c.MessagesReceived == 0 {
+	switch {
+	case !c.Censored:
+		l.lastAnswer = max(l.lastAnswer, c.Done)
+	case c.MessagesReceived == 0:
 		l.lastLost = max(l.lastLost, c.Done)
-	} else {
+	case c.Awaited > 0 && c.MessagesSent != c.MessagesReceived: // a stream that had answers until then
+		l.lastAnswer, l.lastLost = max(l.lastAnswer, c.Awaited), max(l.lastLost, c.Done)
+	default: // one that had all that it asked for
 		l.lastAnswer = max(l.lastAnswer, c.Done)
 	}
 }
