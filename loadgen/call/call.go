@@ -58,7 +58,7 @@ func Run(ctx context.Context, c plan.Call, stdin io.Reader, stdout, stderr io.Wr
 	if err != nil {
 		return err
 	}
-	cc, err := grpcconn.Connect(ctx, addr, grpcconn.Options{TLS: config, Authority: c.Authority, Timeout: c.ConnectTimeout})
+	cc, err := grpcconn.Connect(ctx, addr, grpcconn.Options{TLS: config, Authority: c.Authority, UserAgent: transport.UserAgent(c.Metadata), Timeout: c.ConnectTimeout})
 	if err != nil {
 		return err
 	}

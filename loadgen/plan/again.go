@@ -45,8 +45,8 @@ func (p Plan) args(keep func(name string) bool) []string {
 		case "rpc", "o", "force", "q", "format", "concurrency", "duration", "total", "insecure":
 			return
 		case "H":
-			for i := 0; i+1 < len(p.Metadata); i += 2 {
-				args = append(args, "-H", p.Metadata[i]+": "+p.Metadata[i+1])
+			for i := 0; i+1 < len(p.MetadataTold); i += 2 {
+				args = append(args, "-H", p.MetadataTold[i]+": "+p.MetadataTold[i+1])
 			}
 			return
 		case "target":

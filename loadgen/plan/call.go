@@ -43,7 +43,7 @@ func ReadCall(args []string, usage io.Writer) (Call, error) {
 	if c.Embedded() && !set["target"] {
 		c.Target = callTarget
 	}
-	return c, Usage(append(problems, c.connection()...)...)
+	return c, Usage(append(append(problems, c.connection()...), c.metadataProblems()...)...)
 }
 
 // Report is what `loadgen report` reads and writes.

@@ -30,7 +30,7 @@ func TestReadCall(t *testing.T) {
 		{"a server elsewhere", []string{"-addr", "dns:///a:1"}, func(c *plan.Call) { c.Addr, c.Target = "dns:///a:1", nil }},
 		{"the target's own flags", []string{"-target", "-interceptors=all"}, func(c *plan.Call) { c.Target = []string{"-interceptors=all"} }},
 		{"TLS by its CA", []string{"-cacert", "ca.pem"}, func(c *plan.Call) { c.TLS = plan.TLS{On: true, CA: "ca.pem"} }},
-		{"metadata", []string{"-H", "k: v"}, func(c *plan.Call) { c.Metadata = []string{"k", "v"} }},
+		{"metadata", []string{"-H", "k: v"}, func(c *plan.Call) { c.Metadata, c.MetadataTold = []string{"k", "v"}, []string{"k", "v"} }},
 	} {
 		got, err := plan.ReadCall(append([]string{"-rpc", "GetUser"}, tt.args...), io.Discard)
 		if err != nil {

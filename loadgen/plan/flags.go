@@ -65,7 +65,7 @@ func common(fs *flag.FlagSet, p *Plan) {
 	fs.StringVar(&p.Addr, "addr", "", "`address`: host:port, unix:path or dns:///name; empty starts an embedded target")
 	contract.DurationVar(fs, &p.Timeout, "timeout", 20*time.Second, "deadline of each call")
 	contract.DurationVar(fs, &p.ConnectTimeout, "connect-timeout", 10*time.Second, "longest wait for a connection")
-	fs.Var((*metadataFlag)(&p.Metadata), "H", "metadata `'key: value'` of each call; repeatable")
+	fs.Var(metadataFlag{&p.Metadata, &p.MetadataTold}, "H", "metadata `'key: value'` of each call; repeatable. A value @FILE or $NAME is read from there, and is in no file that is written")
 	fs.BoolVar(&p.TLS.On, "tls", false, "connect with TLS")
 	fs.StringVar(&p.TLS.CA, "cacert", "", "PEM `file` of the CA to trust; default the system's")
 	fs.StringVar(&p.TLS.Cert, "cert", "", "PEM `file` of the client's certificate (mTLS)")
@@ -148,28 +148,6 @@ func printUsage(w io.Writer, line string, fs *flag.FlagSet) {
 		}
 		fmt.Fprintf(w, "  %-28s %s\n", head, text)
 	})
-}
-
-// metadataFlag collects 'key: value' pairs.
-type metadataFlag []string
-
-func (m *metadataFlag) String() string { return "" }
-
-func (m *metadataFlag) Set(s string) error {
-	key, value, ok := strings.Cut(s, ":")
-	key = strings.ToLower(strings.TrimSpace(key))
-	switch {
-	case !ok || key == "":
-		return errors.New("want 'key: value'")
-	case strings.HasPrefix(key, "grpc-"), strings.Trim(key, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "":
-		return fmt.Errorf("%q cannot be a metadata key", key)
-	case key == contract.RequestIDKey:
-		return errors.New("each call has a request-id of its own")
-	case !strings.HasSuffix(key, "-bin") && strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }):
-		return fmt.Errorf("the value of %q may hold printable ASCII only; a key that ends in -bin takes any bytes", key)
-	}
-	*m = append(*m, key, strings.TrimSpace(value))
-	return nil
 }
 
 // listFlag is a comma-separated list, or none.

@@ -143,6 +143,10 @@ func TestMetadata(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{"k", "v", "k2", "a: b", "x-bin", "\x01\xff", "k", "", "a.b_c-9", "x"}
+	told := []string{"k", "v", "k2", "a: b", "x-bin", "$X_BIN", "k", "", "a.b_c-9", "x"}
+	if diff := cmp.Diff(told, got.MetadataTold); diff != "" {
+		t.Errorf("what is told of it (-want +got):\n%s", diff)
+	}
 	if diff := cmp.Diff(want, got.Metadata); diff != "" {
 		t.Errorf("metadata (-want +got):\n%s", diff)
 	}
@@ -151,13 +155,19 @@ func TestMetadata(t *testing.T) {
 func TestMetadataRefused(t *testing.T) {
 	for _, tt := range []struct{ reason, header, says string }{
 		{"no colon", "key value", "key: value"},
-		{"no key", ": value", "key: value"},
+		{"no key", " : value", "key: value"},
 		{"nothing", "", "key: value"},
-		{"gRPC's own", "grpc-timeout: 1S", `"grpc-timeout"`},
-		{"gRPC's own, in capitals", "GRPC-Encoding: gzip", `"grpc-encoding"`},
+		{"gRPC's own", "grpc-timeout: 1S", `grpc-timeout`},
+		{"gRPC's own, in capitals", "GRPC-Encoding: gzip", `grpc-encoding`},
 		{"a space within the key", "a key: v", `"a key"`},
 		{"a letter no header may have", "ключ: v", `"ключ"`},
-		{"a pseudo-header", ":authority: x", "key: value"},
+		{"a pseudo-header", ":authority: x", "HTTP/2's own"},
+		{"what the transport sets", "Content-Type: x", `"content-type" belongs to HTTP`},
+		{"what the transport sets, of a connection", "connection: close", `"connection" belongs to HTTP`},
+		{"the host", "host: x", `"host" belongs to HTTP`},
+		{"a file that is not there", "x: @no/such/file", "no/such/file"},
+		{"a variable that is not there", "x: $NO_SUCH_VARIABLE", "NO_SUCH_VARIABLE"},
+		{"no base64", "x-bin: base64:!", "base64"},
 		{"each call has its own", "request-id: 1", "request-id"},
 		{"each call has its own, in capitals", "Request-Id: 1", "request-id"},
 		{"a value that gRPC takes from no text header", "key: Grüße", "key"},

@@ -37,8 +37,11 @@ type Plan struct {
 	Interval       time.Duration `json:"interval_ns"`
 	MessageRate    float64       `json:"message_rate"` // of all streams together
 	Size           int           `json:"size"`
-	Metadata       []string      `json:"metadata"` // key and value by turns
-	PerWorker      bool          `json:"per_worker"`
+	// Metadata is what calls carry, key and value by turns. MetadataTold is what may be told of it: in place of a secret
+	// the environment's variable that would hold it, or where it was read from.
+	Metadata     []string `json:"-"`
+	MetadataTold []string `json:"metadata"`
+	PerWorker    bool     `json:"per_worker"`
 
 	ClientInterceptors []string `json:"client_interceptors"`
 	TLS                TLS      `json:"tls"`

@@ -136,6 +136,7 @@ func FuzzRun(f *testing.F) {
 		if broken := consistent(p); len(broken) > 0 {
 			t.Errorf("accepted, but wrong: %q in %+v", broken, p)
 		}
+		p.Metadata, p.Force = nil, false // which are in no file
 		data, err := json.Marshal(p)
 		if err != nil {
 			t.Fatal(err)

@@ -93,6 +93,7 @@ func (p *Plan) problems(given map[string]bool) (all []error) {
 	all = append(all, p.connection()...)
 	all = append(all, p.openLoop(given, d)...)
 	all = append(all, p.interchange()...)
+	all = append(all, p.metadataProblems()...)
 	if _, err := verdict.ParseSLO(p.SLO); err != nil {
 		wrong("-slo: %w", err)
 	}

@@ -54,7 +54,7 @@ func document() *result.Document {
 		Schema: result.Schema, RunID: "deadbeef", Started: time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC),
 		Plan: plan.Plan{
 			RPC: "SearchIO", Transport: "grpc", Workers: 50, Conns: 2, D: 10 * time.Second, Warmup: time.Second, Drain: 5 * time.Second,
-			Timeout: 20 * time.Second, ConnectTimeout: 10 * time.Second, Messages: 100, Metadata: []string{"k", "<v>"},
+			Timeout: 20 * time.Second, ConnectTimeout: 10 * time.Second, Messages: 100, MetadataTold: []string{"k", "<v>"},
 			ClientInterceptors: []string{"requestid"}, Target: []string{"-interceptors=none"}, Out: "results/x", Name: "a & b", Format: "text",
 		},
 		DurationNs: 10_000_000_123, Loop: "closed", Notes: []string{"a note"},

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -43,13 +44,21 @@ func (r *run) dialer() (transport.Dialer, error) {
 	}}, nil
 }
 
+// hostOf is the name in an authority, which certificates are for: they know no ports.
+func hostOf(authority string) string {
+	if host, _, err := net.SplitHostPort(authority); err == nil {
+		return host
+	}
+	return authority
+}
+
 // TLS is the configuration of t; nil is plaintext. A name other than the address's goes into authority.
 func TLS(t plan.TLS, authority string) (*tls.Config, error) {
 	if !t.On {
 		return nil, nil
 	}
 	config := &tls.Config{
-		MinVersion: tls.VersionTLS12, ServerName: authority,
+		MinVersion: tls.VersionTLS12, ServerName: hostOf(authority),
 		InsecureSkipVerify: t.SkipVerify, //nolint:gosec // only where -insecure-skip-verify says so
 	}
 	if t.CA != "" {

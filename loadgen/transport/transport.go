@@ -54,6 +54,16 @@ type Spec struct {
 	HTTPMethod, Path string
 }
 
+// UserAgent is the metadata's own; empty where they name none, and the transport's stands.
+func UserAgent(metadata []string) string {
+	for i := 0; i+1 < len(metadata); i += 2 {
+		if metadata[i] == "user-agent" {
+			return metadata[i+1]
+		}
+	}
+	return ""
+}
+
 // MessageDue is when the i-th message of a call with a Pace is to be sent, for
 // a call that was sent at the given time. The workers' messages are spread over
 // the pace by the golden ratio, which needs not know how many workers there are.

@@ -20,7 +20,9 @@ var _ transport.Dialer = Dialer{}
 
 // Dial implements [transport.Dialer].
 func (d Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src transport.Source) (transport.Conn, error) {
-	cc, err := Connect(ctx, addr, d.Options)
+	options := d.Options
+	options.UserAgent = transport.UserAgent(spec.Metadata)
+	cc, err := Connect(ctx, addr, options)
 	if err != nil {
 		return nil, err
 	}

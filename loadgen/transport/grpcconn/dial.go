@@ -29,6 +29,8 @@ type Options struct {
 	Authority string
 	// Timeout bounds the wait until a connection is ready.
 	Timeout time.Duration
+	// UserAgent stands before grpc-go's own; empty is that alone.
+	UserAgent string
 	// Interceptors is the client chain, in the order the calls pass it.
 	Interceptors []Interceptor
 }
@@ -40,7 +42,12 @@ type Options struct {
 func Connect(ctx context.Context, addr string, o Options) (*grpc.ClientConn, error) {
 	creds := insecure.NewCredentials()
 	if o.TLS != nil {
-		creds = credentials.NewTLS(o.TLS)
+		config := o.TLS
+		if o.Authority != "" { // which grpc-go verifies, without its port, and wants to be the only name
+			config = config.Clone()
+			config.ServerName = ""
+		}
+		creds = credentials.NewTLS(config)
 	}
 	var d dialer
 	opts := []grpc.DialOption{
@@ -56,6 +63,9 @@ func Connect(ctx context.Context, addr string, o Options) (*grpc.ClientConn, err
 	}
 	if o.Authority != "" {
 		opts = append(opts, grpc.WithAuthority(o.Authority))
+	}
+	if o.UserAgent != "" {
+		opts = append(opts, grpc.WithUserAgent(o.UserAgent))
 	}
 	for _, i := range o.Interceptors {
 		if i.Stats != nil {

@@ -116,7 +116,11 @@ type worker struct {
 func (c *conn) newWorker(ctx context.Context, call *transport.Call) func() {
 	w := &worker{conn: c, call: call, ctx: ctx, header: http.Header{}}
 	for i := 0; i+1 < len(c.spec.Metadata); i += 2 {
-		w.header.Add(c.spec.Metadata[i], c.spec.Metadata[i+1])
+		key, value := c.spec.Metadata[i], c.spec.Metadata[i+1]
+		if strings.HasSuffix(key, "-bin") { // which a gateway takes as gRPC does
+			value = base64.StdEncoding.EncodeToString([]byte(value))
+		}
+		w.header.Add(key, value)
 	}
 	if c.spec.HTTPMethod != http.MethodGet {
 		w.header.Set("Content-Type", "application/json")

@@ -49,7 +49,9 @@ func newRequest(spec *transport.Spec, scheme, authority string, sampler *request
 		r.trace = field(requestid.TraceparentKey, sampler.Traceparent(requestid.ID{}))
 	}
 	field("content-type", "application/grpc")
-	field("user-agent", "grpcbench-wire")
+	if transport.UserAgent(spec.Metadata) == "" {
+		field("user-agent", "grpcbench-wire")
+	}
 	field("te", "trailers")
 	field("grpc-accept-encoding", "gzip")
 	if spec.Timeout > 0 {
