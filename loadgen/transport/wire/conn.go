@@ -78,16 +78,21 @@ func (c *conn) Start(call *transport.Call) error {
 // hold has a call wait for a session. In an open loop the wait is in the call's lag; in a closed one, whose calls
 // are intended when their worker is free, there is no lag, and the wait is the call's own, as it is over grpc-go.
 func (c *conn) hold(s *stream) {
-	if now := transport.Now(); s.held == 0 {
-		s.held = now
-		if s.call.Intended == s.call.Free && s.call.Sent == 0 {
-			s.call.Sent = now
-		}
-		if c.spec.Timeout > 0 && s.deadline == 0 {
-			c.setDeadline(s, now+int64(c.spec.Timeout), now)
-		}
-	}
+	c.wait(s, transport.Now())
 	c.waiting.insert(s, c.waiting.last)
+}
+
+// wait notes that a call waits for the server, and has its deadline run.
+func (c *conn) wait(s *stream, now int64) {
+	if s.held > 0 {
+		return
+	}
+	if s.held = now; s.call.Sent == 0 && s.call.Intended == s.call.Free {
+		s.call.Sent = now
+	}
+	if c.spec.Timeout > 0 && s.deadline == 0 {
+		c.setDeadline(s, now+int64(c.spec.Timeout), now)
+	}
 }
 
 // release opens streams for the calls that wait, as far as the session takes them.
@@ -95,9 +100,6 @@ func (c *conn) release() {
 	for c.waiting.first != nil && c.cur != nil && c.cur.takes() {
 		s := c.waiting.first
 		c.waiting.remove(s)
-		if s.call.Sent == 0 {
-			s.call.Held = transport.Now() - s.held // it is not the generator that was late
-		}
 		c.cur.open(s)
 	}
 }

@@ -84,7 +84,7 @@ func (c *conn) inflate(encoding string, body []byte) (plain []byte, code codes.C
 	case "", "identity":
 		return nil, codes.Internal, "a compressed message, and no grpc-encoding"
 	default:
-		return nil, codes.Unimplemented, fmt.Sprintf("grpc-encoding %q: wire knows gzip only", encoding)
+		return nil, codes.Internal, fmt.Sprintf("grpc-encoding %q, which was not asked for: wire knows gzip only", encoding)
 	}
 	if c.gunzip == nil {
 		c.gunzip = &gunzip{}

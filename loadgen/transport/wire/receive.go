@@ -76,6 +76,10 @@ func (ss *session) data(f frame, payload []byte, now int64) error {
 		s.breach(http2.ErrCodeProtocol, "DATA before HEADERS", now)
 		return nil
 	}
+	if s.refusal != nil {
+		s.readRefusal(body, f.has(http2.FlagDataEndStream), now)
+		return nil
+	}
 	if !s.feed(body, now) {
 		return nil
 	}
@@ -122,8 +126,8 @@ func (ss *session) continuation(f frame, payload []byte, now int64) error {
 	if !ss.inBlock {
 		return broken(http2.ErrCodeProtocol, "CONTINUATION without HEADERS")
 	}
-	if len(ss.block)+len(payload) > maxHeaderList {
-		return broken(http2.ErrCodeEnhanceYourCalm, "a header block of more than %d bytes", maxHeaderList)
+	if ss.tooLong > 0 || len(ss.block)+len(payload) > maxHeaderList {
+		return ss.skipBlock(f, len(payload), now)
 	}
 	if f.length == 0 && !f.has(http2.FlagContinuationEndHeaders) {
 		return broken(http2.ErrCodeEnhanceYourCalm, "an empty CONTINUATION")
@@ -134,6 +138,24 @@ func (ss *session) continuation(f frame, payload []byte, now int64) error {
 	}
 	ss.inBlock = false
 	return ss.headerBlock(ss.blockFrame, ss.block, now)
+}
+
+// skipBlock passes over the rest of a header block that is too long, for which its stream fails. With a dynamic table of
+// no size nothing after it depends on it (RFC 7541, section 4.2). A block without end ends the connection.
+func (ss *session) skipBlock(f frame, n int, now int64) error {
+	if ss.tooLong == 0 {
+		ss.tooLong, ss.block = len(ss.block), ss.block[:0]
+		if s := ss.streams.get(f.stream); s != nil {
+			s.fail(codes.Internal, fmt.Sprintf("the server's header block is longer than %d bytes", maxHeaderList), now)
+		}
+	}
+	if ss.tooLong += n; ss.tooLong > 4*maxHeaderList {
+		return broken(http2.ErrCodeEnhanceYourCalm, "a header block of more than %d bytes", 4*maxHeaderList)
+	}
+	if f.has(http2.FlagContinuationEndHeaders) {
+		ss.inBlock, ss.tooLong = false, 0
+	}
+	return nil
 }
 
 // headerBlock handles a response's head, or its trailers.
@@ -161,11 +183,11 @@ func (ss *session) headerBlock(f frame, block []byte, now int64) error {
 		case h.httpStatus == 0:
 			s.breach(http2.ErrCodeProtocol, "HEADERS without :status", now)
 			return nil
-		case h.httpStatus != 200:
-			s.fail(transport.HTTPCode(h.httpStatus), fmt.Sprintf("HTTP status %d", h.httpStatus), now)
+		case last && h.hasStatus: // gRPC's own status wins, whatever carries it
+			s.trailers(&h, now)
 			return nil
-		case !h.contentType.isGRPC():
-			s.fail(codes.Unknown, fmt.Sprintf("content-type %q: want application/grpc", h.contentType), now)
+		case h.httpStatus != 200 || !h.contentType.isGRPC():
+			s.refuse(&h, last, now)
 			return nil
 		}
 		s.answered = true
@@ -176,6 +198,10 @@ func (ss *session) headerBlock(f frame, block []byte, now int64) error {
 			ss.head, ss.encoding = append(ss.head[:0], block...), s.encoding
 			return nil
 		}
+	}
+	if s.refusal != nil && last {
+		s.endRefusal(&h, now)
+		return nil
 	}
 	if !last {
 		s.breach(http2.ErrCodeProtocol, "a second HEADERS that does not end the stream", now)

@@ -98,9 +98,31 @@ func TestAnswers(t *testing.T) {
 		{name: "details, no base64", reason: "the status holds all the same", answer: plain("grpc-status", "8", "grpc-message", "full", "grpc-status-details-bin", "!"), want: "ResourceExhausted: full (malformed"},
 		{name: "details, no message", reason: "as above", answer: plain("grpc-status", "8", "grpc-message", "full", "grpc-status-details-bin", "/w"), want: "ResourceExhausted: full (malformed"},
 		{name: "no :status", reason: "a response has one", answer: func(p *peer) { p.headers(1, false, "content-type", "application/grpc") }, want: "Internal: HTTP/2 PROTOCOL_ERROR: HEADERS without :status"},
-		{name: "HTML", reason: "not gRPC's content type", answer: func(p *peer) { p.headers(1, false, ":status", "200", "content-type", "text/html") }, want: `Unknown: content-type "text/html"`},
-		{name: "no content type", reason: "as above", answer: func(p *peer) { p.headers(1, false, ":status", "200") }, want: `Unknown: content-type ""`},
-		{name: "grpc-web", reason: "a longer name is another type", answer: func(p *peer) { p.headers(1, false, ":status", "200", "content-type", "application/grpc-web") }, want: "Unknown: content-type"},
+		{name: "HTML", reason: "not gRPC's content type", answer: func(p *peer) {
+			p.headers(1, false, ":status", "200", "content-type", "text/html")
+			p.dataFrame(1, true, "<h1>Welcome")
+		}, want: `Unknown: HTTP status 200 (OK), content-type "text/html": want application/grpc; it says "<h1>Welcome"`},
+		{name: "HTML without end", reason: "the beginning is enough", answer: func(p *peer) {
+			p.headers(1, false, ":status", "502", "content-type", "text/html")
+			p.dataFrame(1, false, strings.Repeat("<br>", 100))
+		}, want: `Unavailable: HTTP status 502 (Bad Gateway), content-type "text/html": want application/grpc; it says "<br><br>`},
+		{name: "grpc-status beside an HTTP status", reason: "http-grpc-status-mapping.md: only where there is no grpc-status", answer: func(p *peer) {
+			p.headers(1, true, ":status", "503", "content-type", "application/grpc", "grpc-status", "5", "grpc-message", "nope")
+		}, want: "NotFound: nope"},
+		{name: "grpc-status beside HTML", reason: "as above", answer: func(p *peer) {
+			p.headers(1, true, ":status", "503", "content-type", "text/html", "grpc-status", "5", "grpc-message", "nope")
+		}, want: "NotFound: nope"},
+		{name: "grpc-status in the trailers of an HTTP status", reason: "as above", answer: func(p *peer) {
+			p.headers(1, false, ":status", "503", "content-type", "application/grpc")
+			p.headers(1, true, "grpc-status", "5", "grpc-message", "nope")
+		}, want: "NotFound: nope"},
+		{name: "trailers without grpc-status after an HTTP status", reason: "it is all there is", answer: func(p *peer) {
+			p.headers(1, false, ":status", "503", "content-type", "text/plain")
+			p.dataFrame(1, false, "no healthy upstream")
+			p.headers(1, true, "x", "y")
+		}, want: `Unavailable: HTTP status 503 (Service Unavailable), content-type "text/plain": want application/grpc; it says "no healthy upstream"`},
+		{name: "no content type", reason: "as above", answer: func(p *peer) { p.headers(1, true, ":status", "200") }, want: `Unknown: HTTP status 200 (OK), content-type ""`},
+		{name: "grpc-web", reason: "a longer name is another type", answer: func(p *peer) { p.headers(1, true, ":status", "200", "content-type", "application/grpc-web") }, want: "Unknown: HTTP status 200 (OK), content-type"},
 		{
 			name: "subtype", reason: "+proto and parameters are gRPC, in any case",
 			answer: func(p *peer) {
@@ -160,7 +182,7 @@ func TestAnswers(t *testing.T) {
 		{name: "gzip, unused", reason: "a flag of 0 is plain, whatever the encoding", answer: encoded("gzip", message("yes")), want: "OK"},
 		{name: "gzip, no encoding", reason: "a flag without an encoding", answer: encoded("", zipped("yes")), want: "Internal: a compressed message, and no grpc-encoding"},
 		{name: "gzip, identity", reason: "as above", answer: encoded("identity", zipped("yes")), want: "Internal: a compressed message, and no grpc-encoding"},
-		{name: "brotli", reason: "unknown encoding", answer: encoded("br", zipped("yes")), want: "Unimplemented: grpc-encoding \"br\""},
+		{name: "brotli", reason: "unknown encoding", answer: encoded("br", zipped("yes")), want: "Internal: grpc-encoding \"br\""},
 		{name: "gzip, no gzip", reason: "corrupt head", answer: encoded("gzip", "\x01"+message("yes")[1:]), want: "Internal: gunzip an answer"},
 		{name: "gzip, cut", reason: "its end is missing", answer: encoded("gzip", "\x01"+message(zipped("yes")[messageHead:20])[1:]), want: "Internal: gunzip an answer"},
 		{name: "gzip, bad sum", reason: "its checksum is wrong", answer: encoded("gzip", strings.Replace(zipped("yes"), zipped("yes")[len(zipped("yes"))-8:], "\x00\x00\x00\x00\x03\x00\x00\x00", 1)), want: "Internal: gunzip an answer"},
@@ -243,6 +265,9 @@ func TestHTTPStatus(t *testing.T) {
 				r := newRig(t, transport.Spec{}).connect()
 				c := r.start()
 				r.peer(1).headers(1, end, ":status", status, "content-type", "text/html")
+				if !end {
+					r.peer(1).dataFrame(1, true, "")
+				}
 				r.want(c, want+": HTTP status "+status)
 			})
 		}

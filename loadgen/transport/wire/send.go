@@ -166,7 +166,7 @@ func (ss *session) flush() {
 			}
 		}
 		ss.stamps, ss.answers = ss.stamps[:0], 0
-		ss.writing = true
+		ss.writing, ss.writingSince = true, now
 		ss.pending = ss.out
 		ss.out, ss.spare = ss.spare[:0], ss.out
 		if ss.socket == nil {
@@ -183,6 +183,7 @@ func (ss *session) flush() {
 			return
 		}
 		if len(ss.pending) > 0 {
+			ss.markBlocked(transport.Now())
 			ss.wake <- struct{}{}
 			return
 		}
@@ -193,7 +194,9 @@ func (ss *session) flush() {
 // stamped sets the time at which a call, or a message of it, goes out.
 func (c *conn) stamped(s *stream, now int64) {
 	if s.call.Sent == 0 {
-		s.call.Sent = now
+		if s.call.Sent = now; s.held > 0 {
+			s.call.Held = now - s.held // it is not the generator that was late
+		}
 	}
 	s.lastSend = now
 	if c.spec.Timeout > 0 && s.deadline == 0 {
@@ -220,7 +223,7 @@ func (ss *session) writer() {
 			ss.writeErr = err
 			ss.close() // its reader will know, and tell
 		} else {
-			ss.pending, ss.writing = nil, false
+			ss.pending, ss.writing, ss.blocked = nil, false, false
 		}
 		c.mu.Unlock()
 		c.deliver(nil)

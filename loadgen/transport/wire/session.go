@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +20,7 @@ import (
 const (
 	connWindow    = 16 << 20
 	streamWindow  = 4 << 20
-	maxHeaderList = 64 << 10
+	maxHeaderList = 16 << 20 // as grpc-go takes; net/http's servers ignore what is announced
 	readBuffer    = 32 << 10 // holds a frame of any size that we allow
 )
 
@@ -42,11 +43,15 @@ type session struct {
 	// says that somebody does, or that the writer was woken to.
 	out, spare, pending []byte
 	writing             bool
-	answers             int // bytes of out that answer control frames
-	wake                chan struct{}
-	writeErr            error
-	stamps              []stamp
-	ready, readySpare   []*stream
+	writingSince        int64 // a reading of Now
+	// blocked says that the socket did not take all of the last write: the server, or the network, takes nothing more
+	// for now. Calls wait then, and those that had begun have their deadlines too.
+	blocked           bool
+	answers           int // bytes of out that answer control frames
+	wake              chan struct{}
+	writeErr          error
+	stamps            []stamp
+	ready, readySpare []*stream
 
 	// head is the last block that began a good answer, and encoding what it said: most answers begin alike.
 	head     []byte
@@ -55,6 +60,7 @@ type session struct {
 	block      []byte
 	blockFrame frame
 	inBlock    bool
+	tooLong    int // bytes of a block that is longer than it may be, which nobody keeps
 
 	up       bool          // its settings have come
 	begun    chan struct{} // closed then, or when it is lost
@@ -201,8 +207,15 @@ func (ss *session) closeIfIdle() {
 	}
 }
 
-// close ends the socket, and so the reader.
-func (ss *session) close() { _ = ss.nc.Close() } // nothing is lost by an error here
+// close ends the socket, and so the reader. Over TLS the last word goes first, for which crypto/tls would wait five
+// seconds where the server reads nothing.
+func (ss *session) close() {
+	if secured, ok := ss.nc.(*tls.Conn); ok {
+		impatient := time.AfterFunc(farewell, func() { _ = secured.NetConn().Close() })
+		defer impatient.Stop()
+	}
+	_ = ss.nc.Close() // nothing is lost by an error here
+}
 
 // lose ends a session whose reader can read no more: its calls fail, unless the server said that it
 // has not looked at them.

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"time"
 
 	"golang.org/x/net/http2"
 	"google.golang.org/grpc/codes"
@@ -35,9 +36,10 @@ type stream struct {
 	lastAnswer         int64
 
 	// What is received.
-	answered bool   // the response's head is in
-	encoding string // of compressed messages
-	partial  []byte // of a message
+	answered bool     // the response's head is in
+	encoding string   // of compressed messages
+	partial  []byte   // of a message
+	refusal  *refusal // where it is not gRPC's
 
 	deadline int64 // 0 while it has none
 	links    [lists]link
@@ -72,7 +74,7 @@ func newStream(c *conn, call *transport.Call) *stream {
 func (s *stream) begin() {
 	s.rest, s.closed, s.last, s.since = nil, false, false, 0
 	s.lastSend, s.intended, s.alarmed, s.lastAnswer = 0, 0, 0, 0
-	s.answered, s.encoding, s.partial = false, "", s.partial[:0]
+	s.answered, s.encoding, s.partial, s.refusal = false, "", s.partial[:0], nil
 	s.deadline, s.held, s.retried = 0, 0, false
 }
 
@@ -82,7 +84,32 @@ func (s *stream) requestID() requestid.ID {
 
 // takes says whether a call may start: the server takes no more streams than it said, and what it does not read must not
 // pile up.
-func (ss *session) takes() bool { return ss.streams.n < ss.maxStreams && len(ss.out) < 4*outLimit }
+func (ss *session) takes() bool {
+	return ss.streams.n < ss.maxStreams && len(ss.out) < 4*outLimit && !ss.stuck()
+}
+
+// slowWrite is how long a write over TLS, of which only the end is seen, may take before the socket counts as blocked.
+const slowWrite = 10 * time.Millisecond
+
+// stuck says whether the socket takes nothing for now, and sees to it that calls which have begun on it do not wait for
+// ever.
+func (ss *session) stuck() bool {
+	if ss.blocked || ss.socket != nil || !ss.writing {
+		return ss.blocked
+	}
+	if now := transport.Now(); now-ss.writingSince > int64(slowWrite) {
+		ss.markBlocked(now)
+	}
+	return ss.blocked
+}
+
+// markBlocked marks the socket as blocked: what has begun and is still with us waits from now on.
+func (ss *session) markBlocked(now int64) {
+	ss.blocked = true
+	for _, s := range ss.streams.all() {
+		ss.conn.wait(s, now)
+	}
+}
 
 // open sends a call's head, and what it may of its messages.
 func (ss *session) open(s *stream) {
@@ -104,6 +131,10 @@ func (ss *session) open(s *stream) {
 	s.window, s.credit = ss.initialWindow, streamWindow
 	ss.out = c.request.append(ss.out, s.id, s.requestID(), left)
 	ss.stamp(s)
+	if ss.socket == nil && ss.writing && c.spec.Timeout > 0 && s.deadline == 0 {
+		now := transport.Now() // the write under way may never end
+		c.setDeadline(s, now+int64(c.spec.Timeout), now)
+	}
 	ss.pump(s)
 	if ss.nextID > c.lastID {
 		c.retire(ss) // its ids are used up
