@@ -10,9 +10,9 @@ import (
 	"grpcbench/loadgen/transport"
 )
 
-// A worker of a closed loop whose call failed at once, because there is no
-// connection, pauses before the next: a loop of failures that never leave this
-// process would measure nothing and take the server's core.
+// A worker of a closed loop whose call failed at once and within this process,
+// as where there is no connection, pauses before the next: a loop of failures that
+// never leave would measure nothing and take the server's core.
 const (
 	atOnce = int64(time.Millisecond)
 	pause  = 10 * time.Millisecond
@@ -51,8 +51,8 @@ func (s *shard) Done(c *transport.Call) {
 	}
 	s.mu.Lock()
 	s.record(c)
-	noConnection := c.Code == codes.Unavailable && c.End-c.Sent < atOnce
-	if noConnection && s.run.cfg.Arrivals == nil && !s.cut {
+	neverLeft := (c.Code == codes.Unavailable || c.Local) && c.End-c.Sent < atOnce
+	if neverLeft && s.run.cfg.Arrivals == nil && !s.cut {
 		s.pauseLocked(c)
 		s.mu.Unlock()
 		return

@@ -2,6 +2,8 @@ package grpcconn
 
 import (
 	"context"
+	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -22,11 +24,11 @@ var _ transport.Dialer = Dialer{}
 func (d Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src transport.Source) (transport.Conn, error) {
 	options := d.Options
 	options.UserAgent = transport.UserAgent(spec.Metadata)
-	cc, err := Connect(ctx, addr, options)
+	cc, dialed, err := connect(ctx, addr, options)
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{cc: cc, spec: spec, src: src, desc: grpc.StreamDesc{
+	c := &conn{cc: cc, dialed: dialed, spec: spec, src: src, desc: grpc.StreamDesc{
 		ClientStreams: spec.Kind&transport.ClientStream != 0,
 		ServerStreams: spec.Kind&transport.ServerStream != 0,
 	}}
@@ -41,10 +43,12 @@ func (d Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src 
 // conn is one ClientConn and its workers.
 type conn struct {
 	transport.Pool
-	cc   *grpc.ClientConn
-	spec transport.Spec
-	src  transport.Source
-	desc grpc.StreamDesc
+	cc *grpc.ClientConn
+	// dialed knows the sockets below.
+	dialed *dialer
+	spec   transport.Spec
+	src    transport.Source
+	desc   grpc.StreamDesc
 	// alarm wakes the workers for their messages, with a Pace; else nil.
 	alarm *pace.Alarm
 }
@@ -53,8 +57,14 @@ func (c *conn) close() error {
 	if c.alarm != nil {
 		c.alarm.Stop()
 	}
+	// grpc-go waits five seconds for a server to take its last words.
+	impatient := time.AfterFunc(farewell, c.dialed.cut)
+	defer impatient.Stop()
 	return c.cc.Close()
 }
+
+// farewell bounds how long a server may take to read the last words of a connection.
+const farewell = 100 * time.Millisecond
 
 // worker makes one call at a time. What it can prepare once for all its calls, it does.
 type worker struct {
@@ -120,6 +130,22 @@ func (w *worker) finish(err error) {
 	case err != nil:
 		st := status.Convert(err)
 		w.call.Code, w.call.Message = st.Code(), st.Message()
+		w.call.Local = isLocal(st.Code(), st.Message())
+	}
+}
+
+// isLocal says whether grpc-go failed by itself. Of what it says only the text is left, so that must begin as its own does:
+// a server may say of itself that it has too many open files.
+func isLocal(code codes.Code, message string) bool {
+	switch code {
+	case codes.Unavailable:
+		return strings.HasPrefix(message, `connection error: desc = "transport: `) && transport.IsLocalText(message)
+	case codes.Internal:
+		return strings.HasPrefix(message, "header list size to send violates") || strings.HasPrefix(message, "grpc: error while marshaling")
+	case codes.ResourceExhausted:
+		return strings.HasPrefix(message, "trying to send message larger than max")
+	default:
+		return false
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	_ "google.golang.org/grpc/encoding/gzip" // answers may be compressed so
 	"google.golang.org/grpc/status"
 )
 
@@ -40,6 +42,12 @@ type Options struct {
 // connection, an unknown name or a failed handshake, comes back at once; every
 // error names addr.
 func Connect(ctx context.Context, addr string, o Options) (*grpc.ClientConn, error) {
+	cc, _, err := connect(ctx, addr, o)
+	return cc, err
+}
+
+// connect is Connect, and returns what dials, too.
+func connect(ctx context.Context, addr string, o Options) (*grpc.ClientConn, *dialer, error) {
 	creds := insecure.NewCredentials()
 	if o.TLS != nil {
 		config := o.TLS
@@ -76,15 +84,15 @@ func Connect(ctx context.Context, addr string, o Options) (*grpc.ClientConn, err
 	}
 	cc, err := grpc.NewClient(resolvable(addr), opts...)
 	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", addr, err)
+		return nil, nil, fmt.Errorf("connect to %s: %w", addr, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	if err := ready(ctx, cc, &d); err != nil {
 		cc.Close()
-		return nil, fmt.Errorf("connect to %s: %w", addr, err)
+		return nil, nil, fmt.Errorf("connect to %s: %w", addr, err)
 	}
-	return cc, nil
+	return cc, &d, nil
 }
 
 // resolvable keeps grpc-go's resolvers out of the way of plain addresses.
@@ -138,8 +146,25 @@ func cause(ctx context.Context, cc *grpc.ClientConn) error {
 	return errors.New(text)
 }
 
-// dialer remembers whether its last failure was one that time may heal.
-type dialer struct{ timedOut atomic.Bool }
+// dialer remembers whether its last failure was one that time may heal, and the sockets that it made last.
+type dialer struct {
+	timedOut atomic.Bool
+
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+// mostConns is how many sockets are remembered: those before them are closed, for each is in place of another.
+const mostConns = 64
+
+// cut closes the sockets, whatever waits for them.
+func (d *dialer) cut() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range d.conns {
+		_ = c.Close() // most are closed already
+	}
+}
 
 func (d *dialer) dial(ctx context.Context, addr string) (net.Conn, error) {
 	network := "tcp"
@@ -149,6 +174,11 @@ func (d *dialer) dial(ctx context.Context, addr string) (net.Conn, error) {
 	var nd net.Dialer
 	conn, err := nd.DialContext(ctx, network, addr)
 	d.timedOut.Store(errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || isTimeout(err))
+	if err == nil {
+		d.mu.Lock()
+		d.conns = append(d.conns[max(0, len(d.conns)-mostConns+1):], conn)
+		d.mu.Unlock()
+	}
 	return conn, err
 }
 

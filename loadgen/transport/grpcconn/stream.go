@@ -143,6 +143,9 @@ func (w *worker) more(ctx context.Context) bool {
 		if !w.wait(ctx, finishing) {
 			return w.call.MessagesSent == 0 // without a first message a stream would measure nothing
 		}
+		if ctx.Err() != nil { // the call ended meanwhile: nothing more is made for it
+			return false
+		}
 	}
 	w.lastSend = transport.Now()
 	return true
@@ -150,7 +153,7 @@ func (w *worker) more(ctx context.Context) bool {
 
 // wait returns at the intended send, or sooner where ctx ends; it is false once the run finishes.
 func (w *worker) wait(ctx context.Context, finishing <-chan struct{}) bool {
-	for transport.Now() < w.intended && ctx.Err() == nil { // SendMsg will say what became of ctx
+	for transport.Now() < w.intended && ctx.Err() == nil { // RecvMsg will say what became of ctx
 		stop := w.ringAt(w.intended)
 		select {
 		case <-w.rings: // perhaps for an earlier call, which did not wait for it: then again

@@ -144,6 +144,7 @@ func (w *worker) do() {
 	c.End = transport.Now()
 	if err != nil {
 		c.Code, c.Message = failure(err)
+		c.Local = transport.IsLocal(err) || errors.As(err, new(*requestError))
 	}
 	cancel()
 }
@@ -153,7 +154,7 @@ func (w *worker) roundTrip(ctx context.Context) error {
 	// Memory of its own: net/http may still read the body of a call that timed out.
 	body, err := w.src.Append(make([]byte, 0, w.hint), c.Seq, 0)
 	if err != nil {
-		return fmt.Errorf("make the request: %w", err)
+		return &requestError{err}
 	}
 	w.hint = len(body)
 	target, content := w.base+w.spec.Path, io.Reader(bytes.NewReader(body))
@@ -162,7 +163,7 @@ func (w *worker) roundTrip(ctx context.Context) error {
 	}
 	req, err := http.NewRequestWithContext(ctx, w.spec.HTTPMethod, target, content)
 	if err != nil {
-		return fmt.Errorf("make the request: %w", err)
+		return &requestError{err}
 	}
 	maps.Copy(req.Header, w.header)
 	id := requestid.ID{Run: w.run, Worker: c.Worker, Seq: c.Seq}
@@ -196,6 +197,12 @@ func (w *worker) roundTrip(ctx context.Context) error {
 }
 
 var idHeader = http.CanonicalHeaderKey(contract.RequestIDKey)
+
+// requestError is a request that could not be made.
+type requestError struct{ err error }
+
+func (e *requestError) Error() string { return "make the request: " + e.err.Error() }
+func (e *requestError) Unwrap() error { return e.err }
 
 // callError is a failure with a code of its own.
 type callError struct {

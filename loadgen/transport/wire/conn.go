@@ -69,10 +69,16 @@ func (c *conn) Start(call *transport.Call) error {
 	case c.cur != nil || c.awaiting:
 		c.hold(s)
 	default:
-		c.complete(s, codes.Unavailable, "there is no connection: "+c.cause.Error(), transport.Now())
+		c.failUnconnected(s, transport.Now())
 	}
 	c.mu.Unlock()
 	return nil
+}
+
+// failUnconnected ends a call that there is no connection for.
+func (c *conn) failUnconnected(s *stream, now int64) {
+	s.call.Local = transport.IsLocal(c.cause)
+	c.complete(s, codes.Unavailable, "there is no connection: "+c.cause.Error(), now)
 }
 
 // hold has a call wait for a session. In an open loop the wait is in the call's lag; in a closed one, whose calls
@@ -263,7 +269,7 @@ func (c *conn) replace() {
 			}
 			c.awaiting, c.cause = false, err
 			for now := transport.Now(); c.waiting.first != nil; {
-				c.complete(c.waiting.first, codes.Unavailable, "there is no connection: "+err.Error(), now)
+				c.failUnconnected(c.waiting.first, now)
 			}
 			c.mu.Unlock()
 			c.deliver(nil)

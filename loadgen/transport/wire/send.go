@@ -81,6 +81,7 @@ func (ss *session) sendMessage(s *stream) {
 	b := append(ss.out, heads[:]...) //nolint:gocritic // ss.out is b only once the message fits
 	b, err := c.src.Append(b, call.Seq, call.MessagesSent)
 	if err != nil {
+		call.Local = true
 		s.fail(codes.Internal, fmt.Sprintf("make message %d: %v", call.MessagesSent, err), transport.Now())
 		return
 	}

@@ -115,6 +115,7 @@ func (ss *session) markBlocked(now int64) {
 func (ss *session) open(s *stream) {
 	c := ss.conn
 	if c.request.listSize > ss.maxHeaderList {
+		s.call.Local = true
 		c.complete(s, codes.Internal, fmt.Sprintf("the metadata take %d bytes, and the server takes %d at most", c.request.listSize, ss.maxHeaderList), transport.Now())
 		return
 	}
