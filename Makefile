@@ -11,7 +11,7 @@ TMP  := $(CURDIR)/.tmp
 BIN  := $(TMP)/bin
 LINT := $(firstword $(wildcard $(BIN)/golangci-lint) $(shell command -v golangci-lint))
 
-.PHONY: help all generate build test quicktest slowtest lint bench fuzz peers report clean
+.PHONY: help all generate build checkbuild test quicktest slowtest lint bench fuzz peers report clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,16 @@ generate: $(BIN)/buf ## make pb/ anew from proto/
 
 build: ## build ./server and ./loadgen into .tmp/bin
 	go build -o $(BIN)/ ./server ./loadgen
+
+# Where users are. vet compiles the tests too. Everything is cached, but the first time each platform takes a minute or
+# two of two cores: CI has time for one of each kind, PLATFORMS='...' is for others.
+ALLPLATFORMS := linux/amd64 linux/arm64 linux/386 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 freebsd/amd64 freebsd/arm64
+PLATFORMS    := $(ALLPLATFORMS)
+
+checkbuild: ## build and vet, tests included, for every platform of PLATFORMS (linux, darwin, windows, freebsd)
+	@for p in $(PLATFORMS); do echo "go build, go vet: $$p"; \
+		GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 go build ./... && \
+		GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 go vet ./... || exit 1; done
 
 test: quicktest $(if $(SHORT),,slowtest) ## vet, lint where golangci-lint is there, all tests with the race detector (SHORT=1: without those of time)
 
