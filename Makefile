@@ -11,7 +11,7 @@ TMP  := $(CURDIR)/.tmp
 BIN  := $(TMP)/bin
 LINT := $(firstword $(wildcard $(BIN)/golangci-lint) $(shell command -v golangci-lint))
 
-.PHONY: help all generate build checkbuild test quicktest slowtest lint bench fuzz peers report clean
+.PHONY: help all generate build checkbuild test slowtest lint bench fuzz peers report clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,9 +38,7 @@ checkbuild: ## build and vet, tests included, for every platform of PLATFORMS (l
 		GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 go build ./... && \
 		GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 go vet ./... || exit 1; done
 
-test: quicktest $(if $(SHORT),,slowtest) ## vet, lint where golangci-lint is there, all tests with the race detector (SHORT=1: without those of time)
-
-quicktest:
+test: ## vet, lint where golangci-lint is there, and every exact test with the race detector: on a busy machine too
 	go vet ./...
 	@if [ -n "$(LINT)" ]; then echo "$(LINT) run"; $(LINT) run; \
 		else echo "lint skipped: golangci-lint is not installed (make lint installs it)"; fi
@@ -56,7 +54,7 @@ TESTS   := $(shell awk -F '[ \050]' '$$1 == "func" {test = ""} $$1 == "func" && 
 empty   :=
 SLOWRUN := go test -race -timeout 25m -p 1 -parallel 8 -run '^($(subst $(empty) $(empty),|,$(TESTS)))$$' $(addprefix ./,$(SLOW))
 
-slowtest:
+slowtest: ## the tests of time; each is skipped, and says why, where the machine is busy
 	@echo "go test -race: the tests of time, $(words $(TESTS)) of them"
 	@$(SLOWRUN) $(if $(RETRY),|| $(SLOWRUN))
 
