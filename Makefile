@@ -11,7 +11,7 @@ TMP  := $(CURDIR)/.tmp
 BIN  := $(TMP)/bin
 LINT := $(firstword $(wildcard $(BIN)/golangci-lint) $(shell command -v golangci-lint))
 
-.PHONY: help all generate build test quicktest slowtest lint bench fuzz peers report clean
+.PHONY: help all generate build checkbuild test slowtest lint bench fuzz peers report clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,9 +28,17 @@ generate: $(BIN)/buf ## make pb/ anew from proto/
 build: ## build ./server and ./loadgen into .tmp/bin
 	go build -o $(BIN)/ ./server ./loadgen
 
-test: quicktest $(if $(SHORT),,slowtest) ## vet, lint where golangci-lint is there, all tests with the race detector (SHORT=1: without those of time)
+# Where users are. vet compiles the tests too. Everything is cached, but the first time each platform takes a minute or
+# two of two cores: CI has time for one of each kind, PLATFORMS='...' is for others.
+ALLPLATFORMS := linux/amd64 linux/arm64 linux/386 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 freebsd/amd64 freebsd/arm64
+PLATFORMS    := $(ALLPLATFORMS)
 
-quicktest:
+checkbuild: ## build and vet, tests included, for every platform of PLATFORMS (linux, darwin, windows, freebsd)
+	@for p in $(PLATFORMS); do echo "go build, go vet: $$p"; \
+		GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 go build ./... && \
+		GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 go vet ./... || exit 1; done
+
+test: ## vet, lint where golangci-lint is there, and every exact test with the race detector: on a busy machine too
 	go vet ./...
 	@if [ -n "$(LINT)" ]; then echo "$(LINT) run"; $(LINT) run; \
 		else echo "lint skipped: golangci-lint is not installed (make lint installs it)"; fi
@@ -46,7 +54,7 @@ TESTS   := $(shell awk -F '[ \050]' '$$1 == "func" {test = ""} $$1 == "func" && 
 empty   :=
 SLOWRUN := go test -race -timeout 25m -p 1 -parallel 8 -run '^($(subst $(empty) $(empty),|,$(TESTS)))$$' $(addprefix ./,$(SLOW))
 
-slowtest:
+slowtest: ## the tests of time; each is skipped, and says why, where the machine is busy
 	@echo "go test -race: the tests of time, $(words $(TESTS)) of them"
 	@$(SLOWRUN) $(if $(RETRY),|| $(SLOWRUN))
 

@@ -64,6 +64,8 @@ var rules = []rule{
 	{from: "loadgen/verdict", only: leaf, reason: "rules look at facts, not at the run that they judge"},
 	{from: "loadgen/schedule", only: leaf, reason: "a schedule is pure: arrivals do not know of clocks or calls"},
 	{from: "loadgen/pace", only: leaf, reason: "waiting precisely has nothing to do with what is waited for"},
+	{from: "loadgen/quiet", only: []string{"loadgen/pace"}, reason: "it looks at the machine, not at what is tested"},
+	{from: "...", except: []string{"loadgen/quiet"}, never: []string{"loadgen/quiet"}, reason: "only tests ask whether the machine is quiet"},
 	{from: "loadgen/recorder", only: leaf, reason: "what is recorded does not depend on how the calls travelled"},
 	{from: "server/contract", only: leaf, reason: "both halves import it: anything in it would be in both"},
 	{from: "pb/...", only: leaf, reason: "it is generated"},

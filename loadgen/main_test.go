@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -168,4 +169,13 @@ func refuse(ts *testscript.TestScript, _ bool, args []string) {
 	addr, err := refusedAddr()
 	ts.Check(err)
 	ts.Setenv(args[0], addr)
+}
+
+// refusedAddr is an address of this machine that nothing listens on.
+func refusedAddr() (string, error) {
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return lis.Addr().String(), lis.Close()
 }

@@ -1,9 +1,10 @@
+//go:build unix
+
 package main
 
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -184,13 +185,4 @@ func (x *text) String() string {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.all.String()
-}
-
-// refusedAddr is an address of this machine that nothing listens on.
-func refusedAddr() (string, error) {
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return lis.Addr().String(), lis.Close()
 }

@@ -14,6 +14,7 @@ func TestWireSeesWhatGRPCSees(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped in -short: it needs a machine that is quiet")
 	}
+	needQuiet(t)
 	for name, tt := range map[string]struct {
 		args []string
 		near float64 // wire's median is at least so much of grpc's
@@ -54,6 +55,7 @@ func TestWireScales(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped in -short: it takes the whole machine")
 	}
+	needQuiet(t)
 	for _, tt := range []struct {
 		reason   string
 		args     []string

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -66,9 +65,7 @@ func (a *arm) run(ctx context.Context, per float64) (m measurement, err error) {
 	m.user = float64(user.Nanoseconds()) / 1e3 / per
 	m.cpu = m.user + float64(system.Nanoseconds())/1e3/per
 	m.rate = per / took.Seconds()
-	if ru, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		m.rss = float64(ru.Maxrss) * 1024
-	}
+	m.rss = peakMemory(cmd.ProcessState)
 	return m, nil
 }
 

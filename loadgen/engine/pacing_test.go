@@ -8,6 +8,7 @@ import (
 
 	"grpcbench/loadgen/engine"
 	"grpcbench/loadgen/pace"
+	"grpcbench/loadgen/quiet"
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/schedule"
 	"grpcbench/loadgen/stats"
@@ -59,6 +60,7 @@ func TestPacerIsPrecise(t *testing.T) { // PA-1 and PA-2, for sleeping without s
 	if testing.Short() {
 		t.Skip("skipped in -short: it needs a machine that is quiet")
 	}
+	quiet.Need(t)
 	good := 0
 	for range 3 {
 		a2, pacing, _ := paced(t, 1000, 4*time.Second, nil)
@@ -69,7 +71,7 @@ func TestPacerIsPrecise(t *testing.T) { // PA-1 and PA-2, for sleeping without s
 		t.Logf("A2 %.1f, pacing p50 %d ns, p99 %d ns", a2, p50, p99)
 	}
 	if good < 2 {
-		t.Errorf("%d of 3 tries were precise", good)
+		quiet.Errorf(t, "%d of 3 tries were precise", good)
 	}
 }
 

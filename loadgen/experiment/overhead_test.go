@@ -14,6 +14,7 @@ import (
 
 	"grpcbench/loadgen/child"
 	"grpcbench/loadgen/plan"
+	"grpcbench/loadgen/quiet"
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/stats"
 	"grpcbench/server/target"
@@ -140,6 +141,7 @@ func TestKnownCosts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it compares times, which wants a quiet machine for a minute: run without -short")
 	}
+	quiet.Need(t)
 	for _, busy := range []time.Duration{500 * time.Nanosecond, 2 * time.Microsecond, 10 * time.Microsecond} {
 		ok := 0
 		for try := 0; try < 3 && ok < wanted(); try++ {
@@ -148,7 +150,7 @@ func TestKnownCosts(t *testing.T) {
 			}
 		}
 		if ok < wanted() {
-			t.Errorf("a busy-wait of %v was recovered %d times of 3, want %d", busy, ok, wanted())
+			quiet.Errorf(t, "a busy-wait of %v was recovered %d times of 3, want %d", busy, ok, wanted())
 		}
 	}
 }
@@ -158,6 +160,7 @@ func TestCostsAddUp(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it compares times, which wants a quiet machine: run without -short")
 	}
+	quiet.Need(t)
 	with := func(group string, chain string) subject {
 		return subject{Subject: result.Subject{Name: chain, Group: group, Side: "server", Kind: "unary"}, target: []string{"-interceptors=" + chain, "-server-time=false"}}
 	}
@@ -172,7 +175,7 @@ func TestCostsAddUp(t *testing.T) {
 		}
 	}
 	if ok < wanted() {
-		t.Errorf("costs added up %d times of 3, want %d", ok, wanted())
+		quiet.Errorf(t, "costs added up %d times of 3, want %d", ok, wanted())
 	}
 }
 

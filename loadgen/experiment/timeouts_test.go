@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"grpcbench/loadgen/plan"
+	"grpcbench/loadgen/quiet"
 	"grpcbench/loadgen/requestid"
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/transport"
@@ -141,6 +142,7 @@ func TestDeadlines(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it measures milliseconds, which wants a quiet machine: run without -short")
 	}
+	quiet.Need(t)
 	const deadline, delay, calls = 100 * time.Millisecond, 500 * time.Millisecond, 300
 	for _, over := range []string{"grpc", "wire"} {
 		for _, behaviour := range []string{honours, ignores} {
@@ -160,7 +162,7 @@ func TestDeadlines(t *testing.T) {
 					}
 				}
 				if ok < wanted() {
-					t.Errorf("it held %d times of 3, want 2", ok)
+					quiet.Errorf(t, "it held %d times of 3, want 2", ok)
 				}
 			})
 		}
@@ -255,6 +257,10 @@ func TestDeadlineCountsFromTheSend(t *testing.T) {
 
 // DT-7: calls that are answered shortly before their deadline are counted once, whatever they end with.
 func TestCloseToTheDeadline(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it measures milliseconds, which wants a quiet machine: run without -short")
+	}
+	quiet.Need(t)
 	const deadline = 100 * time.Millisecond
 	for _, over := range []string{"grpc", "wire"} {
 		for _, before := range []time.Duration{20 * time.Millisecond, time.Millisecond, 100 * time.Microsecond} {

@@ -6,10 +6,10 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"grpcbench/loadgen/verdict"
+	"grpcbench/server/contract"
 )
 
 // health reads what the system says about this process and this machine, a
@@ -56,9 +56,8 @@ func (h *health) window() time.Duration {
 
 func readGauge() gauge {
 	g := gauge{at: time.Now(), runQueue: runQueue()}
-	var ru syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &ru) == nil {
-		g.cpu = time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
+	if user, system, _, err := contract.Spent(); err == nil {
+		g.cpu = user + system
 	}
 	stat, err := os.ReadFile("/proc/stat")
 	if err != nil {

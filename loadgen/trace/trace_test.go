@@ -20,7 +20,6 @@ import (
 	common "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"go.uber.org/goleak"
-	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -480,14 +479,13 @@ func capture(t *testing.T, f func()) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var kept [2]int
-	for i, fd := range []int{1, 2} {
-		if kept[i], err = unix.Dup(fd); err != nil {
-			t.Fatal(err)
-		}
-		if err := unix.Dup3(int(w.Fd()), fd, 0); err != nil {
-			t.Fatal(err)
-		}
+	undo, err := redirect(int(w.Fd()))
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip("skipped: this system does not let a process replace its stdout")
+	}
+	if err != nil {
+		undo()
+		t.Fatal(err)
 	}
 	all := make(chan string)
 	go func() {
@@ -496,10 +494,7 @@ func capture(t *testing.T, f func()) string {
 	}()
 	defer func() { r.Close() }()
 	f()
-	for i, fd := range []int{1, 2} {
-		_ = unix.Dup3(kept[i], fd, 0)
-		_ = unix.Close(kept[i])
-	}
+	undo()
 	w.Close()
 	return strings.TrimSuffix(<-all, "<nil>")
 }

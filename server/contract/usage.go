@@ -1,16 +1,14 @@
 package contract
 
 import (
-	"fmt"
 	"math"
 	"runtime/metrics"
-	"syscall"
 	"time"
 )
 
 // Usage is what one process used over a window, told alike by the load generator and by the target.
 type Usage struct {
-	// CPUSeconds is user and system time of the whole process, from getrusage.
+	// CPUSeconds is user and system time of the whole process, as the system counts it (see [Spent]).
 	CPUSeconds float64 `json:"cpu_seconds"`
 	// UserSeconds is the part of CPUSeconds spent outside the kernel.
 	UserSeconds float64 `json:"user_seconds"`
@@ -41,7 +39,7 @@ type reading struct {
 	pauses, sched *metrics.Float64Histogram
 }
 
-// NewMeter begins a window. The error is getrusage's.
+// NewMeter begins a window. The error is [Spent]'s.
 func NewMeter() (*Meter, error) {
 	r, err := read()
 	if err != nil {
@@ -73,9 +71,9 @@ func (m *Meter) Usage() (Usage, error) {
 }
 
 func read() (reading, error) {
-	var ru syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &ru); err != nil {
-		return reading{}, fmt.Errorf("read this process's resource usage: %w", err)
+	user, system, maxRSS, err := Spent()
+	if err != nil {
+		return reading{}, err
 	}
 	samples := []metrics.Sample{
 		{Name: "/gc/heap/allocs:objects"},
@@ -86,9 +84,9 @@ func read() (reading, error) {
 	}
 	metrics.Read(samples)
 	return reading{
-		user:    time.Duration(ru.Utime.Nano()),
-		system:  time.Duration(ru.Stime.Nano()),
-		maxRSS:  ru.Maxrss * maxRSSUnit,
+		user:    user,
+		system:  system,
+		maxRSS:  maxRSS,
 		objects: samples[0].Value.Uint64(),
 		bytes:   samples[1].Value.Uint64(),
 		pauses:  samples[2].Value.Float64Histogram(),

@@ -3,7 +3,6 @@ package contract
 import (
 	"math"
 	"runtime/metrics"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -12,11 +11,11 @@ import (
 func burn(t *testing.T, d time.Duration) {
 	t.Helper()
 	spent := func() time.Duration {
-		var ru syscall.Rusage
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &ru); err != nil {
+		user, system, _, err := Spent()
+		if err != nil {
 			t.Fatal(err)
 		}
-		return time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
+		return user + system
 	}
 	x := 1.0
 	for end := spent() + d; spent() < end; {

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -44,11 +43,11 @@ func TestSupervisedReadyLine(t *testing.T) {
 func burn(t *testing.T, d time.Duration) (x float64) {
 	t.Helper()
 	spent := func() time.Duration {
-		var ru syscall.Rusage
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &ru); err != nil {
+		user, system, _, err := contract.Spent()
+		if err != nil {
 			t.Fatal(err)
 		}
-		return time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
+		return user + system
 	}
 	for end := spent() + d; spent() < end; {
 		for range 10_000 {
