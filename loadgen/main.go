@@ -51,6 +51,7 @@ var (
 	// errInvalid is a run whose verdict is INVALID; its reasons stand in the report.
 	errInvalid = errors.New("the measurement is INVALID")
 	errMissed  = errors.New("-slo")
+	errNothing = errors.New("nothing to do")
 	errChanged = errors.New("-fail-on")
 )
 
@@ -61,6 +62,10 @@ func start(ctx context.Context, args []string, stdin io.Reader, stdout, stderr i
 	var targetUsage *target.UsageError
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return exitOK
+	}
+	if errors.Is(err, errNothing) {
+		fmt.Fprintln(stderr, usage)
+		return exitUsage
 	}
 	for line := range strings.Lines(err.Error()) {
 		fmt.Fprintln(stderr, "loadgen:", report.Harmless(strings.TrimSpace(line)))
@@ -79,7 +84,7 @@ func start(ctx context.Context, args []string, stdin io.Reader, stdout, stderr i
 
 func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	if len(args) == 0 {
-		return plan.Usage(errors.New("nothing to do\n" + usage))
+		return errNothing
 	}
 	name, rest := args[0], args[1:]
 	if strings.HasPrefix(name, "-") && name != "-h" && name != "--help" && name != "-help" {

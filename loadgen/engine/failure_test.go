@@ -115,6 +115,8 @@ func TestPauseWithoutConnection(t *testing.T) {
 		{"almost at once", behaviour{takes: 250 * time.Microsecond, code: codes.Unavailable}, 98}, // every 10.25 ms
 		{"not at once: it was sent", behaviour{takes: ms, code: codes.Unavailable}, 1000},
 		{"at once, for another reason", behaviour{takes: 250 * time.Microsecond, code: codes.ResourceExhausted}, 4000},
+		{"at once, for a want of this machine's", behaviour{takes: 250 * time.Microsecond, code: codes.Internal, local: true}, 98},
+		{"at once, and no message could be made", behaviour{takes: 250 * time.Microsecond, code: codes.Internal, unsent: true}, 98},
 		{"at once, and well", behaviour{takes: 250 * time.Microsecond}, 4000},
 	} {
 		bubble(t, tt.reason, func(t *testing.T) {

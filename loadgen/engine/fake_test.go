@@ -25,6 +25,8 @@ type behaviour struct {
 	takes   time.Duration // forever is until it is cut off
 	code    codes.Code
 	refused bool // Start returns ErrClosed
+	local   bool // the failure is this process's own
+	unsent  bool // no message was made
 	// messages are told as so many first messages and round trips.
 	messages int
 }
@@ -145,7 +147,9 @@ func (c *fakeConn) worker(ctx context.Context, call *transport.Call) func() {
 		case <-ctx.Done():
 			call.Code = codes.Canceled
 		}
-		call.End, call.MessagesSent = transport.Now(), 1
+		if call.End, call.Local = transport.Now(), b.local; !b.unsent {
+			call.MessagesSent = 1
+		}
 		c.f.mu.Lock()
 		c.f.starts = append(c.f.starts, started{call.Worker, call.Seq, call.Intended, call.Sent, call.Code})
 		c.f.inFlight[call.Worker]--

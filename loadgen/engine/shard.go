@@ -51,8 +51,7 @@ func (s *shard) Done(c *transport.Call) {
 	}
 	s.mu.Lock()
 	s.record(c)
-	neverLeft := (c.Code == codes.Unavailable || c.Local) && c.End-c.Sent < atOnce
-	if neverLeft && s.run.cfg.Arrivals == nil && !s.cut {
+	if neverLeft(c) && s.run.cfg.Arrivals == nil && !s.cut {
 		s.pauseLocked(c)
 		s.mu.Unlock()
 		return
@@ -65,6 +64,15 @@ func (s *shard) Done(c *transport.Call) {
 	if again {
 		s.send(c)
 	}
+}
+
+// neverLeft says whether a call failed at once within this process: there was no connection, or nothing
+// that could be sent. What a server answered, however quickly, is no such failure.
+func neverLeft(c *transport.Call) bool {
+	if c.Code == codes.OK || c.End-c.Sent >= atOnce {
+		return false
+	}
+	return c.Local || c.Code == codes.Unavailable || c.MessagesSent == 0 && c.MessagesReceived == 0
 }
 
 // messageSeries are the recorder's names of the transport's series.

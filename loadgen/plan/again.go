@@ -51,7 +51,7 @@ func (p Plan) args(keep func(name string) bool) []string {
 			return
 		case "target":
 			if len(p.Target) > 0 {
-				args = append(args, "-target", strings.Join(p.Target, " "))
+				args = append(args, "-target", Line(p.Target))
 			}
 			return
 		case "messages":

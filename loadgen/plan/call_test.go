@@ -38,7 +38,7 @@ func TestReadCall(t *testing.T) {
 			continue
 		}
 		want := plan.Call{Plan: plan.Plan{
-			RPC: "GetUser", Transport: "grpc", Timeout: 20 * time.Second, ConnectTimeout: 10 * time.Second,
+			RPC: "GetUser", Transport: "grpc", Timeout: 20 * time.Second, ConnectTimeout: 10 * time.Second, MaxMessage: 4 << 20,
 			Target: []string{"-interceptors=recovery,requestid"},
 		}}
 		tt.set(&want)

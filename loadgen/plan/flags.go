@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 
 	"grpcbench/loadgen/scenario"
 	"grpcbench/server/contract"
@@ -71,6 +72,7 @@ func common(fs *flag.FlagSet, p *Plan) {
 	fs.StringVar(&p.TLS.Cert, "cert", "", "PEM `file` of the client's certificate (mTLS)")
 	fs.StringVar(&p.TLS.Key, "key", "", "PEM `file` of the client's key")
 	fs.BoolVar(&p.TLS.SkipVerify, "insecure-skip-verify", false, "with TLS, accept any certificate")
+	contract.SizeVar(fs, &p.MaxMessage, "max-message", 4<<20, "largest answer that is taken, a `size`; the server has a limit of its own")
 	fs.StringVar(&p.Authority, "authority", "", "`name` for the :authority header, and to verify over TLS")
 	fs.Var((*fieldsFlag)(&p.Target), "target", "`flags` of the embedded target, as in '-interceptors=none -inject=delay=5ms'")
 	fs.BoolFunc("insecure", "", func(string) error {
@@ -103,6 +105,8 @@ func load(fs *flag.FlagSet, p *Plan) {
 	contract.DurationVar(fs, &p.Interval, "interval", 0, "least time between two messages of a stream")
 	contract.NumberVar(fs, &p.MessageRate, "message-rate", 0, "messages per second that clients' streams send, all together, at intended times")
 	contract.NumberVar(fs, &p.Size, "size", 0, "payload `bytes` of a message; 0 is the RPC's own")
+	fs.BoolVar(&p.Gzip, "gzip", false, "compress what is sent; over rest a gateway would not understand it")
+	fs.StringVar(&p.ServiceConfig, "service-config", "", "over grpc, grpc-go's service config: `JSON`, for retries, hedging, load balancing")
 	fs.BoolVar(&p.PerWorker, "per-worker", false, "keep a histogram of each worker too, in latency.hlog")
 	p.ClientInterceptors = []string{"requestid"}
 	fs.Var((*listFlag)(&p.ClientInterceptors), "client-interceptors", "`list` of requestid, metrics, logging, outermost first; or none")
@@ -166,9 +170,41 @@ func (l *listFlag) Set(s string) error {
 // fieldsFlag is a command line of its own.
 type fieldsFlag []string
 
-func (f *fieldsFlag) String() string { return strings.Join(*f, " ") }
+func (f *fieldsFlag) String() string { return Line(*f) }
 
+// Set splits the line as a shell does: at blanks, but not within quotes; a backslash takes the next character as it is.
 func (f *fieldsFlag) Set(s string) error {
-	*f = strings.Fields(s)
+	*f = nil
+	var word strings.Builder
+	begun, quote := false, rune(0)
+	escaped := false
+	for _, r := range s {
+		switch {
+		case escaped:
+			word.WriteRune(r)
+			escaped = false
+		case r == '\\' && quote != '\'':
+			escaped, begun = true, true
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote == 0 && (r == '"' || r == '\''):
+			quote, begun = r, true
+		case quote == 0 && unicode.IsSpace(r):
+			if begun {
+				*f = append(*f, word.String())
+				word.Reset()
+			}
+			begun = false
+		default:
+			word.WriteRune(r)
+			begun = true
+		}
+	}
+	if quote != 0 || escaped {
+		return fmt.Errorf("a quote without its end in %s", s)
+	}
+	if begun {
+		*f = append(*f, word.String())
+	}
 	return nil
 }

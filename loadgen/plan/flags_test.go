@@ -19,7 +19,7 @@ func defaults() plan.Plan {
 	return plan.Plan{
 		RPC: "SearchIO", Transport: "grpc",
 		Workers: 50, Conns: 1, D: 10 * time.Second, Warmup: time.Second, Drain: 5 * time.Second,
-		Timeout: 20 * time.Second, ConnectTimeout: 10 * time.Second, Messages: 100,
+		Timeout: 20 * time.Second, ConnectTimeout: 10 * time.Second, Messages: 100, MaxMessage: 4 << 20,
 		Arrival: "uniform", Seed: 1,
 		ClientInterceptors: []string{"requestid"}, Format: "text",
 	}

@@ -37,6 +37,9 @@ type Plan struct {
 	Interval       time.Duration `json:"interval_ns"`
 	MessageRate    float64       `json:"message_rate"` // of all streams together
 	Size           int           `json:"size"`
+	MaxMessage     int64         `json:"max_message,omitempty"` // bytes, of an answer
+	Gzip           bool          `json:"gzip,omitempty"`
+	ServiceConfig  string        `json:"service_config,omitempty"`
 	// Metadata is what calls carry, key and value by turns. MetadataTold is what may be told of it: in place of a secret
 	// the environment's variable that would hold it, or where it was read from.
 	Metadata     []string `json:"-"`

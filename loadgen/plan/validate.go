@@ -1,8 +1,10 @@
 package plan
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"slices"
 	"strconv"
@@ -152,6 +154,9 @@ func (p *Plan) connection() (all []error) {
 	if p.Timeout < 0 {
 		all = append(all, fmt.Errorf("-timeout %v: want a positive duration", p.Timeout))
 	}
+	if p.MaxMessage < 1 || p.MaxMessage > math.MaxInt32 {
+		all = append(all, fmt.Errorf("-max-message %d: want 1 to %d bytes", p.MaxMessage, math.MaxInt32))
+	}
 	if p.ConnectTimeout <= 0 {
 		all = append(all, fmt.Errorf("-connect-timeout %v: want a positive duration", p.ConnectTimeout))
 	}
@@ -241,6 +246,19 @@ func (p *Plan) choices(given map[string]bool) (all []error) {
 	all = append(all, oneOf("transport", p.Transport, scenario.AllTransports))
 	if p.Format != Silent {
 		all = append(all, oneOf("format", p.Format, Formats))
+	}
+	if p.Gzip && p.Transport == scenario.REST {
+		all = append(all, errors.New("-gzip: a gateway does not understand compressed requests; it is for -transport grpc and wire"))
+	}
+	switch {
+	case p.ServiceConfig == "":
+	case p.Transport != scenario.GRPC:
+		all = append(all, errors.New("-service-config is grpc-go's: it is for -transport grpc"))
+	case !json.Valid([]byte(p.ServiceConfig)):
+		all = append(all, errors.New("-service-config: it is no JSON"))
+	}
+	if p.Out == "-" {
+		all = append(all, errors.New("-o -: a run has several files; for the result alone on the terminal, -q -format json"))
 	}
 	if p.Transport == scenario.REST {
 		all = append(all, oneOf("http-method", p.HTTPMethod, scenario.HTTPMethods))

@@ -40,7 +40,7 @@ func (r *run) dialer() (transport.Dialer, error) {
 		chain = append(chain, grpcconn.AddTraceparent(r.id, r.sampler))
 	}
 	return grpcconn.Dialer{Options: grpcconn.Options{
-		TLS: config, Authority: r.plan.Authority, Timeout: r.plan.ConnectTimeout, Interceptors: chain,
+		TLS: config, Authority: r.plan.Authority, Timeout: r.plan.ConnectTimeout, Interceptors: chain, ServiceConfig: r.plan.ServiceConfig,
 	}}, nil
 }
 

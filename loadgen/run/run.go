@@ -45,6 +45,7 @@ func Run(ctx context.Context, p plan.Plan, view *live.View) (doc *result.Documen
 	if r.spec, r.source, err = def.Build(p.Options()); err != nil {
 		return nil, err
 	}
+	r.spec.MaxMessage, r.spec.Gzip = int(p.MaxMessage), p.Gzip
 	if err := r.open(); err != nil {
 		return nil, err
 	}

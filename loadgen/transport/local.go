@@ -20,10 +20,11 @@ func IsLocal(err error) bool {
 	return false
 }
 
-// IsLocalText is [IsLocal] for the text of an error, where that is all that is left of it.
+// IsLocalText is [IsLocal] where only the text of an error is left, of an attempt to connect that ended so.
 func IsLocalText(text string) bool {
+	text = strings.TrimRight(text, `"`)
 	for _, errno := range localErrnos {
-		if strings.Contains(text, errno.Error()) {
+		if strings.HasSuffix(text, ": "+errno.Error()) {
 			return true
 		}
 	}

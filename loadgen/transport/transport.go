@@ -48,6 +48,10 @@ type Spec struct {
 	Pace time.Duration
 	// Timeout is each call's deadline from its actual start; 0 means none.
 	Timeout time.Duration
+	// MaxMessage is the largest answer that is taken, in bytes; 0 is 4 MiB, grpc-go's own limit.
+	MaxMessage int
+	// Gzip compresses what is sent.
+	Gzip bool
 	// Metadata goes with every call, key and value by turns.
 	Metadata []string
 	// Path and HTTPMethod are the REST route; a GET's messages are its request targets.

@@ -53,7 +53,7 @@ func ParseSLO(s string) ([]Objective, error) {
 	}
 	var all []Objective
 	for part := range strings.SplitSeq(s, ",") {
-		o, err := parseObjective(strings.TrimSpace(part))
+		o, err := parseObjective(strings.Join(strings.Fields(part), "")) // blanks are for readers
 		if err != nil {
 			return nil, fmt.Errorf("objective %q: %w", part, err)
 		}

@@ -27,6 +27,7 @@ type config struct {
 	outCount     int
 	outInterval  time.Duration
 	maxUpload    int64
+	maxMessage   int64
 	maxStreams   uint // per connection; 0 is no limit
 	tls          tlsFiles
 	busy         time.Duration
@@ -69,7 +70,8 @@ func parse(args []string, embedded bool, usage io.Writer) (config, error) {
 	fs.BoolVar(&c.serverTime, "server-time", true, "return the server's own handling time in an ORCA trailer")
 	contract.NumberVar(fs, &c.outCount, "search-out-count", 11, "answers of SearchOut")
 	contract.DurationVar(fs, &c.outInterval, "search-out-interval", 0, "time between answers of SearchOut")
-	contract.NumberVar(fs, &c.maxUpload, "max-upload", 64<<20, "largest CreateRepo upload in `bytes`")
+	contract.SizeVar(fs, &c.maxUpload, "max-upload", 64<<20, "largest CreateRepo upload, a `size`")
+	contract.SizeVar(fs, &c.maxMessage, "max-message", 4<<20, "largest message that is taken, a `size`")
 	contract.NumberVar(fs, &c.maxStreams, "max-streams", 0, "calls at a time on one connection (MAX_CONCURRENT_STREAMS); 0 for no limit")
 	contract.DurationVar(fs, &c.chain.UnaryTimeout, "unary-timeout", 300*time.Millisecond, "the timeout interceptor's limit for a unary handler")
 	contract.DurationVar(fs, &c.chain.RecvTimeout, "recv-timeout", 500*time.Millisecond, "the timeout interceptor's limit for each RecvMsg of a stream")
@@ -120,6 +122,9 @@ func (c *config) check() (problems []error) {
 	}
 	if c.maxUpload < 0 {
 		problems = append(problems, fmt.Errorf("-max-upload %d: want 0 or more", c.maxUpload))
+	}
+	if c.maxMessage < 1 || c.maxMessage > math.MaxInt32 {
+		problems = append(problems, fmt.Errorf("-max-message %d: want 1 to %d bytes", c.maxMessage, math.MaxInt32))
 	}
 	if c.maxStreams > math.MaxUint32 {
 		problems = append(problems, fmt.Errorf("-max-streams %d: want at most %d", c.maxStreams, uint32(math.MaxUint32)))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"slices"
@@ -114,6 +115,7 @@ func newGRPC(c config, chain []interceptor.Interceptor, serverTLS *tls.Config) *
 		chain = append(chain, interceptor.Busy(c.busy))
 	}
 	opts = append(opts, interceptor.Options(chain)...)
+	opts = append(opts, grpc.MaxRecvMsgSize(int(c.maxMessage)))
 	if c.maxStreams > 0 {
 		opts = append(opts, grpc.MaxConcurrentStreams(uint32(c.maxStreams)))
 	}
@@ -136,7 +138,8 @@ func (s *server) addGateway(ctx context.Context, addr string, registry *promethe
 	if !strings.HasPrefix(to, "unix:") {
 		to = "passthrough:///" + to
 	}
-	if s.loopback, err = grpc.NewClient(to, grpc.WithTransportCredentials(creds)); err != nil {
+	if s.loopback, err = grpc.NewClient(to, grpc.WithTransportCredentials(creds),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32))); err != nil {
 		return fmt.Errorf("connect the gateway: %w", err)
 	}
 	routes, err := gateway.New(ctx, s.loopback)

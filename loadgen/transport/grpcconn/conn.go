@@ -2,6 +2,7 @@ package grpcconn
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ var _ transport.Dialer = Dialer{}
 func (d Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src transport.Source) (transport.Conn, error) {
 	options := d.Options
 	options.UserAgent = transport.UserAgent(spec.Metadata)
+	options.MaxMessage, options.Gzip = spec.MaxMessage, spec.Gzip
 	cc, dialed, err := connect(ctx, addr, options)
 	if err != nil {
 		return nil, err
@@ -131,7 +133,22 @@ func (w *worker) finish(err error) {
 		st := status.Convert(err)
 		w.call.Code, w.call.Message = st.Code(), st.Message()
 		w.call.Local = isLocal(st.Code(), st.Message())
+		if st.Code() == codes.ResourceExhausted {
+			w.call.Message += whoseLimit(st.Message(), w.call)
+		}
 	}
+}
+
+// whoseLimit tells which side a message was too large for: both say it in the same words.
+func whoseLimit(message string, call *transport.Call) string {
+	var got, most int64
+	if n, _ := fmt.Sscanf(message, "grpc: received message larger than max (%d vs. %d)", &got, &most); n != 2 {
+		return ""
+	}
+	if call.MessagesSent > 0 && got == call.BytesSent/int64(call.MessagesSent) {
+		return ": the server's limit, of what it receives"
+	}
+	return ": loadgen's own limit, -max-message"
 }
 
 // isLocal says whether grpc-go failed by itself. Of what it says only the text is left, so that must begin as its own does:
@@ -141,7 +158,7 @@ func isLocal(code codes.Code, message string) bool {
 	case codes.Unavailable:
 		return strings.HasPrefix(message, `connection error: desc = "transport: `) && transport.IsLocalText(message)
 	case codes.Internal:
-		return strings.HasPrefix(message, "header list size to send violates") || strings.HasPrefix(message, "grpc: error while marshaling")
+		return strings.HasPrefix(message, "header list size to send violates") || strings.HasPrefix(message, "header key ") || strings.HasPrefix(message, "grpc: error while marshaling")
 	case codes.ResourceExhausted:
 		return strings.HasPrefix(message, "trying to send message larger than max")
 	default:

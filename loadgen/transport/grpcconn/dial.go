@@ -19,7 +19,7 @@ import (
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
-	_ "google.golang.org/grpc/encoding/gzip" // answers may be compressed so
+	"google.golang.org/grpc/encoding/gzip" // which answers may be compressed by, too
 	"google.golang.org/grpc/status"
 )
 
@@ -33,6 +33,11 @@ type Options struct {
 	Timeout time.Duration
 	// UserAgent stands before grpc-go's own; empty is that alone.
 	UserAgent string
+	// MaxMessage is the largest answer that is taken, in bytes; 0 is grpc-go's limit. Gzip compresses what is sent.
+	MaxMessage int
+	Gzip       bool
+	// ServiceConfig is grpc-go's, as JSON; without one nothing is tried again.
+	ServiceConfig string
 	// Interceptors is the client chain, in the order the calls pass it.
 	Interceptors []Interceptor
 }
@@ -62,12 +67,22 @@ func connect(ctx context.Context, addr string, o Options) (*grpc.ClientConn, *di
 		grpc.WithTransportCredentials(creds),
 		grpc.WithContextDialer(d.dial),
 		grpc.WithDisableServiceConfig(),
-		grpc.WithDisableRetry(), // a retry would hide a failure that is to be counted
 		// A server that comes back is used again soon; a load generator must not wait out a minute.
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
 			MinConnectTimeout: o.Timeout + 5*time.Second, // so that it is Timeout that ends the first try
 		}),
+	}
+	if o.ServiceConfig != "" {
+		opts = append(opts, grpc.WithDefaultServiceConfig(o.ServiceConfig))
+	} else {
+		opts = append(opts, grpc.WithDisableRetry()) // a retry would hide a failure that is to be counted
+	}
+	if o.MaxMessage > 0 {
+		opts = append(opts, grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(o.MaxMessage)))
+	}
+	if o.Gzip {
+		opts = append(opts, grpc.WithDefaultCallOptions(grpc.UseCompressor(gzip.Name)))
 	}
 	if o.Authority != "" {
 		opts = append(opts, grpc.WithAuthority(o.Authority))

@@ -1,12 +1,15 @@
 package grpcconn_test
 
 import (
+	"errors"
+	"io"
 	"sync"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
 
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/transport/grpcconn"
@@ -107,5 +110,48 @@ func TestPaceEnds(t *testing.T) {
 		if c := l.ends()[0]; c.Code != tt.code || c.MessagesReceived != 1 || time.Since(began) > 5*time.Second {
 			t.Errorf("%s: the call ended %v %q with %d answers after %v", tt.reason, c.Code, c.Message, c.MessagesReceived, time.Since(began))
 		}
+	}
+}
+
+// A call whose deadline passes while it waits for its next message's time makes no other: neither is it counted, nor does
+// the server see a stream that looks whole.
+func TestNothingIsSentAfterTheEnd(t *testing.T) {
+	for _, tt := range []struct {
+		reason string
+		spec   transport.Spec
+	}{
+		{"a message in lockstep", transport.Spec{Kind: transport.Bidi, Send: 2, Interval: time.Hour}},
+		{"a message of a client's stream", transport.Spec{Kind: transport.ClientStream, Send: 2, Interval: time.Hour}},
+	} {
+		for range 20 {
+			ends := make(chan error, 1)
+			addr := serve(t, func(_ any, s grpc.ServerStream) error {
+				for {
+					m, err := receive(s)
+					if err != nil {
+						ends <- err
+						return err
+					}
+					if tt.spec.Kind == transport.Bidi {
+						_ = answer(s, m)
+					}
+				}
+			})
+			tt.spec.Timeout = 20 * time.Millisecond
+			call, _ := one(t, addr, tt.spec, source{}, grpcconn.Options{})
+			if call.Code != codes.DeadlineExceeded || call.MessagesSent != 1 {
+				t.Errorf("%s: the call ended %v %q with %d messages sent, want DeadlineExceeded and 1", tt.reason, call.Code, call.Message, call.MessagesSent)
+			}
+			if err := <-ends; errors.Is(err, io.EOF) {
+				t.Errorf("%s: the server saw a whole stream", tt.reason)
+			}
+		}
+	}
+}
+
+// Servers may compress their answers; that this is understood must not hang on what else is linked.
+func TestGzipIsRegistered(t *testing.T) {
+	if encoding.GetCompressor("gzip") == nil {
+		t.Error("no gzip")
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net"
 	"net/http"
 	"strings"
@@ -178,8 +179,14 @@ func (w *worker) roundTrip(ctx context.Context) error {
 	}
 	defer res.Body.Close()
 	w.answer.Reset()
-	if _, err := w.answer.ReadFrom(res.Body); err != nil {
+	most := int64(w.spec.MaxMessage)
+	if most == 0 {
+		most = math.MaxInt64 - 1
+	}
+	if n, err := w.answer.ReadFrom(io.LimitReader(res.Body, most+1)); err != nil {
 		return fmt.Errorf("read the answer: %w", err)
+	} else if n > most {
+		return &callError{codes.ResourceExhausted, fmt.Sprintf("an answer of more than %d bytes (-max-message)", most)}
 	}
 	c.MessagesReceived, c.BytesReceived = 1, int64(w.answer.Len())
 	if report := res.Header.Get(contract.LoadReportKey); report != "" {

@@ -44,6 +44,7 @@ type conn struct {
 	finishing bool
 	closed    bool
 	gunzip    *gunzip
+	deflater  *deflater
 
 	ctx   context.Context //nolint:containedctx // the life of attempts to connect, ended by Close
 	cut   context.CancelFunc
@@ -81,10 +82,13 @@ func (c *conn) failUnconnected(s *stream, now int64) {
 	c.complete(s, codes.Unavailable, "there is no connection: "+c.cause.Error(), now)
 }
 
-// hold has a call wait for a session. In an open loop the wait is in the call's lag; in a closed one, whose calls
-// are intended when their worker is free, there is no lag, and the wait is the call's own, as it is over grpc-go.
+// hold has a call wait for a session.
 func (c *conn) hold(s *stream) {
-	c.wait(s, transport.Now())
+	now := transport.Now()
+	c.wait(s, now)
+	if s.call.Intended == s.call.Free && s.call.Sent == 0 {
+		s.call.Sent = now // see leaves
+	}
 	c.waiting.insert(s, c.waiting.last)
 }
 
@@ -93,9 +97,7 @@ func (c *conn) wait(s *stream, now int64) {
 	if s.held > 0 {
 		return
 	}
-	if s.held = now; s.call.Sent == 0 && s.call.Intended == s.call.Free {
-		s.call.Sent = now
-	}
+	s.held = now
 	if c.spec.Timeout > 0 && s.deadline == 0 {
 		c.setDeadline(s, now+int64(c.spec.Timeout), now)
 	}
@@ -136,11 +138,8 @@ func (c *conn) complete(s *stream, code codes.Code, message string, now int64) {
 	}
 	s.rest = nil
 	call := s.call
-	if call.End = now; call.Sent == 0 { // it was over before it could leave
-		if call.Sent = now; s.held > 0 {
-			call.Held = now - s.held
-		}
-	}
+	call.End = now
+	s.leaves(now) // it may be over before it could
 	if call.Code, call.Message = code, message; code != codes.OK {
 		call.Awaited, call.AwaitedDue = s.awaited()
 	}

@@ -10,8 +10,16 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// maxMessage is the largest message taken from a server: grpc-go's limit.
+// maxMessage is the largest message taken from a server where nothing else is asked for: grpc-go's limit.
 const maxMessage = 4 << 20
+
+// most is the largest message taken.
+func (c *conn) most() int {
+	if c.spec.MaxMessage > 0 {
+		return c.spec.MaxMessage
+	}
+	return maxMessage
+}
 
 // feed takes the bytes of a DATA frame: messages that lie whole in them are
 // judged where they lie, others are put together first. It is false where the
@@ -65,8 +73,8 @@ func (s *stream) messageLen(head []byte, now int64) (n int, ok bool) {
 		return 0, s.fail(codes.Internal, fmt.Sprintf("a message with the flag %d: want 0, or 1 for a compressed one", head[0]), now)
 	}
 	size := binary.BigEndian.Uint32(head[1:])
-	if size > maxMessage {
-		return 0, s.fail(codes.ResourceExhausted, fmt.Sprintf("an answer of %d bytes: at most %d are taken", size, maxMessage), now)
+	if most := s.conn.most(); int64(size) > int64(most) {
+		return 0, s.fail(codes.ResourceExhausted, fmt.Sprintf("an answer of %d bytes: at most %d are taken (-max-message)", size, most), now)
 	}
 	return int(size), true
 }
@@ -94,11 +102,35 @@ func (c *conn) inflate(encoding string, body []byte) (plain []byte, code codes.C
 		return nil, codes.Internal, "gunzip an answer: " + err.Error()
 	}
 	z.out.Reset()
-	if _, err := io.Copy(&z.out, io.LimitReader(&z.r, maxMessage+1)); err != nil {
+	if _, err := io.Copy(&z.out, io.LimitReader(&z.r, int64(c.most())+1)); err != nil {
 		return nil, codes.Internal, "gunzip an answer: " + err.Error()
 	}
-	if z.out.Len() > maxMessage {
-		return nil, codes.ResourceExhausted, fmt.Sprintf("an answer of more than %d bytes, once gunzipped", maxMessage)
+	if z.out.Len() > c.most() {
+		return nil, codes.ResourceExhausted, fmt.Sprintf("an answer of more than %d bytes, once gunzipped (-max-message)", c.most())
 	}
 	return z.out.Bytes(), codes.OK, ""
+}
+
+// deflater compresses messages, one after the other.
+type deflater struct {
+	w   *gzip.Writer
+	out bytes.Buffer
+}
+
+// deflate compresses what of b begins at from.
+func (c *conn) deflate(b []byte, from int) ([]byte, error) {
+	if c.deflater == nil {
+		c.deflater = &deflater{}
+		c.deflater.w = gzip.NewWriter(&c.deflater.out)
+	}
+	z := c.deflater
+	z.out.Reset()
+	z.w.Reset(&z.out)
+	if _, err := z.w.Write(b[from:]); err != nil {
+		return b, fmt.Errorf("compress it: %w", err)
+	}
+	if err := z.w.Close(); err != nil {
+		return b, fmt.Errorf("compress it: %w", err)
+	}
+	return append(b[:from], z.out.Bytes()...), nil
 }

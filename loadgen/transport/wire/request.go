@@ -54,6 +54,9 @@ func newRequest(spec *transport.Spec, scheme, authority string, sampler *request
 	}
 	field("te", "trailers")
 	field("grpc-accept-encoding", "gzip")
+	if spec.Gzip {
+		field("grpc-encoding", "gzip")
+	}
 	if spec.Timeout > 0 {
 		text, unit := transport.EncodeTimeout(spec.Timeout)
 		r.timeout = field("grpc-timeout", text)

@@ -80,6 +80,11 @@ func (ss *session) sendMessage(s *stream) {
 	at := len(ss.out)
 	b := append(ss.out, heads[:]...) //nolint:gocritic // ss.out is b only once the message fits
 	b, err := c.src.Append(b, call.Seq, call.MessagesSent)
+	plain := len(b) - at - frameHead - messageHead
+	if err == nil && c.spec.Gzip {
+		b[at+frameHead] = 1
+		b, err = c.deflate(b, at+frameHead+messageHead)
+	}
 	if err != nil {
 		call.Local = true
 		s.fail(codes.Internal, fmt.Sprintf("make message %d: %v", call.MessagesSent, err), transport.Now())
@@ -88,7 +93,7 @@ func (ss *session) sendMessage(s *stream) {
 	size := len(b) - at - frameHead
 	binary.BigEndian.PutUint32(b[at+frameHead+1:], uint32(size-messageHead))
 	call.MessagesSent++
-	call.BytesSent += int64(size - messageHead)
+	call.BytesSent += int64(plain)
 	last := c.spec.Kind&transport.ClientStream == 0 ||
 		c.spec.Kind == transport.ClientStream && call.MessagesSent == c.spec.Send
 	if s.lastSend = 0; int64(size) > min(ss.window, s.window, ss.maxFrame) {
@@ -184,7 +189,7 @@ func (ss *session) flush() {
 			return
 		}
 		if len(ss.pending) > 0 {
-			ss.markBlocked(transport.Now())
+			ss.blocked = true
 			ss.wake <- struct{}{}
 			return
 		}
@@ -192,13 +197,26 @@ func (ss *session) flush() {
 	}
 }
 
+// leaves sets when a call went out, which was not before it was held. In an open loop that wait is the server's. In a
+// closed one, whose calls are intended when their worker is free, it is the call's own, as it is over grpc-go.
+func (s *stream) leaves(now int64) {
+	call := s.call
+	if call.Sent > 0 {
+		return
+	}
+	call.Sent = now
+	switch {
+	case s.held == 0:
+	case call.Intended != call.Free:
+		call.Held = now - s.held
+	case now-s.held > stuck:
+		call.Sent = s.held
+	}
+}
+
 // stamped sets the time at which a call, or a message of it, goes out.
 func (c *conn) stamped(s *stream, now int64) {
-	if s.call.Sent == 0 {
-		if s.call.Sent = now; s.held > 0 {
-			s.call.Held = now - s.held // it is not the generator that was late
-		}
-	}
+	s.leaves(now)
 	s.lastSend = now
 	if c.spec.Timeout > 0 && s.deadline == 0 {
 		c.setDeadline(s, now+int64(c.spec.Timeout), now)

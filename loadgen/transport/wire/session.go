@@ -45,7 +45,7 @@ type session struct {
 	writing             bool
 	writingSince        int64 // a reading of Now
 	// blocked says that the socket did not take all of the last write: the server, or the network, takes nothing more
-	// for now. Calls wait then, and those that had begun have their deadlines too.
+	// for now.
 	blocked           bool
 	answers           int // bytes of out that answer control frames
 	wake              chan struct{}

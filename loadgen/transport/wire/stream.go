@@ -82,33 +82,17 @@ func (s *stream) requestID() requestid.ID {
 	return requestid.ID{Run: s.conn.run, Worker: s.call.Worker, Seq: s.call.Seq}
 }
 
+// stuck is how long one write may take before the socket counts as one that takes nothing.
+const stuck = 5 * int64(time.Millisecond)
+
 // takes says whether a call may start: the server takes no more streams than it said, and what it does not read must not
-// pile up.
+// pile up. Behind a socket that takes nothing a call is not on its way, however much room there is in our own memory.
 func (ss *session) takes() bool {
-	return ss.streams.n < ss.maxStreams && len(ss.out) < 4*outLimit && !ss.stuck()
-}
-
-// slowWrite is how long a write over TLS, of which only the end is seen, may take before the socket counts as blocked.
-const slowWrite = 10 * time.Millisecond
-
-// stuck says whether the socket takes nothing for now, and sees to it that calls which have begun on it do not wait for
-// ever.
-func (ss *session) stuck() bool {
-	if ss.blocked || ss.socket != nil || !ss.writing {
-		return ss.blocked
+	if ss.streams.n >= ss.maxStreams || len(ss.out) >= 4*outLimit || ss.blocked {
+		return false
 	}
-	if now := transport.Now(); now-ss.writingSince > int64(slowWrite) {
-		ss.markBlocked(now)
-	}
-	return ss.blocked
-}
-
-// markBlocked marks the socket as blocked: what has begun and is still with us waits from now on.
-func (ss *session) markBlocked(now int64) {
-	ss.blocked = true
-	for _, s := range ss.streams.all() {
-		ss.conn.wait(s, now)
-	}
+	// Where only the writer writes, it cannot tell that it waits: it is late.
+	return ss.socket != nil || !ss.writing || transport.Now()-ss.writingSince < stuck
 }
 
 // open sends a call's head, and what it may of its messages.
@@ -126,16 +110,15 @@ func (ss *session) open(s *stream) {
 			return
 		}
 	}
+	if ss.writing { // its bytes wait behind a write, which may take long
+		c.wait(s, transport.Now())
+	}
 	s.on, s.id = ss, ss.nextID
 	ss.nextID += 2
 	ss.streams.put(s.id, s)
 	s.window, s.credit = ss.initialWindow, streamWindow
 	ss.out = c.request.append(ss.out, s.id, s.requestID(), left)
 	ss.stamp(s)
-	if ss.socket == nil && ss.writing && c.spec.Timeout > 0 && s.deadline == 0 {
-		now := transport.Now() // the write under way may never end
-		c.setDeadline(s, now+int64(c.spec.Timeout), now)
-	}
 	ss.pump(s)
 	if ss.nextID > c.lastID {
 		c.retire(ss) // its ids are used up
