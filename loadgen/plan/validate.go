@@ -14,6 +14,7 @@ import (
 	"grpcbench/loadgen/requestid"
 	"grpcbench/loadgen/scenario"
 	"grpcbench/loadgen/schedule"
+	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/verdict"
 )
 
@@ -145,6 +146,14 @@ func (p *Plan) findRPC() (scenario.Definition, error) {
 
 // connection checks what every subcommand that connects has.
 func (p *Plan) connection() (all []error) {
+	if a, err := transport.ParseAddress(p.Addr); p.Addr != "" {
+		switch {
+		case err != nil:
+			all = append(all, fmt.Errorf("-addr %s: %w", p.Addr, err))
+		case a.Scheme != "" && p.Transport != scenario.GRPC:
+			all = append(all, fmt.Errorf("-addr %s: only -transport grpc resolves %s:// addresses", p.Addr, a.Scheme))
+		}
+	}
 	if (p.TLS.Cert == "") != (p.TLS.Key == "") {
 		all = append(all, errors.New("-cert and -key go together"))
 	}

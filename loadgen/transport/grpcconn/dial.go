@@ -21,6 +21,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding/gzip" // which answers may be compressed by, too
 	"google.golang.org/grpc/status"
+
+	"grpcbench/loadgen/transport"
 )
 
 // Options are how to connect.
@@ -53,6 +55,10 @@ func Connect(ctx context.Context, addr string, o Options) (*grpc.ClientConn, err
 
 // connect is Connect, and returns what dials, too.
 func connect(ctx context.Context, addr string, o Options) (*grpc.ClientConn, *dialer, error) {
+	a, err := transport.ParseAddress(addr)
+	if err != nil {
+		return nil, nil, fmt.Errorf("connect to %s: %w", addr, err)
+	}
 	creds := insecure.NewCredentials()
 	if o.TLS != nil {
 		config := o.TLS
@@ -97,7 +103,7 @@ func connect(ctx context.Context, addr string, o Options) (*grpc.ClientConn, *di
 			opts = append(opts, grpc.WithChainUnaryInterceptor(i.Unary), grpc.WithChainStreamInterceptor(i.Stream))
 		}
 	}
-	cc, err := grpc.NewClient(resolvable(addr), opts...)
+	cc, err := grpc.NewClient(d.target(addr, a), opts...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("connect to %s: %w", addr, err)
 	}
@@ -105,17 +111,19 @@ func connect(ctx context.Context, addr string, o Options) (*grpc.ClientConn, *di
 	defer cancel()
 	if err := ready(ctx, cc, &d); err != nil {
 		cc.Close()
-		return nil, nil, fmt.Errorf("connect to %s: %w", addr, err)
+		return nil, nil, fmt.Errorf("connect to %s: %w", addr, transport.Explain(err, o.TLS != nil))
 	}
 	return cc, &d, nil
 }
 
-// resolvable keeps grpc-go's resolvers out of the way of plain addresses.
-func resolvable(addr string) string {
-	if strings.Contains(addr, "://") || strings.HasPrefix(addr, "unix:") || strings.HasPrefix(addr, "dns:") {
+// target is what grpc-go is told to connect to. It resolves names of several addresses, and what it alone can; all else
+// is dialed as it is, under the name that the server is to hear.
+func (d *dialer) target(addr string, a transport.Address) string {
+	if a.Scheme != "" || strings.HasPrefix(addr, "dns:") || strings.HasPrefix(addr, "passthrough:") {
 		return addr
 	}
-	return "passthrough:///" + addr
+	d.fixed = a
+	return "passthrough:///" + a.Authority
 }
 
 // ready waits until cc is, or cannot be.
@@ -164,6 +172,7 @@ func cause(ctx context.Context, cc *grpc.ClientConn) error {
 // dialer remembers whether its last failure was one that time may heal, and the sockets that it made last.
 type dialer struct {
 	timedOut atomic.Bool
+	fixed    transport.Address // what to dial, whatever grpc-go says; none where it resolves
 
 	mu    sync.Mutex
 	conns []net.Conn
@@ -183,8 +192,8 @@ func (d *dialer) cut() {
 
 func (d *dialer) dial(ctx context.Context, addr string) (net.Conn, error) {
 	network := "tcp"
-	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
-		network, addr = "unix", path
+	if d.fixed.Network != "" {
+		network, addr = d.fixed.Network, d.fixed.Dial
 	}
 	var nd net.Dialer
 	conn, err := nd.DialContext(ctx, network, addr)

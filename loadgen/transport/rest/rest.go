@@ -45,26 +45,30 @@ var _ transport.Dialer = Dialer{}
 
 // Dial implements [transport.Dialer]: addr is host:port or unix:path.
 func (d Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src transport.Source) (transport.Conn, error) {
-	network, host := "tcp", addr
-	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
-		network, addr, host = "unix", path, "localhost"
+	a, err := transport.ParseAddress(addr)
+	if err == nil && a.Scheme != "" {
+		err = fmt.Errorf("rest does not resolve %s:// addresses", a.Scheme)
 	}
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", addr, err)
+	}
+	host := a.Authority
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var nd net.Dialer
-		return nd.DialContext(ctx, network, addr)
+		return nd.DialContext(ctx, a.Network, a.Dial)
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
 	defer cancel()
 	probe, err := dial(ctx, "", "") // an address that does not answer is told before load starts
 	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", host, err)
+		return nil, fmt.Errorf("connect to %s: %w", addr, err)
 	}
 	if d.TLS != nil {
 		err = handshake(ctx, probe, d.TLS, host)
 	}
 	probe.Close()
 	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", host, err)
+		return nil, fmt.Errorf("connect to %s: %w", addr, transport.Explain(err, d.TLS != nil))
 	}
 	scheme := "http://"
 	if d.TLS != nil {

@@ -17,7 +17,7 @@ import (
 // all the work, and takes it once for all that one read brought.
 type conn struct {
 	dialer  *Dialer
-	addr    address
+	addr    transport.Address
 	spec    transport.Spec
 	src     transport.Source
 	run     uint32

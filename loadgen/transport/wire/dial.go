@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -45,7 +44,10 @@ var _ transport.Dialer = (*Dialer)(nil)
 
 // Dial implements [transport.Dialer].
 func (d *Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src transport.Source) (transport.Conn, error) {
-	a, err := parseAddress(addr)
+	a, err := transport.ParseAddress(addr)
+	if err == nil && a.Scheme != "" {
+		err = fmt.Errorf("wire does not resolve %s:// addresses such as this: want host:port, unix:path or dns:///host:port", a.Scheme)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", addr, err)
 	}
@@ -59,7 +61,7 @@ func (d *Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src
 	if c.lastID == 0 {
 		c.lastID = 1<<31 - 1
 	}
-	scheme, authority := "http", a.authority
+	scheme, authority := "http", a.Authority
 	if d.TLS != nil {
 		scheme = "https"
 	}
@@ -73,7 +75,7 @@ func (d *Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src
 	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
 	defer cancel()
 	if err := c.connect(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("connect to %s: %w", addr, err), c.Close()) //nolint:contextcheck // what Close could start, it does not
+		return nil, errors.Join(fmt.Errorf("connect to %s: %w", addr, transport.Explain(err, d.TLS != nil)), c.Close()) //nolint:contextcheck // what Close could start, it does not
 	}
 	if spec.Pace > 0 || spec.Interval > 0 {
 		c.alarm = pace.NewAlarm(transport.Now)
@@ -87,7 +89,7 @@ func (c *conn) connect(ctx context.Context) error {
 	if dial == nil {
 		dial = (&net.Dialer{}).DialContext
 	}
-	nc, err := dial(ctx, c.addr.network, c.addr.address)
+	nc, err := dial(ctx, c.addr.Network, c.addr.Dial)
 	if err != nil {
 		return err
 	}
@@ -111,7 +113,7 @@ func (c *conn) secure(ctx context.Context, nc net.Conn) (net.Conn, error) {
 	config := c.dialer.TLS.Clone()
 	config.NextProtos = []string{http2.NextProtoTLS}
 	if config.ServerName == "" {
-		config.ServerName = c.addr.host
+		config.ServerName = c.addr.Host
 		if name := c.dialer.Authority; name != "" {
 			config.ServerName = name
 			if host, _, err := net.SplitHostPort(name); err == nil {
@@ -129,26 +131,4 @@ func (c *conn) secure(ctx context.Context, nc net.Conn) (net.Conn, error) {
 		return nil, fmt.Errorf("TLS handshake: the server chose the protocol %q by ALPN: want h2", got)
 	}
 	return secured, nil
-}
-
-// address is what to dial, and the names by which the server is known.
-type address struct{ network, address, authority, host string }
-
-// parseAddress takes host:port, unix:path and dns:///host:port.
-func parseAddress(addr string) (address, error) {
-	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
-		return address{"unix", strings.TrimPrefix(path, "//"), "localhost", "localhost"}, nil
-	}
-	for _, scheme := range []string{"dns:///", "passthrough:///"} {
-		addr = strings.TrimPrefix(addr, scheme)
-	}
-	if scheme, _, ok := strings.Cut(addr, "://"); ok {
-		return address{}, fmt.Errorf("wire does not resolve %s:// addresses such as this: want host:port, unix:path or dns:///host:port", scheme)
-	}
-	addr = strings.TrimPrefix(addr, "dns:")
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return address{}, err
-	}
-	return address{"tcp", addr, addr, host}, nil
 }

@@ -138,31 +138,3 @@ func TestRequestCutThroughPatches(t *testing.T) {
 		}
 	}
 }
-
-func TestRequestRefusesNames(t *testing.T) {
-	for _, name := range []string{"", ":path", "grpc-timeout", "GRPC-Status"} {
-		if _, err := newRequest(&transport.Spec{Metadata: []string{name, "v"}}, "http", "a", nil); err == nil {
-			t.Errorf("metadata %q is taken", name)
-		}
-	}
-}
-
-func TestParseAddress(t *testing.T) {
-	for in, want := range map[string]address{
-		"host:1":               {"tcp", "host:1", "host:1", "host"},
-		"[::1]:80":             {"tcp", "[::1]:80", "[::1]:80", "::1"},
-		"dns:///host:1":        {"tcp", "host:1", "host:1", "host"},
-		"dns:host:1":           {"tcp", "host:1", "host:1", "host"},
-		"passthrough:///h:1":   {"tcp", "h:1", "h:1", "h"},
-		"unix:rel/path":        {"unix", "rel/path", "localhost", "localhost"},
-		"unix:///abs/path":     {"unix", "/abs/path", "localhost", "localhost"},
-		"host":                 {},
-		"xds:///service":       {},
-		"dns://8.8.8.8/host:1": {},
-	} {
-		got, err := parseAddress(in)
-		if got != want || (err != nil) != (want == address{}) {
-			t.Errorf("parseAddress(%q) = %+v, %v: want %+v", in, got, err, want)
-		}
-	}
-}

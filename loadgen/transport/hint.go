@@ -1,0 +1,42 @@
+package transport
+
+import "strings"
+
+// Hint is what a person may have meant whose connection, over TLS or not, failed with this text; empty where nothing is
+// known.
+func Hint(text string, secure bool) string {
+	has := func(parts ...string) bool {
+		for _, p := range parts {
+			if strings.Contains(text, p) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case has("HTTP/1.1"):
+		return "it speaks HTTP/1.1: is it a gateway, for -transport rest?"
+	case secure && has("first record does not look like a TLS handshake"):
+		return "it speaks plaintext: try without -tls"
+	case !secure && has("server preface", "before the server's SETTINGS") && has("EOF", "connection reset"):
+		return "it hung up at plaintext: did you mean -tls?"
+	default:
+		return ""
+	}
+}
+
+// Explain adds the hint to an error, where there is one.
+func Explain(err error, secure bool) error {
+	if hint := Hint(err.Error(), secure); hint != "" {
+		return &explained{err, hint}
+	}
+	return err
+}
+
+type explained struct {
+	err  error
+	hint string
+}
+
+func (e *explained) Error() string { return e.err.Error() + " (" + e.hint + ")" }
+func (e *explained) Unwrap() error { return e.err }
