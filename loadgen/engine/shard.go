@@ -49,6 +49,9 @@ func (s *shard) Done(c *transport.Call) {
 	if ended := s.run.cfg.Ended; ended != nil {
 		ended(c)
 	}
+	if c.Code == codes.OK && c.MessagesReceived < s.run.cfg.Spec.Answers {
+		c.Code, c.Message = codes.DataLoss, "the stream ended without an answer"
+	}
 	s.mu.Lock()
 	s.record(c)
 	if neverLeft(c) && s.run.cfg.Arrivals == nil && !s.cut {

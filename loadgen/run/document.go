@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -49,6 +50,12 @@ func (r *run) notes(total *recorder.Interval) []string {
 	// Others may have been told DEADLINE_EXCEEDED by the server, long before their own deadline.
 	if late := total.Latencies[recorder.Service].CensoredCount() - total.Counts.Unfinished; late > 0 {
 		note("%d calls ended by their own deadline of %v: how long they would have taken is not known, so the tail is cut off there, and told as at least so much", late, r.plan.Timeout)
+	}
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
+		if os.Getenv(name) != "" && !r.plan.Embedded() && !local(r.plan.Addr) {
+			note("the environment's %s is ignored: connections go straight to the address", name)
+			break
+		}
 	}
 	lag := total.Latencies[recorder.Lag]
 	if lag == nil || lag.Count() == 0 {
