@@ -204,6 +204,14 @@ func (s *shard) record(c *transport.Call) {
 	}
 	s.rec.Call(&s.sample)
 	s.lost.note(&s.sample)
+	switch end := &s.run.ends[int(c.Worker)%len(s.run.conns)]; {
+	case unfinished:
+		end.Unfinished++
+	case s.sample.Code == codes.OK:
+		end.OK++
+	default:
+		end.Failed++
+	}
 	s.run.probe.note(c)
 }
 

@@ -63,7 +63,7 @@ func help(problems []error) bool {
 // common are the flags of every subcommand that makes calls.
 func common(fs *flag.FlagSet, p *Plan) {
 	fs.StringVar(&p.RPC, "rpc", "", "the RPC `name`: "+strings.Join(scenario.Names(), ", ")+"; or pkg.Service/Method")
-	fs.StringVar(&p.Addr, "addr", "", "`address`: host:port, unix:path or dns:///name; empty starts an embedded target")
+	fs.StringVar(&p.Addr, "addr", "", "`address`: host:port, unix:path or dns:///name:port, several with commas; empty starts an embedded target")
 	contract.DurationVar(fs, &p.Timeout, "timeout", 20*time.Second, "deadline of each call")
 	contract.DurationVar(fs, &p.ConnectTimeout, "connect-timeout", 10*time.Second, "longest wait for a connection")
 	fs.Var(metadataFlag{&p.Metadata, &p.MetadataTold}, "H", "metadata `'key: value'` of each call; repeatable. A value @FILE or $NAME is read from there, and is in no file that is written")

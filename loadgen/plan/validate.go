@@ -50,6 +50,9 @@ func (p *Plan) resolve(given map[string]bool) {
 	if p.Quiet && !given["format"] {
 		p.Format = Silent
 	}
+	if n := strings.Count(p.Addr, ",") + 1; n > 1 && !given["conns"] {
+		p.Conns = min(n, p.Workers) // one to each
+	}
 	p.HTTPMethod = strings.ToUpper(p.HTTPMethod)
 	if p.Transport != scenario.REST && !given["http-method"] {
 		p.HTTPMethod = ""
@@ -146,12 +149,15 @@ func (p *Plan) findRPC() (scenario.Definition, error) {
 
 // connection checks what every subcommand that connects has.
 func (p *Plan) connection() (all []error) {
-	if a, err := transport.ParseAddress(p.Addr); p.Addr != "" {
-		switch {
-		case err != nil:
-			all = append(all, fmt.Errorf("-addr %s: %w", p.Addr, err))
-		case a.Scheme != "" && p.Transport != scenario.GRPC:
-			all = append(all, fmt.Errorf("-addr %s: only -transport grpc resolves %s:// addresses", p.Addr, a.Scheme))
+	if p.Addr != "" {
+		for addr := range strings.SplitSeq(p.Addr, ",") {
+			a, err := transport.ParseAddress(addr)
+			switch {
+			case err != nil:
+				all = append(all, fmt.Errorf("-addr %s: %w", addr, err))
+			case a.Scheme != "" && p.Transport != scenario.GRPC:
+				all = append(all, fmt.Errorf("-addr %s: only -transport grpc resolves %s:// addresses", addr, a.Scheme))
+			}
 		}
 	}
 	if (p.TLS.Cert == "") != (p.TLS.Key == "") {

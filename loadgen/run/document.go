@@ -32,7 +32,7 @@ func (r *run) unfinishedDocument() *result.Document {
 		Schema: result.Schema, RunID: r.prefix(), Started: time.Now(), Plan: r.plan, Loop: loop(r.plan), Target: r.target,
 		Notes: []string{"what was measured until the end is in " + result.HlogFile},
 		Codes: map[string]int64{}, Latency: map[string]result.Latency{}, LatencyByCode: map[string]result.Latency{},
-		Exemplars: []result.Exemplar{}, Series: []result.Point{}, SLO: []verdict.Kept{},
+		Addresses: []result.Address{}, Exemplars: []result.Exemplar{}, Series: []result.Point{}, SLO: []verdict.Kept{},
 		Verdict: verdict.Verdict{Status: verdict.Invalid, Reasons: []string{
 			"the run has not ended, or was killed",
 		}},
@@ -80,7 +80,9 @@ func (r *run) document(ctx context.Context, o engine.Outcome) (*result.Document,
 	d.DurationNs = o.End - o.Start
 	d.Counts, d.WarmupCalls = c, o.Warmup
 	d.Unanswered = result.Unanswered{Calls: o.Lost.Calls, WarmupCalls: o.Lost.Warmup, OldestNs: o.Lost.Oldest, LeastNs: o.Lost.Least}
-	d.Notes = append(r.notes(total), r.lost...)
+	var spread []string
+	d.Addresses, spread = byAddress(r.plan, o)
+	d.Notes = append(append(r.notes(total), spread...), r.lost...)
 	d.Codes = map[string]int64{}
 	for code, n := range total.Codes {
 		if n > 0 {
