@@ -56,8 +56,8 @@ func (w *worker) pingPong(ctx context.Context, s grpc.ClientStream) error {
 			w.call.Owner.Message(w.call, transport.MessageResponse, now-w.intended)
 		}
 	}
-	if err := s.CloseSend(); err != nil {
-		return fmt.Errorf("half-close: %w", err)
+	if err := halfClose(ctx, s); err != nil {
+		return err
 	}
 	return w.receive(s)
 }
@@ -71,10 +71,22 @@ func (w *worker) sendThenReceive(ctx context.Context, s grpc.ClientStream) error
 			return err
 		}
 	}
+	if err := halfClose(ctx, s); err != nil {
+		return err
+	}
+	return w.receive(s)
+}
+
+// halfClose says that there are no more messages. A call that ended before it had sent them all does not say so: the
+// server would see a whole stream.
+func halfClose(ctx context.Context, s grpc.ClientStream) error {
+	if ctx.Err() != nil {
+		return nil // RecvMsg will say what became of it
+	}
 	if err := s.CloseSend(); err != nil {
 		return fmt.Errorf("half-close: %w", err)
 	}
-	return w.receive(s)
+	return nil
 }
 
 // send sends the next message.

@@ -45,9 +45,9 @@ func (s *stream) readRefusal(body []byte, last bool, now int64) {
 	}
 }
 
-// endRefusal ends the call by its trailers.
+// endRefusal ends the call by its trailers. An OK there is none without an answer of gRPC's.
 func (s *stream) endRefusal(h *fields, now int64) {
-	if h.hasStatus {
+	if code, _ := h.grpcStatus(); h.hasStatus && code != codes.OK {
 		s.trailers(h, now)
 	} else {
 		s.failRefused(now)
