@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -41,6 +40,7 @@ func (p *Plan) resolve(given map[string]bool) {
 		}
 	}
 	p.resolveTLS(given)
+	p.resolveServiceConfig()
 	if p.OTLP == "" && !given["trace-ratio"] {
 		p.TraceRatio = 0
 	}
@@ -265,13 +265,7 @@ func (p *Plan) choices(given map[string]bool) (all []error) {
 	if p.Gzip && p.Transport == scenario.REST {
 		all = append(all, errors.New("-gzip: a gateway does not understand compressed requests; it is for -transport grpc and wire"))
 	}
-	switch {
-	case p.ServiceConfig == "":
-	case p.Transport != scenario.GRPC:
-		all = append(all, errors.New("-service-config is grpc-go's: it is for -transport grpc"))
-	case !json.Valid([]byte(p.ServiceConfig)):
-		all = append(all, errors.New("-service-config: it is no JSON"))
-	}
+	all = append(all, p.serviceConfig(), p.keepalive())
 	if p.Out == "-" {
 		all = append(all, errors.New("-o -: a run has several files; for the result alone on the terminal, -q -format json"))
 	}

@@ -28,7 +28,9 @@ func (r *run) dialer() (transport.Dialer, error) {
 		return rest.Dialer{Run: r.id, Trace: r.sampler, TLS: config, Authority: r.authority, Timeout: r.plan.ConnectTimeout}, nil
 	}
 	if r.plan.Transport == scenario.Wire {
-		return &wire.Dialer{Run: r.id, Trace: r.sampler, TLS: config, Authority: r.authority, Timeout: r.plan.ConnectTimeout}, nil
+		return &wire.Dialer{
+			Run: r.id, Trace: r.sampler, TLS: config, Authority: r.authority, Timeout: r.plan.ConnectTimeout, Keepalive: r.plan.Keepalive,
+		}, nil
 	}
 	r.clientMetrics = prometheus.NewRegistry()
 	logger := slog.New(slog.NewJSONHandler(r.clientLog, nil))
@@ -41,6 +43,7 @@ func (r *run) dialer() (transport.Dialer, error) {
 	}
 	return grpcconn.Dialer{Options: grpcconn.Options{
 		TLS: config, Authority: r.authority, Timeout: r.plan.ConnectTimeout, Interceptors: chain, ServiceConfig: r.plan.ServiceConfig,
+		Keepalive: r.plan.Keepalive,
 	}}, nil
 }
 
