@@ -80,13 +80,6 @@ type Outcome struct {
 	Slices []Slice
 }
 
-// Address is one that calls went to.
-type Address struct {
-	Addr                   string
-	Conns                  int
-	OK, Failed, Unfinished int64
-}
-
 // Run makes the calls of cfg and records those of the measured window with rec.
 // When ctx ends it stops starting, drains, and returns nil: that is an end like
 // any other. An error says that the run could not be carried out; a failing
@@ -355,20 +348,6 @@ func (r *run) finish() error {
 		return err
 	}
 	return errors.Join(err, r.flush(max(r.outcome.End, r.flushed)))
-}
-
-// addresses sums the connections up by whom they are to.
-func (r *run) addresses() []Address {
-	all := make([]Address, min(len(r.cfg.Addrs), r.cfg.Conns))
-	for i, e := range r.ends {
-		a := &all[i%len(r.cfg.Addrs)]
-		a.Addr = r.cfg.Addrs[i%len(r.cfg.Addrs)]
-		a.Conns++
-		a.OK += e.OK
-		a.Failed += e.Failed
-		a.Unfinished += e.Unfinished
-	}
-	return all
 }
 
 // record flushes an interval for each second while wait says so.
