@@ -83,7 +83,7 @@ func request() *person.PersonReq {
 
 // loadgenArm is loadgen over a transport, nothing left out: request ids, checked answers, histograms, exemplars.
 func (t *tools) loadgenArm(transport string, args ...string) *arm {
-	base := []string{t.loadgen, "-addr", t.addr, "-transport", transport, "-warmup", "0s", "-q", "-o", filepath.Join(t.tmp, "run")}
+	base := []string{t.loadgen, "-addr", t.addr, "-transport", transport, "-warmup", "0s", "-q", "-force", "-o", filepath.Join(t.tmp, "run")}
 	return &arm{name: "loadgen " + transport, argv: append(base, args...)}
 }
 
