@@ -7,10 +7,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"grpcbench/loadgen/call"
 	"grpcbench/loadgen/child"
@@ -42,8 +41,8 @@ const usage = `usage:
 A subcommand's flags: loadgen SUBCOMMAND -h`
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	log.SetOutput(io.Discard) // net/http tells there what a server does wrong, which is in the failures of the calls
+	ctx := untilSignal()
 	os.Exit(start(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

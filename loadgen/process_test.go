@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,8 +33,15 @@ type process struct {
 // At the test's end nothing of it may be left.
 func loadgen(t *testing.T, args ...string) *process {
 	t.Helper()
+	return loadgenBy(t, nil, args...)
+}
+
+// loadgenBy has another command start it.
+func loadgenBy(t *testing.T, by []string, args ...string) *process {
+	t.Helper()
 	p := &process{out: filepath.Join(t.TempDir(), "run"), mark: fmt.Sprintf("LOADGEN_TEST=%d-%s", os.Getpid(), t.Name()), exited: make(chan struct{})}
-	p.Cmd = exec.Command("loadgen", append(args, "-o="+p.out)...)
+	line := slices.Concat(by, []string{"loadgen"}, args, []string{"-o=" + p.out})
+	p.Cmd = exec.Command(line[0], line[1:]...)
 	p.Env = append(os.Environ(), p.mark)
 	p.Stdout, p.Stderr = &p.stdout, &p.stderr
 	if err := p.Start(); err != nil {

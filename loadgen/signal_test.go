@@ -67,6 +67,22 @@ func TestSecondInterrupt(t *testing.T) {
 	p.wantNothingLeft(t)
 }
 
+// What a script starts by & inherits that SIGINT is ignored; who sends it all the same means it, twice too.
+func TestSecondInterruptInTheBackground(t *testing.T) {
+	p := loadgenBy(t, []string{"sh", "-c", `trap "" INT; exec "$0" "$@"`}, "-rpc=Search", "-c=4", "-d=1m", "-warmup=0s", "-drain=1m", "-target=-interceptors=none -inject=delay=1m")
+	p.runFor(t, 300*time.Millisecond)
+	p.signal(t, syscall.SIGINT)
+	time.Sleep(300 * time.Millisecond)
+	select {
+	case <-p.exited:
+		t.Fatal("it did not wait for the calls in flight")
+	default:
+	}
+	p.signal(t, syscall.SIGINT)
+	p.wantExit(t, 130, 2*time.Second) // as shells count a SIGINT
+	p.wantNothingLeft(t)
+}
+
 // Interrupted before anything was measured, the run says so.
 func TestInterruptInTheWarmUp(t *testing.T) {
 	p := loadgen(t, "-rpc=Search", "-c=4", "-d=1m", "-warmup=1m", patient)

@@ -182,8 +182,8 @@ func TestWireRefuses(t *testing.T) {
 		says   []string
 	}{
 		{"interceptors are grpc-go's", []string{"-client-interceptors=logging"}, exitUsage, []string{"-client-interceptors", "-transport grpc"}},
-		{"it resolves no xds", []string{"-addr=xds:///foo"}, exitFailed, []string{"xds", "wire does not resolve"}},
-		{"an address needs its port", []string{"-addr=localhost"}, exitFailed, []string{"localhost", "port"}},
+		{"it resolves no xds", []string{"-addr=xds:///foo"}, exitUsage, []string{"xds", "only -transport grpc resolves"}},
+		{"an address needs its port", []string{"-addr=localhost"}, exitUsage, []string{"localhost", "port"}},
 		{"gRPC's own metadata", []string{"-H=grpc-timeout: 1S"}, 0, []string{"grpc-timeout"}},
 	} {
 		p := loadgen(t, append(tt.args, "-transport=wire", "-rpc=Search", "-n=10", "-c=2", "-warmup=0s")...)

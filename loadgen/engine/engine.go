@@ -25,7 +25,8 @@ import (
 // Config is one run.
 type Config struct {
 	Dialer transport.Dialer
-	Addr   string
+	// Addrs are whom to connect to; the connections are spread over them by turns.
+	Addrs  []string
 	Spec   transport.Spec
 	Source transport.Source
 	// Workers is the most calls in flight, shared out to Conns connections.
@@ -71,6 +72,8 @@ type Outcome struct {
 	Looks               int
 	// Stood is the longest time between two looks, which are 10 ms apart where this process runs.
 	Stood time.Duration
+	// Addresses are what became of the calls by whom they went to, in the order of [Config].
+	Addresses []Address
 	// Lost are the calls that were never answered.
 	Lost Lost
 	// Slices are samples of consecutive calls, for judging arrivals and independence.
@@ -107,6 +110,8 @@ type run struct {
 	feed   feed
 	// starts are when each worker's call was to start, or notWaiting; each is guarded by its shard's lock.
 	starts []int64
+	// ends count what became of each connection's calls, by the same rule.
+	ends []Address
 
 	// from and until bound the intended starts of measured calls.
 	from, until int64
@@ -126,7 +131,7 @@ func (r *run) dial(ctx context.Context) error {
 	group.SetLimit(64) // a server's accept queue is finite
 	for i := range r.conns {
 		group.Go(func() (err error) {
-			r.conns[i], err = r.cfg.Dialer.Dial(dialing, r.cfg.Addr, r.cfg.Spec, r.cfg.Source)
+			r.conns[i], err = r.cfg.Dialer.Dial(dialing, r.cfg.Addrs[i%len(r.cfg.Addrs)], r.cfg.Spec, r.cfg.Source)
 			return err
 		})
 	}
@@ -154,6 +159,7 @@ func (r *run) start() {
 	r.ended = make(chan struct{})
 	r.probe = newProbe(r.cfg.Expected)
 	r.background.Go(r.look)
+	r.ends = make([]Address, r.cfg.Conns)
 	r.calls = make([]transport.Call, r.cfg.Workers)
 	r.starts = make([]int64, r.cfg.Workers)
 	for w := range r.calls {
@@ -325,6 +331,7 @@ func (r *run) finish() error {
 	<-r.feed.idle()
 	over := transport.Now()
 	r.feed.owed(func(at int64) { r.shards[0].owe(at, over) })
+	r.outcome.Addresses = r.addresses()
 	var lost losses
 	for _, s := range r.shards {
 		lost.add(&s.lost)

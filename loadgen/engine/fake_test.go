@@ -184,7 +184,7 @@ func run(ctx context.Context, t *testing.T, cfg engine.Config, f *fake) outcome 
 			return nil
 		},
 	})
-	cfg.Dialer = f
+	cfg.Dialer, cfg.Addrs = f, []string{"a"}
 	cfg.Sleep = sleep
 	began := time.Now()
 	o.Outcome, o.err = engine.Run(ctx, cfg, o.rec)

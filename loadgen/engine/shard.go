@@ -49,6 +49,9 @@ func (s *shard) Done(c *transport.Call) {
 	if ended := s.run.cfg.Ended; ended != nil {
 		ended(c)
 	}
+	if c.Code == codes.OK && c.MessagesReceived < s.run.cfg.Spec.Answers {
+		c.Code, c.Message = codes.DataLoss, "the stream ended without an answer"
+	}
 	s.mu.Lock()
 	s.record(c)
 	if neverLeft(c) && s.run.cfg.Arrivals == nil && !s.cut {
@@ -201,6 +204,14 @@ func (s *shard) record(c *transport.Call) {
 	}
 	s.rec.Call(&s.sample)
 	s.lost.note(&s.sample)
+	switch end := &s.run.ends[int(c.Worker)%len(s.run.conns)]; {
+	case unfinished:
+		end.Unfinished++
+	case s.sample.Code == codes.OK:
+		end.OK++
+	default:
+		end.Failed++
+	}
 	s.run.probe.note(c)
 }
 

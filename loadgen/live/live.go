@@ -53,7 +53,7 @@ func New(w io.Writer, quiet bool) *View {
 	}
 	v := &View{w: w}
 	every := plain
-	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb" { // which knows no cursor
 		v.width = func() int {
 			if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
 				return width

@@ -69,6 +69,10 @@ func (p Plan) args(keep func(name string) bool) []string {
 			if p.HTTPMethod == "" || p.HTTPMethod == defaults.HTTPMethod {
 				return
 			}
+		case "max-message":
+			if p.MaxMessage == 0 { // of a run that was made before there was a choice
+				return
+			}
 		case "trace-ratio":
 			if p.OTLP == "" {
 				return

@@ -79,6 +79,7 @@ var againLines = []struct {
 	{"a histogram per worker", []string{"-rpc", "Search", "-per-worker"}},
 	{"a bool that is turned off", []string{"-rpc", "Search", "-per-worker=false", "-tls=false"}},
 	{"large messages", []string{"-rpc", "Search", "-max-message", "8MiB", "-gzip"}},
+	{"a server that is asked whether it is there", []string{"-rpc", "Search", "-keepalive", "30s"}},
 	{"a service config", []string{"-rpc", "Search", "-service-config", `{"loadBalancingConfig":[{"round_robin":{}}]}`}},
 	{"a target whose flags have blanks", []string{"-rpc", "Search", "-target", `-inject='error=1:NOT_FOUND' -drain "1s"`}},
 	{"figures and traces", []string{"-rpc", "Search", "-metrics", ":9095", "-otlp", "[::1]:4317", "-trace-ratio", "0.00001"}},

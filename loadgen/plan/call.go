@@ -2,7 +2,9 @@ package plan
 
 import (
 	"flag"
+	"fmt"
 	"io"
+	"strings"
 
 	"grpcbench/loadgen/scenario"
 	"grpcbench/server/contract"
@@ -42,6 +44,9 @@ func ReadCall(args []string, usage io.Writer) (Call, error) {
 	}
 	if c.Embedded() && !set["target"] {
 		c.Target = callTarget
+	}
+	if strings.Contains(c.Addr, ",") {
+		problems = append(problems, fmt.Errorf("-addr %s: one call goes to one address", c.Addr))
 	}
 	return c, Usage(append(append(problems, c.connection()...), c.metadataProblems()...)...)
 }

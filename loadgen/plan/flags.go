@@ -63,7 +63,7 @@ func help(problems []error) bool {
 // common are the flags of every subcommand that makes calls.
 func common(fs *flag.FlagSet, p *Plan) {
 	fs.StringVar(&p.RPC, "rpc", "", "the RPC `name`: "+strings.Join(scenario.Names(), ", ")+"; or pkg.Service/Method")
-	fs.StringVar(&p.Addr, "addr", "", "`address`: host:port, unix:path or dns:///name; empty starts an embedded target")
+	fs.StringVar(&p.Addr, "addr", "", "`address`: host:port, unix:path or dns:///name:port, several with commas; empty starts an embedded target")
 	contract.DurationVar(fs, &p.Timeout, "timeout", 20*time.Second, "deadline of each call")
 	contract.DurationVar(fs, &p.ConnectTimeout, "connect-timeout", 10*time.Second, "longest wait for a connection")
 	fs.Var(metadataFlag{&p.Metadata, &p.MetadataTold}, "H", "metadata `'key: value'` of each call; repeatable. A value @FILE or $NAME is read from there, and is in no file that is written")
@@ -106,7 +106,8 @@ func load(fs *flag.FlagSet, p *Plan) {
 	contract.NumberVar(fs, &p.MessageRate, "message-rate", 0, "messages per second that clients' streams send, all together, at intended times")
 	contract.NumberVar(fs, &p.Size, "size", 0, "payload `bytes` of a message; 0 is the RPC's own")
 	fs.BoolVar(&p.Gzip, "gzip", false, "compress what is sent; over rest a gateway would not understand it")
-	fs.StringVar(&p.ServiceConfig, "service-config", "", "over grpc, grpc-go's service config: `JSON`, for retries, hedging, load balancing")
+	contract.DurationVar(fs, &p.Keepalive, "keepalive", 0, "ask a server that was silent for so long whether it is there, and give its connection up where it is silent for as long again; 0 never asks")
+	fs.StringVar(&p.ServiceConfig, "service-config", "", "over grpc, grpc-go's service config: `JSON` or @FILE, for retries, hedging, load balancing")
 	fs.BoolVar(&p.PerWorker, "per-worker", false, "keep a histogram of each worker too, in latency.hlog")
 	p.ClientInterceptors = []string{"requestid"}
 	fs.Var((*listFlag)(&p.ClientInterceptors), "client-interceptors", "`list` of requestid, metrics, logging, outermost first; or none")

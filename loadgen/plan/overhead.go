@@ -47,7 +47,7 @@ func ReadOverhead(args []string, usage io.Writer) (Overhead, error) {
 	fs.Var((*listFlag)(&o.Sides), "sides", "`list` of sides: server, client")
 	contract.DurationVar(fs, &o.Budget, "budget", 2*time.Minute, "time for all of it: sizes the rounds")
 	contract.NumberVar(fs, &o.Seed, "seed", 1, "of the order within each round")
-	output(fs, &o.SLO, &o.Out, &o.Name, &o.Format, &o.Force, &o.Quiet, "limits, as in 'overhead(logging)<5us'")
+	output(fs, &o.SLO, &o.Out, &o.Name, &o.Format, &o.Force, &o.Quiet, "as in 'overhead(logging)<5us'")
 	problems := contract.ParseFlags(fs, args)
 	if help(problems) {
 		printUsage(usage, "loadgen overhead [flags]", fs)

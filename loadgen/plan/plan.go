@@ -39,6 +39,7 @@ type Plan struct {
 	Size           int           `json:"size"`
 	MaxMessage     int64         `json:"max_message,omitempty"` // bytes, of an answer
 	Gzip           bool          `json:"gzip,omitempty"`
+	Keepalive      time.Duration `json:"keepalive_ns,omitempty"` // 0: none
 	ServiceConfig  string        `json:"service_config,omitempty"`
 	// Metadata is what calls carry, key and value by turns. MetadataTold is what may be told of it: in place of a secret
 	// the environment's variable that would hold it, or where it was read from.

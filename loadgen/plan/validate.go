@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -41,6 +40,7 @@ func (p *Plan) resolve(given map[string]bool) {
 		}
 	}
 	p.resolveTLS(given)
+	p.resolveServiceConfig()
 	if p.OTLP == "" && !given["trace-ratio"] {
 		p.TraceRatio = 0
 	}
@@ -49,6 +49,9 @@ func (p *Plan) resolve(given map[string]bool) {
 	}
 	if p.Quiet && !given["format"] {
 		p.Format = Silent
+	}
+	if n := strings.Count(p.Addr, ",") + 1; n > 1 && !given["conns"] {
+		p.Conns = min(n, p.Workers) // one to each
 	}
 	p.HTTPMethod = strings.ToUpper(p.HTTPMethod)
 	if p.Transport != scenario.REST && !given["http-method"] {
@@ -146,12 +149,15 @@ func (p *Plan) findRPC() (scenario.Definition, error) {
 
 // connection checks what every subcommand that connects has.
 func (p *Plan) connection() (all []error) {
-	if a, err := transport.ParseAddress(p.Addr); p.Addr != "" {
-		switch {
-		case err != nil:
-			all = append(all, fmt.Errorf("-addr %s: %w", p.Addr, err))
-		case a.Scheme != "" && p.Transport != scenario.GRPC:
-			all = append(all, fmt.Errorf("-addr %s: only -transport grpc resolves %s:// addresses", p.Addr, a.Scheme))
+	if p.Addr != "" {
+		for addr := range strings.SplitSeq(p.Addr, ",") {
+			a, err := transport.ParseAddress(addr)
+			switch {
+			case err != nil:
+				all = append(all, fmt.Errorf("-addr %s: %w", addr, err))
+			case a.Scheme != "" && p.Transport != scenario.GRPC:
+				all = append(all, fmt.Errorf("-addr %s: only -transport grpc resolves %s:// addresses", addr, a.Scheme))
+			}
 		}
 	}
 	if (p.TLS.Cert == "") != (p.TLS.Key == "") {
@@ -259,13 +265,7 @@ func (p *Plan) choices(given map[string]bool) (all []error) {
 	if p.Gzip && p.Transport == scenario.REST {
 		all = append(all, errors.New("-gzip: a gateway does not understand compressed requests; it is for -transport grpc and wire"))
 	}
-	switch {
-	case p.ServiceConfig == "":
-	case p.Transport != scenario.GRPC:
-		all = append(all, errors.New("-service-config is grpc-go's: it is for -transport grpc"))
-	case !json.Valid([]byte(p.ServiceConfig)):
-		all = append(all, errors.New("-service-config: it is no JSON"))
-	}
+	all = append(all, p.serviceConfig(), p.keepalive())
 	if p.Out == "-" {
 		all = append(all, errors.New("-o -: a run has several files; for the result alone on the terminal, -q -format json"))
 	}

@@ -24,6 +24,14 @@ func refused(t *testing.T, args ...string) []string {
 	return strings.Split(err.Error(), "\n")
 }
 
+// says checks that a bad command line has one problem, which says so.
+func says(t *testing.T, reason string, problems []string, want string) {
+	t.Helper()
+	if len(problems) != 1 || !strings.Contains(problems[0], want) {
+		t.Errorf("%s: %q, want one problem that says %q", reason, problems, want)
+	}
+}
+
 // Each bad value alone is one problem, and its flag is named.
 func TestRunRefuses(t *testing.T) {
 	for _, tt := range []struct {

@@ -38,6 +38,10 @@ func clean(d *result.Document, how func(string) string) *result.Document {
 	}
 	c.Plan.Name, c.Plan.Out, c.Target.Addr = how(d.Plan.Name), how(d.Plan.Out), how(d.Target.Addr)
 	c.Target.Interceptors, c.Notes, c.Verdict.Reasons = all(d.Target.Interceptors), all(d.Notes), all(d.Verdict.Reasons)
+	c.Addresses = slices.Clone(d.Addresses)
+	for i := range c.Addresses {
+		c.Addresses[i].Addr = how(c.Addresses[i].Addr)
+	}
 	c.Exemplars, c.SLO = slices.Clone(d.Exemplars), slices.Clone(d.SLO)
 	for i := range c.Exemplars {
 		c.Exemplars[i].Message = how(c.Exemplars[i].Message)

@@ -156,6 +156,9 @@ func workers(n int) string {
 
 // target describes the server.
 func target(d *result.Document) string {
+	if len(d.Addresses) > 1 {
+		return addresses(d)
+	}
 	if !d.Target.Embedded {
 		return d.Target.Addr
 	}
@@ -164,6 +167,16 @@ func target(d *result.Document) string {
 		chain = strings.Join(d.Target.Interceptors, ",")
 	}
 	return fmt.Sprintf("embedded at %s (%s)", d.Target.Addr, chain)
+}
+
+// addresses tells how the calls were spread.
+func addresses(d *result.Document) string {
+	var all []string
+	for _, a := range d.Addresses {
+		all = append(all, fmt.Sprintf("%s (%s ok, %s failed, %s unfinished over %d)",
+			a.Addr, number.Count(a.OK), number.Count(a.Failed), number.Count(a.Unfinished), a.Conns))
+	}
+	return strings.Join(all, ", ")
 }
 
 // cpu describes what a process used.

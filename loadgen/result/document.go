@@ -47,6 +47,7 @@ type Document struct {
 	// Arrivals is how an open loop's calls were spaced.
 	Arrivals verdict.Arrivals `json:"arrivals"`
 
+	Addresses   []Address   `json:"addresses"` // one an address, in the order that they were given
 	Client      Usage       `json:"client"`
 	Server      *Usage      `json:"server,omitempty"` // where it was embedded
 	Target      Target      `json:"target"`
@@ -155,6 +156,15 @@ type Usage struct {
 // NewUsage shares u out among the calls that were sent.
 func NewUsage(u contract.Usage, calls int64) Usage {
 	return Usage{Usage: u, CPUMicrosPerCall: u.CPUSeconds * 1e6 / float64(max(calls, 1))}
+}
+
+// Address is one that calls went to.
+type Address struct {
+	Addr       string `json:"addr"`
+	Conns      int    `json:"conns"`
+	OK         int64  `json:"ok"`
+	Failed     int64  `json:"failed"`
+	Unfinished int64  `json:"unfinished"`
 }
 
 // Target is the server that was measured.

@@ -20,15 +20,17 @@ import (
 
 // dialer is the plan's transport.
 func (r *run) dialer() (transport.Dialer, error) {
-	config, err := TLS(r.plan.TLS, r.plan.Authority)
+	config, err := TLS(r.plan.TLS, r.authority)
 	if err != nil {
 		return nil, err
 	}
 	if r.plan.Transport == scenario.REST {
-		return rest.Dialer{Run: r.id, Trace: r.sampler, TLS: config, Authority: r.plan.Authority, Timeout: r.plan.ConnectTimeout}, nil
+		return rest.Dialer{Run: r.id, Trace: r.sampler, TLS: config, Authority: r.authority, Timeout: r.plan.ConnectTimeout}, nil
 	}
 	if r.plan.Transport == scenario.Wire {
-		return &wire.Dialer{Run: r.id, Trace: r.sampler, TLS: config, Authority: r.plan.Authority, Timeout: r.plan.ConnectTimeout}, nil
+		return &wire.Dialer{
+			Run: r.id, Trace: r.sampler, TLS: config, Authority: r.authority, Timeout: r.plan.ConnectTimeout, Keepalive: r.plan.Keepalive,
+		}, nil
 	}
 	r.clientMetrics = prometheus.NewRegistry()
 	logger := slog.New(slog.NewJSONHandler(r.clientLog, nil))
@@ -40,7 +42,8 @@ func (r *run) dialer() (transport.Dialer, error) {
 		chain = append(chain, grpcconn.AddTraceparent(r.id, r.sampler))
 	}
 	return grpcconn.Dialer{Options: grpcconn.Options{
-		TLS: config, Authority: r.plan.Authority, Timeout: r.plan.ConnectTimeout, Interceptors: chain, ServiceConfig: r.plan.ServiceConfig,
+		TLS: config, Authority: r.authority, Timeout: r.plan.ConnectTimeout, Interceptors: chain, ServiceConfig: r.plan.ServiceConfig,
+		Keepalive: r.plan.Keepalive,
 	}}, nil
 }
 

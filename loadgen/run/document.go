@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ func (r *run) unfinishedDocument() *result.Document {
 		Schema: result.Schema, RunID: r.prefix(), Started: time.Now(), Plan: r.plan, Loop: loop(r.plan), Target: r.target,
 		Notes: []string{"what was measured until the end is in " + result.HlogFile},
 		Codes: map[string]int64{}, Latency: map[string]result.Latency{}, LatencyByCode: map[string]result.Latency{},
-		Exemplars: []result.Exemplar{}, Series: []result.Point{}, SLO: []verdict.Kept{},
+		Addresses: []result.Address{}, Exemplars: []result.Exemplar{}, Series: []result.Point{}, SLO: []verdict.Kept{},
 		Verdict: verdict.Verdict{Status: verdict.Invalid, Reasons: []string{
 			"the run has not ended, or was killed",
 		}},
@@ -49,6 +50,12 @@ func (r *run) notes(total *recorder.Interval) []string {
 	// Others may have been told DEADLINE_EXCEEDED by the server, long before their own deadline.
 	if late := total.Latencies[recorder.Service].CensoredCount() - total.Counts.Unfinished; late > 0 {
 		note("%d calls ended by their own deadline of %v: how long they would have taken is not known, so the tail is cut off there, and told as at least so much", late, r.plan.Timeout)
+	}
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
+		if os.Getenv(name) != "" && !r.plan.Embedded() && !local(r.plan.Addr) {
+			note("the environment's %s is ignored: connections go straight to the address", name)
+			break
+		}
 	}
 	lag := total.Latencies[recorder.Lag]
 	if lag == nil || lag.Count() == 0 {
@@ -73,7 +80,9 @@ func (r *run) document(ctx context.Context, o engine.Outcome) (*result.Document,
 	d.DurationNs = o.End - o.Start
 	d.Counts, d.WarmupCalls = c, o.Warmup
 	d.Unanswered = result.Unanswered{Calls: o.Lost.Calls, WarmupCalls: o.Lost.Warmup, OldestNs: o.Lost.Oldest, LeastNs: o.Lost.Least}
-	d.Notes = append(r.notes(total), r.lost...)
+	var spread []string
+	d.Addresses, spread = byAddress(r.plan, o)
+	d.Notes = append(append(r.notes(total), spread...), r.lost...)
 	d.Codes = map[string]int64{}
 	for code, n := range total.Codes {
 		if n > 0 {

@@ -74,6 +74,8 @@ type run struct {
 	spec   transport.Spec
 	source transport.Source
 	target result.Target
+	// authority is what servers are called, where not by their address.
+	authority string
 	files
 
 	child    *child.Target
@@ -119,6 +121,7 @@ var errTargetDied = errors.New("the embedded target died during the run")
 
 // measure runs the engine and makes the document.
 func (r *run) measure(ctx context.Context) (*result.Document, error) {
+	addrs := r.spread(ctx)
 	dialer, err := r.dialer()
 	if err != nil {
 		return nil, err
@@ -138,7 +141,7 @@ func (r *run) measure(ctx context.Context) (*result.Document, error) {
 		return nil, err
 	}
 	outcome, err := engine.Run(ctx, engine.Config{
-		Dialer: dialer, Addr: r.target.Addr, Spec: r.spec, Source: r.source,
+		Dialer: dialer, Addrs: addrs, Spec: r.spec, Source: r.source,
 		Workers: r.plan.Workers, Conns: r.plan.Conns,
 		Warmup: r.plan.Warmup, Duration: r.plan.D, Total: r.plan.Total, Least: r.plan.Scheduled(), Drain: r.plan.Drain,
 		Expected: r.plan.Expected(), Arrivals: arrivals, WarmupArrivals: warmupArrivals, Spin: r.plan.Spin,

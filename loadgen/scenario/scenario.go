@@ -124,6 +124,9 @@ func (d Definition) Build(o Options) (transport.Spec, transport.Source, error) {
 	if d.Endless {
 		spec.Receive = 1
 	}
+	if d.Kind == transport.ServerStream {
+		spec.Answers = 1 // the target's own streams are never empty
+	}
 	size := o.Size
 	if size == 0 {
 		size = d.DefaultSize

@@ -185,8 +185,12 @@ func TestBuildSpec(t *testing.T) {
 	rest := common
 	rest.Transport, rest.HTTPMethod = "rest", http.MethodPost
 	spec := func(method string, kind transport.Kind, send, receive int) transport.Spec {
+		answers := 0
+		if kind == transport.ServerStream {
+			answers = 1
+		}
 		return transport.Spec{
-			Method: method, Kind: kind, Send: send, Receive: receive,
+			Method: method, Answers: answers, Kind: kind, Send: send, Receive: receive,
 			Interval: time.Millisecond, Timeout: time.Second, Metadata: []string{"k", "v"},
 		}
 	}

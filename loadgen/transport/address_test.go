@@ -60,6 +60,11 @@ func TestExplain(t *testing.T) {
 		{"TLS to plaintext", "tls: first record does not look like a TLS handshake", true, "without -tls"},
 		{"HTTP/1.1", `the server does not speak HTTP/2 here: it says "HTTP/1.1 400 Bad Request"`, false, "-transport rest"},
 		{"HTTP/1.1, as grpc-go has it", `error reading server preface: http2: failed reading the frame payload: http2: frame too large, note that the frame header looked like an HTTP/1.1 header`, false, "-transport rest"},
+		{"a gRPC server at -transport rest", `net/http: HTTP/1.x transport connection broken: malformed HTTP response "\x00\x00\x06\x04\x00"`, false, "-transport grpc"},
+		{"a TLS alert to plaintext", `malformed HTTP response "\x15\x03\x01\x00\x02\x02"`, false, "-tls?"},
+		{"what Go's server says to plaintext", "HTTP status 400: Client sent an HTTP request to an HTTPS server.", false, "-tls?"},
+		{"what nginx says", "HTTP status 400: The plain HTTP request was sent to HTTPS port", false, "-tls?"},
+		{"no certificate where one is wanted", "remote error: tls: certificate required", true, "-cert"},
 		{"refused", "dial tcp 127.0.0.1:1: connect: connection refused", false, ""},
 		{"a server over TLS that hangs up", "error reading server preface: EOF", true, ""},
 	} {

@@ -14,6 +14,14 @@ func Hint(text string, secure bool) string {
 		return false
 	}
 	switch {
+	case has("malformed HTTP response") && has(`"\x15\x03`): // an alert of TLS
+		return "it speaks TLS: did you mean -tls?"
+	case has("malformed HTTP response"):
+		return "it speaks no HTTP/1.1: is it a gRPC server, for -transport grpc or wire?"
+	case has("HTTP request to an HTTPS server", "HTTP request was sent to HTTPS port"):
+		return "it speaks TLS: did you mean -tls?"
+	case secure && has("certificate required", "bad certificate"):
+		return "it wants a client's certificate: -cert and -key"
 	case has("HTTP/1.1"):
 		return "it speaks HTTP/1.1: is it a gateway, for -transport rest?"
 	case secure && has("first record does not look like a TLS handshake"):

@@ -40,6 +40,8 @@ type Spec struct {
 	// Receive, where positive, is how many messages a call takes before it ends itself: a stream
 	// that its server never ends. Its own cancel is then a success.
 	Receive int
+	// Answers is the fewest answers of a call that succeeds, where it can be told apart from one that lost them.
+	Answers int
 	// Interval is the least time between two messages that a call sends.
 	Interval time.Duration
 	// Pace, where positive, is the time between the intended sends of two messages of a call. They are

@@ -7,8 +7,11 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
@@ -39,7 +42,26 @@ func New(ctx context.Context, conn *grpc.ClientConn) (http.Handler, error) {
 	if err := person.RegisterSearchServiceHandler(ctx, mux, conn); err != nil {
 		return nil, fmt.Errorf("register the REST routes of SearchService: %w", err)
 	}
-	return mux, nil
+	return tolerant(mux), nil
+}
+
+// tolerant answers what the gateway has no good answer for: HEAD of /healthz, as load balancers ask, and text that is no
+// UTF-8, which is the caller's mistake and not the server's.
+func tolerant(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		query, err := url.QueryUnescape(r.URL.RawQuery)
+		if err != nil || !utf8.ValidString(r.URL.Path) || !utf8.ValidString(query) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"code":3,"message":"the path or the query is no UTF-8","details":[]}`)
+			return
+		}
+		if r.Method == http.MethodHead && r.URL.Path == "/healthz" {
+			r = r.Clone(r.Context())
+			r.Method = http.MethodGet // net/http sends no body all the same
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func incoming(header string) (string, bool) {

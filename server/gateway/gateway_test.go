@@ -53,6 +53,8 @@ func TestRoutesRefuse(t *testing.T) {
 		{"an age that is too large", "GET", "/api/person?age=2147483648", "", http.StatusBadRequest},
 		{"a field of the wrong kind", "POST", "/api/person", `{"name":7}`, http.StatusBadRequest},
 		{"a body that is no JSON", "POST", "/api/person", `{`, http.StatusBadRequest},
+		{"a name that is no UTF-8", "GET", "/api/person/%ff/7/doe", "", http.StatusBadRequest},
+		{"a query that is no UTF-8", "GET", "/api/person?name=%ff", "", http.StatusBadRequest},
 		{"a path that does not exist", "GET", "/api/nobody", "", http.StatusNotFound},
 		{"a method that does not", "DELETE", "/api/person", "", http.StatusNotImplemented},
 	} {

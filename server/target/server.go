@@ -22,6 +22,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/orca"
 	"google.golang.org/grpc/reflection"
 
@@ -116,6 +117,8 @@ func newGRPC(c config, chain []interceptor.Interceptor, serverTLS *tls.Config) *
 	}
 	opts = append(opts, interceptor.Options(chain)...)
 	opts = append(opts, grpc.MaxRecvMsgSize(int(c.maxMessage)))
+	// Clients with -keepalive ask on idle connections too, for which grpc-go's default hangs up on them.
+	opts = append(opts, grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}))
 	if c.maxStreams > 0 {
 		opts = append(opts, grpc.MaxConcurrentStreams(uint32(c.maxStreams)))
 	}

@@ -10,26 +10,6 @@ import (
 // answer shows it any more.
 var faults = []difference{
 	{
-		name: "grpc-status in an answer that is not of gRPC's type", group: "status", row: `content-type=(text/html|\(missing\))$`,
-		reason: "grpc-go goes by the HTTP status, 200 being UNKNOWN; wire believes the grpc-status, so that a page can pass for a good stream",
-		is:     believed,
-	},
-	{
-		name: "the same, of types that are nearly gRPC's", group: "status spelling", row: `content-type="?( application/grpc|application/grpc[^+;"]|text/html)`,
-		reason: "as above",
-		is:     believed,
-	},
-	{
-		name: "messages of an answer with another HTTP status than 200", group: "status", row: `^headers, message, trailers: :status=(204|[345]..) grpc-status="[^(]*" content-type=application/grpc`,
-		reason: "grpc-go takes them; wire drops them, and ends a stream of them OK where their trailers do",
-		is:     dropped,
-	},
-	{
-		name: "the same, with a status of no meaning", group: "status spelling", row: `^:status="600" content-type=application/grpc`,
-		reason: "as above",
-		is:     dropped,
-	},
-	{
 		name: "a malformed :status", group: "status spelling", row: `^:status="(|abc|99|2000|-200)"`,
 		reason: "it makes one response malformed (RFC 9113, section 8.1.1); wire ends the connection, and every call on it",
 		is:     func(_ transport.Kind, _, w outcome) bool { return w.code == codes.Unavailable && w.connections == 1 },
@@ -76,9 +56,4 @@ func believed(kind transport.Kind, g, w outcome) bool {
 		return false
 	}
 	return w.says || w.code == codes.Unknown || w.code == codes.OK && kind == transport.ServerStream || w.code == codes.Internal && kind == transport.Unary
-}
-
-// dropped is an answer whose message does not count.
-func dropped(kind transport.Kind, g, w outcome) bool {
-	return g.received == 1 && w.received == 0 && (w.code == g.code || kind == transport.Unary && g.code == codes.OK && w.code == codes.Internal)
 }

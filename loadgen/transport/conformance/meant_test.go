@@ -45,6 +45,11 @@ func unread(_ transport.Kind, g, w outcome) bool {
 // none of them hides what comes later.
 var meant = []difference{
 	{
+		name: "grpc-status in an answer that is not of gRPC's type", group: "status", row: `content-type=(text/html|\(missing\))$`,
+		reason: "a grpc-status that is there wins, unless it is OK (http-grpc-status-mapping.md); grpc-go goes by the content type alone",
+		is:     believed,
+	},
+	{
 		name: "an HTTP status without grpc-status", group: "status", row: `^(trailers only|headers).*:status=(204|[345]..) grpc-status="\(missing\)" content-type=application/grpc`,
 		reason: "http-grpc-status-mapping.md maps the HTTP status of an answer that has no grpc-status; grpc-go does so only where the content-type is not gRPC's",
 		is:     func(_ transport.Kind, g, w outcome) bool { return g.code == codes.Unknown && w.code != codes.OK },

@@ -56,8 +56,8 @@ func (w *worker) pingPong(ctx context.Context, s grpc.ClientStream) error {
 			w.call.Owner.Message(w.call, transport.MessageResponse, now-w.intended)
 		}
 	}
-	if err := s.CloseSend(); err != nil {
-		return fmt.Errorf("half-close: %w", err)
+	if err := halfClose(ctx, s); err != nil {
+		return err
 	}
 	return w.receive(s)
 }
@@ -71,10 +71,22 @@ func (w *worker) sendThenReceive(ctx context.Context, s grpc.ClientStream) error
 			return err
 		}
 	}
+	if err := halfClose(ctx, s); err != nil {
+		return err
+	}
+	return w.receive(s)
+}
+
+// halfClose says that there are no more messages. A call that ended before it had sent them all does not say so: the
+// server would see a whole stream.
+func halfClose(ctx context.Context, s grpc.ClientStream) error {
+	if ctx.Err() != nil {
+		return nil // RecvMsg will say what became of it
+	}
 	if err := s.CloseSend(); err != nil {
 		return fmt.Errorf("half-close: %w", err)
 	}
-	return w.receive(s)
+	return nil
 }
 
 // send sends the next message.
@@ -140,8 +152,8 @@ func (w *worker) more(ctx context.Context) bool {
 		w.intended = w.lastSend + int64(w.spec.Interval)
 	}
 	if w.call.MessagesSent > 0 || w.spec.Pace > 0 {
-		if !w.wait(ctx, finishing) {
-			return w.call.MessagesSent == 0 // without a first message a stream would measure nothing
+		if !w.wait(ctx, finishing) && w.call.MessagesSent > 0 { // without a first message a stream would measure nothing
+			return false
 		}
 		if ctx.Err() != nil { // the call ended meanwhile: nothing more is made for it
 			return false

@@ -21,6 +21,9 @@ import (
 	"grpcbench/loadgen/transport"
 )
 
+// discard is for servers that log what the tests do to them.
+var discard = log.New(io.Discard, "", 0)
+
 func listen(t *testing.T) net.Listener {
 	t.Helper()
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
@@ -62,11 +65,16 @@ func TestDialErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &http.Server{ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: patience}
+	s := &http.Server{ErrorLog: discard, ReadHeaderTimeout: patience}
 	go s.Serve(secure) //nolint:errcheck // it ends with Close
 	defer s.Close()
 	refusing := listen(t)
 	refusing.Close()
+	mutual, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAnyClientCert})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go s.Serve(mutual) //nolint:errcheck // as above
 	silent := listen(t)
 	nowhere := filepath.Join(t.TempDir(), "nowhere.sock")
 	for _, tt := range []struct {
@@ -81,6 +89,7 @@ func TestDialErrors(t *testing.T) {
 		{"no port", "127.0.0.1", nil, []string{"127.0.0.1", "port"}, time.Second},
 		{"an unknown authority", secure.Addr().String(), &tls.Config{RootCAs: x509.NewCertPool()}, []string{secure.Addr().String(), "unknown authority"}, time.Second},
 		{"another name", secure.Addr().String(), &tls.Config{RootCAs: pool, ServerName: "other.example.org"}, []string{secure.Addr().String(), "other.example.org"}, time.Second},
+		{"no certificate, where one is wanted", mutual.Addr().String(), &tls.Config{RootCAs: pool}, []string{mutual.Addr().String(), "certificate required", "-cert and -key"}, time.Second},
 		{"TLS to a server that never speaks", silent.Addr().String(), &tls.Config{RootCAs: pool}, []string{silent.Addr().String()}, 2 * time.Second},
 	} {
 		t.Run(strings.ReplaceAll(tt.reason, " ", "_"), func(t *testing.T) {

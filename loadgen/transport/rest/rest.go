@@ -64,7 +64,7 @@ func (d Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src 
 		return nil, fmt.Errorf("connect to %s: %w", addr, err)
 	}
 	if d.TLS != nil {
-		err = handshake(ctx, probe, d.TLS, host)
+		err = handshake(ctx, probe, d.TLS, a)
 	}
 	probe.Close()
 	if err != nil {
@@ -81,7 +81,7 @@ func (d Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src 
 	if d.Authority != "" {
 		host = d.Authority
 	}
-	c := &conn{base: scheme + host, spec: spec, src: src, run: d.Run, trace: d.Trace, client: &http.Client{
+	c := &conn{base: scheme + host, secure: d.TLS != nil, spec: spec, src: src, run: d.Run, trace: d.Trace, client: &http.Client{
 		Transport:     t,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -91,18 +91,11 @@ func (d Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src 
 	return c, nil
 }
 
-func handshake(ctx context.Context, raw net.Conn, config *tls.Config, addr string) error {
-	config = config.Clone()
-	if config.ServerName == "" {
-		config.ServerName, _, _ = net.SplitHostPort(addr)
-	}
-	return tls.Client(raw, config).HandshakeContext(ctx)
-}
-
 type conn struct {
 	transport.Pool
 	client *http.Client
 	base   string
+	secure bool
 	spec   transport.Spec
 	src    transport.Source
 	run    uint32
@@ -179,7 +172,7 @@ func (w *worker) roundTrip(ctx context.Context) error {
 	c.MessagesSent, c.BytesSent = 1, int64(len(body))
 	res, err := w.client.Do(req)
 	if err != nil {
-		return err
+		return transport.Explain(err, w.secure)
 	}
 	defer res.Body.Close()
 	w.answer.Reset()
@@ -199,7 +192,7 @@ func (w *worker) roundTrip(ctx context.Context) error {
 		}
 	}
 	if res.StatusCode != http.StatusOK {
-		return statusError(res.StatusCode, w.answer.Bytes())
+		return statusError(res.StatusCode, w.answer.Bytes(), w.secure)
 	}
 	if err := w.src.Check(c.Seq, 0, 1, w.answer.Bytes()); err != nil {
 		return &callError{codes.DataLoss, err.Error()}
@@ -223,14 +216,24 @@ type callError struct {
 
 func (e *callError) Error() string { return e.message }
 
-// statusError reads the gateway's error document, or else maps the HTTP status.
-func statusError(httpStatus int, body []byte) error {
+// statusError reads the gateway's error document, or else maps the HTTP status and tells what was said with it.
+func statusError(httpStatus int, body []byte, secure bool) error {
 	var st spb.Status
 	if protojson.Unmarshal(body, &st) == nil && st.GetCode() != 0 {
 		return &callError{codes.Code(st.GetCode()), st.GetMessage()}
 	}
-	return &callError{transport.HTTPCode(httpStatus), fmt.Sprintf("HTTP status %d", httpStatus)}
+	message := fmt.Sprintf("HTTP status %d", httpStatus)
+	if said := strings.Join(strings.Fields(strings.ToValidUTF8(string(body[:min(len(body), mostSaid)]), "?")), " "); said != "" {
+		message += ": " + said
+	}
+	if hint := transport.Hint(message, secure); hint != "" {
+		message += " (" + hint + ")"
+	}
+	return &callError{transport.HTTPCode(httpStatus), message}
 }
+
+// mostSaid is how many bytes of an answer that is no gateway's are told.
+const mostSaid = 256
 
 // failure is the code that a gRPC client would have seen.
 func failure(err error) (codes.Code, string) {

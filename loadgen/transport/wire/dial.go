@@ -33,6 +33,9 @@ type Dialer struct {
 	Authority string
 	// Timeout bounds the wait until a connection is ready.
 	Timeout time.Duration
+	// Keepalive is how long a server may be silent before it is asked by a PING, and then again before its connection
+	// counts as lost; 0 asks nothing.
+	Keepalive time.Duration
 
 	// For tests: how to connect, what sees every header block, and the stream ids of a session.
 	dial            func(ctx context.Context, network, addr string) (net.Conn, error)

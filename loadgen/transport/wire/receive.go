@@ -126,11 +126,11 @@ func (ss *session) continuation(f frame, payload []byte, now int64) error {
 	if !ss.inBlock {
 		return broken(http2.ErrCodeProtocol, "CONTINUATION without HEADERS")
 	}
-	if ss.tooLong > 0 || len(ss.block)+len(payload) > maxHeaderList {
-		return ss.skipBlock(f, len(payload), now)
-	}
 	if f.length == 0 && !f.has(http2.FlagContinuationEndHeaders) {
 		return broken(http2.ErrCodeEnhanceYourCalm, "an empty CONTINUATION")
+	}
+	if ss.tooLong > 0 || len(ss.block)+len(payload) > maxHeaderList {
+		return ss.skipBlock(f, len(payload), now)
 	}
 	ss.block = append(ss.block, payload...)
 	if !f.has(http2.FlagContinuationEndHeaders) {
@@ -183,10 +183,10 @@ func (ss *session) headerBlock(f frame, block []byte, now int64) error {
 		case h.httpStatus == 0:
 			s.breach(http2.ErrCodeProtocol, "HEADERS without :status", now)
 			return nil
-		case last && h.hasStatus: // gRPC's own status wins, whatever carries it
+		case last && h.isStatus(): // gRPC's own status wins, whatever carries it
 			s.trailers(&h, now)
 			return nil
-		case h.httpStatus != 200 || !h.contentType.isGRPC():
+		case !h.contentType.isGRPC() || last && h.httpStatus != 200: // what says that it is gRPC's is, whatever its HTTP status
 			s.refuse(&h, last, now)
 			return nil
 		}

@@ -69,6 +69,7 @@ type session struct {
 	lost     bool
 	gone     chan struct{} // closed when its reader ends
 	cause    error         // why it is lost
+	heard    int64         // when the server last sent anything, a reading of Now
 	goAway   string        // what the server said when it went
 }
 
@@ -80,7 +81,7 @@ func (c *conn) start(nc net.Conn) *session {
 		maxStreams: 1<<31 - 1, maxHeaderList: 1<<32 - 1, credit: connWindow,
 		wake: make(chan struct{}, 1), begun: make(chan struct{}), gone: make(chan struct{}),
 	}
-	ss.socket = newSocket(nc)
+	ss.socket, ss.heard = newSocket(nc), transport.Now()
 	ss.out = append(ss.out, preface...)
 	ss.out = appendSettings(ss.out,
 		http2.Setting{ID: http2.SettingHeaderTableSize, Val: 0},
@@ -94,6 +95,9 @@ func (c *conn) start(nc net.Conn) *session {
 	c.sessions = append(c.sessions, ss)
 	c.group.Go(ss.read)
 	c.group.Go(ss.writer)
+	if every := c.dialer.Keepalive; every > 0 {
+		c.group.Go(func() { ss.keepAlive(every) })
+	}
 	if c.closed {
 		ss.close()
 	}
@@ -117,6 +121,9 @@ func (ss *session) read() {
 		now := transport.Now()
 		to += n
 		c.mu.Lock()
+		if n > 0 {
+			ss.heard = now
+		}
 		used, bad := ss.frames(buf[from:to], now)
 		if bad != nil {
 			err = bad
