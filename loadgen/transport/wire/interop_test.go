@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	orca "github.com/cncf/xds/go/xds/data/orca/v3"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -29,19 +27,16 @@ import (
 	"google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
-	orcaserver "google.golang.org/grpc/orca"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/testing/protocmp"
 
 	"grpcbench/loadgen/requestid"
 	"grpcbench/loadgen/transport"
 	"grpcbench/server/contract"
 )
 
-// The interop tests hold wire against grpc-go's own server. Their cases are those
-// of grpc/grpc's doc/interop-test-descriptions.md, as far as a [transport.Call]
-// can show what they ask.
+// The interop tests hold wire against grpc-go's own server, in what is wire's own. The cases of
+// grpc/grpc's doc/interop-test-descriptions.md are in package conformance, for every transport.
 
 // interopPatience ends a test that is stuck.
 const interopPatience = 20 * time.Second
@@ -86,16 +81,10 @@ func zeros(n int) *grpc_testing.Payload { return &grpc_testing.Payload{Body: mak
 // interopOwner is the owner of calls: it keeps what became of each.
 type interopOwner struct {
 	mu       sync.Mutex
-	done     []interopEnd
+	done     []transport.Call
 	messages map[transport.Series][]int64
 	arrived  chan struct{} // one for each done
 	next     func(c *transport.Call)
-}
-
-// interopEnd is a call that is over, with the report that it had then.
-type interopEnd struct {
-	transport.Call
-	report string
 }
 
 func newInteropOwner() *interopOwner {
@@ -103,12 +92,8 @@ func newInteropOwner() *interopOwner {
 }
 
 func (o *interopOwner) Done(c *transport.Call) {
-	end := interopEnd{Call: *c}
-	if c.LoadReport != nil {
-		end.report = c.LoadReport()
-	}
 	o.mu.Lock()
-	o.done = append(o.done, end)
+	o.done = append(o.done, *c)
 	o.mu.Unlock()
 	if o.next != nil {
 		o.next(c)
@@ -135,7 +120,7 @@ func (o *interopOwner) wait(t *testing.T, n int) {
 	}
 }
 
-func (o *interopOwner) ends() []interopEnd {
+func (o *interopOwner) ends() []transport.Call {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return slices.Clone(o.done)
@@ -204,7 +189,7 @@ type interopConn struct {
 func (c interopConn) Close() error { return c.once() }
 
 // interopOne makes one call, and closes the connection.
-func interopOne(t *testing.T, d *Dialer, addr string, spec transport.Spec, src transport.Source) (interopEnd, *interopOwner) {
+func interopOne(t *testing.T, d *Dialer, addr string, spec transport.Spec, src transport.Source) (transport.Call, *interopOwner) {
 	t.Helper()
 	o := newInteropOwner()
 	conn := interopDial(t, d, addr, spec, src)
@@ -312,174 +297,6 @@ var largeUnary = interopSource{
 	answer:  always(&grpc_testing.SimpleResponse{Payload: zeros(largeAnswer)}),
 }
 
-const specialMessage = "\t\ntest with whitespace\r\nand Unicode BMP ☺ and non-BMP 😈\t\n"
-
-func echoStatus(message string) *grpc_testing.EchoStatus {
-	return &grpc_testing.EchoStatus{Code: 2, Message: message}
-}
-
-// echoed is the metadata of custom_metadata.
-var echoed = []string{"x-grpc-test-echo-initial", "test_initial_metadata_value", "x-grpc-test-echo-trailing-bin", "\xab\xab\xab"}
-
-func wantEchoed(t *testing.T, b *interopBlocks) {
-	t.Helper()
-	if got := b.value(t, 0, "x-grpc-test-echo-initial"); got != "test_initial_metadata_value" {
-		t.Errorf("the initial metadata have the value %q", got)
-	}
-	raw := text{raw: []byte(b.value(t, 1, "x-grpc-test-echo-trailing-bin"))} // decoded as the values that wire reads
-	if got, ok := raw.binary(); !ok || string(got) != "\xab\xab\xab" {
-		t.Errorf("the trailing metadata have the value %q", got)
-	}
-}
-
-// interopCases are those that one call is enough for.
-var interopCases = []struct {
-	name, reason string
-	spec         transport.Spec
-	src          interopSource
-	code         codes.Code
-	message      string // "*" is any
-	received     int
-	extra        func(t *testing.T, call interopEnd, b *interopBlocks)
-}{
-	{
-		name: "empty_unary", reason: "messages may be of no bytes",
-		spec: transport.Spec{Method: testService + "EmptyCall", Kind: transport.Unary, Send: 1},
-		src:  interopSource{request: always(&grpc_testing.Empty{}), answer: always(&grpc_testing.Empty{})}, received: 1,
-		extra: func(t *testing.T, call interopEnd, _ *interopBlocks) {
-			if call.BytesSent != 0 || call.BytesReceived != 0 {
-				t.Errorf("%d bytes sent, %d received, want none", call.BytesSent, call.BytesReceived)
-			}
-		},
-	},
-	{
-		name: "large_unary", reason: "messages larger than a window and than a frame",
-		spec: transport.Spec{Method: unaryCall, Kind: transport.Unary, Send: 1},
-		src:  largeUnary, received: 1,
-	},
-	{
-		name: "client_streaming", reason: "the answer sums up all that was sent",
-		spec: transport.Spec{Method: inputCall, Kind: transport.ClientStream, Send: 4},
-		src: interopSource{
-			request: func(i int) proto.Message {
-				return &grpc_testing.StreamingInputCallRequest{Payload: zeros(requestSizes[i])}
-			},
-			answer: always(&grpc_testing.StreamingInputCallResponse{AggregatedPayloadSize: 74922}),
-		}, received: 1,
-	},
-	{
-		name: "server_streaming", reason: "exactly four answers, in order",
-		spec: transport.Spec{Method: outputCall, Kind: transport.ServerStream, Send: 1},
-		src:  interopSource{request: always(duplexRequest(0, answerSizes...)), answer: sized}, received: 4,
-	},
-	{
-		name: "ping_pong", reason: "each message is answered before the next",
-		spec: transport.Spec{Method: duplexCall, Kind: transport.Bidi, Send: 4},
-		src: interopSource{
-			request: func(i int) proto.Message { return duplexRequest(requestSizes[i], answerSizes[i]) }, answer: sized,
-		}, received: 4,
-	},
-	{
-		name: "empty_stream", reason: "the nearest to it: a call sends one message at least, so it is a stream of no answers, and not of no messages",
-		spec: transport.Spec{Method: outputCall, Kind: transport.ServerStream, Send: 1},
-		src:  interopSource{request: always(duplexRequest(0))},
-		extra: func(t *testing.T, call interopEnd, _ *interopBlocks) {
-			if call.BytesSent != 0 {
-				t.Errorf("%d bytes sent, want an empty message", call.BytesSent)
-			}
-		},
-	},
-	{
-		name: "timeout_on_sleeping_server", reason: "the client's own deadline ends a call that nobody answers",
-		spec: transport.Spec{Method: duplexCall, Kind: transport.Bidi, Send: 1, Timeout: time.Millisecond},
-		src:  interopSource{request: always(duplexRequest(27182))}, code: codes.DeadlineExceeded, message: "*",
-	},
-	{
-		name: "status_code_and_message", reason: "of a unary call",
-		spec: transport.Spec{Method: unaryCall, Kind: transport.Unary, Send: 1},
-		src:  interopSource{request: always(&grpc_testing.SimpleRequest{ResponseStatus: echoStatus("test status message")})},
-		code: codes.Unknown, message: "test status message",
-	},
-	{
-		name: "status_code_and_message", reason: "of a full-duplex call",
-		spec: transport.Spec{Method: duplexCall, Kind: transport.Bidi, Send: 1},
-		src:  interopSource{request: always(&grpc_testing.StreamingOutputCallRequest{ResponseStatus: echoStatus("test status message")})},
-		code: codes.Unknown, message: "test status message",
-	},
-	{
-		name: "special_status_message", reason: "white space and Unicode outlive their percent-encoding",
-		spec: transport.Spec{Method: unaryCall, Kind: transport.Unary, Send: 1},
-		src:  interopSource{request: always(&grpc_testing.SimpleRequest{ResponseStatus: echoStatus(specialMessage)})},
-		code: codes.Unknown, message: specialMessage,
-	},
-	{
-		name: "special_status_message", reason: "and so does what looks like percent-encoding and is none",
-		spec: transport.Spec{Method: unaryCall, Kind: transport.Unary, Send: 1},
-		src:  interopSource{request: always(&grpc_testing.SimpleRequest{ResponseStatus: echoStatus("100% %41 %zz %")})},
-		code: codes.Unknown, message: "100% %41 %zz %",
-	},
-	{
-		name: "unimplemented_method", reason: "of a service that is there",
-		spec: transport.Spec{Method: testService + "UnimplementedCall", Kind: transport.Unary, Send: 1},
-		src:  interopSource{request: always(&grpc_testing.Empty{})}, code: codes.Unimplemented, message: "*",
-	},
-	{
-		name: "unimplemented_service", reason: "and of one that is not",
-		spec: transport.Spec{Method: "/grpc.testing.UnimplementedService/UnimplementedCall", Kind: transport.Unary, Send: 1},
-		src:  interopSource{request: always(&grpc_testing.Empty{})}, code: codes.Unimplemented, message: "*",
-	},
-	{
-		name: "custom_metadata", reason: "of a unary call",
-		spec: transport.Spec{Method: unaryCall, Kind: transport.Unary, Send: 1, Metadata: echoed},
-		src:  largeUnary, received: 1,
-		extra: func(t *testing.T, _ interopEnd, b *interopBlocks) { wantEchoed(t, b) },
-	},
-	{
-		name: "custom_metadata", reason: "of a full-duplex call",
-		spec: transport.Spec{Method: duplexCall, Kind: transport.Bidi, Send: 1, Metadata: echoed},
-		src: interopSource{
-			request: always(duplexRequest(largeRequest, largeAnswer)),
-			answer:  always(&grpc_testing.StreamingOutputCallResponse{Payload: zeros(largeAnswer)}),
-		}, received: 1,
-		extra: func(t *testing.T, _ interopEnd, b *interopBlocks) { wantEchoed(t, b) },
-	},
-	{
-		name: "custom_metadata", reason: "longer than a frame, there and back: CONTINUATION both ways",
-		spec: transport.Spec{
-			Method: unaryCall, Kind: transport.Unary, Send: 1,
-			Metadata: []string{"x-before", "1", "x-grpc-test-echo-initial", strings.Repeat("X", 40<<10), "x-after", "2"},
-		},
-		src: interopSource{request: always(&grpc_testing.SimpleRequest{}), answer: always(&grpc_testing.SimpleResponse{Payload: &grpc_testing.Payload{}})}, received: 1,
-		extra: func(t *testing.T, _ interopEnd, b *interopBlocks) {
-			if got := b.value(t, 0, "x-grpc-test-echo-initial"); got != strings.Repeat("X", 40<<10) {
-				t.Errorf("%d bytes of metadata come back, want %d", len(got), 40<<10)
-			}
-		},
-	},
-	{
-		name: "orca_per_rpc", reason: "the load report of the trailers",
-		spec: transport.Spec{Method: unaryCall, Kind: transport.Unary, Send: 1},
-		src: interopSource{
-			request: always(&grpc_testing.SimpleRequest{OrcaPerQueryReport: &grpc_testing.TestOrcaReport{
-				CpuUtilization: 0.8210, MemoryUtilization: 0.5847, RequestCost: map[string]float64{"cost": 3456.32}, Utilization: map[string]float64{"util": 0.30499},
-			}}),
-			answer: always(&grpc_testing.SimpleResponse{Payload: &grpc_testing.Payload{}}),
-		}, received: 1,
-		extra: func(t *testing.T, call interopEnd, _ *interopBlocks) {
-			var got orca.OrcaLoadReport
-			if err := proto.Unmarshal([]byte(call.report), &got); err != nil {
-				t.Fatal(err)
-			}
-			want := &orca.OrcaLoadReport{
-				CpuUtilization: 0.8210, MemUtilization: 0.5847, RequestCost: map[string]float64{"cost": 3456.32}, Utilization: map[string]float64{"util": 0.30499},
-			}
-			if diff := cmp.Diff(want, &got, protocmp.Transform()); diff != "" {
-				t.Errorf("the load report (-want +got):\n%s", diff)
-			}
-		},
-	},
-}
-
 // interopCertificate is one for 127.0.0.1 and example.com, and a pool that trusts it: httptest's own.
 func interopCertificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
@@ -488,46 +305,6 @@ func interopCertificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	pool := x509.NewCertPool()
 	pool.AddCert(s.Certificate())
 	return s.TLS.Certificates[0], pool
-}
-
-// Each case over TCP, over TLS, whose writes go another way, and over a unix socket.
-func TestInterop(t *testing.T) {
-	pair, pool := interopCertificate(t)
-	report := orcaserver.CallMetricsServerOption(nil)
-	path := filepath.Join(t.TempDir(), "s")
-	unix, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	interopListen(t, unix, report)
-	for _, via := range []struct {
-		name, addr string
-		tls        *tls.Config
-	}{
-		{"tcp", interopServe(t, report), nil},
-		{"tls", interopServe(t, report, grpc.Creds(credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{pair}}))), &tls.Config{RootCAs: pool}},
-		{"unix", "unix:" + path, nil},
-	} {
-		for _, tt := range interopCases {
-			t.Run(via.name+"/"+tt.name, func(t *testing.T) {
-				var b interopBlocks
-				spec := tt.spec
-				if spec.Timeout == 0 {
-					spec.Timeout = interopPatience
-				}
-				call, _ := interopOne(t, &Dialer{TLS: via.tls, seen: b.seen}, via.addr, spec, tt.src)
-				if call.Code != tt.code || call.Message != tt.message && tt.message != "*" {
-					t.Errorf("%s: the call ended %v %q, want %v %q", tt.reason, call.Code, call.Message, tt.code, tt.message)
-				}
-				if call.MessagesSent != spec.Send || call.MessagesReceived != tt.received {
-					t.Errorf("%s: %d messages sent, %d received, want %d, %d", tt.reason, call.MessagesSent, call.MessagesReceived, spec.Send, tt.received)
-				}
-				if tt.extra != nil {
-					tt.extra(t, call, &b)
-				}
-			})
-		}
-	}
 }
 
 // interopEnded tells when the server's handlers of streams begin, and how they end.
@@ -554,27 +331,7 @@ func wantEnded(t *testing.T, server <-chan codes.Code, want codes.Code) {
 	}
 }
 
-// cancel_after_begin: the metadata are sent, and no payload. A pace keeps the first message back.
-func TestInteropCancelAfterBegin(t *testing.T) {
-	server := make(chan codes.Code, 1)
-	began := make(chan struct{}, 1)
-	addr := interopServe(t, interopEnded(began, server))
-	o := newInteropOwner()
-	spec := transport.Spec{Method: inputCall, Kind: transport.ClientStream, Send: 4, Pace: time.Hour}
-	conn := interopDial(t, &Dialer{}, addr, spec, interopSource{request: always(&grpc_testing.StreamingInputCallRequest{Payload: zeros(8)})})
-	interopStart(t, conn, &transport.Call{Worker: 1, Owner: o})
-	<-began
-	if err := conn.Close(); err != nil {
-		t.Errorf("Close: %v", err)
-	}
-	o.wait(t, 1)
-	if c := o.ends()[0]; c.Code != codes.Canceled || c.MessagesSent != 0 {
-		t.Errorf("the call ended %v %q after %d messages, want CANCELLED after none", c.Code, c.Message, c.MessagesSent)
-	}
-	wantEnded(t, server, codes.Canceled)
-}
-
-// And at once: nothing of the call may have left yet, or all of it.
+// A call that is cancelled at once: nothing of it may have left yet, or all of it.
 func TestInteropCancelAtOnce(t *testing.T) {
 	addr := interopServe(t)
 	for range 50 {
@@ -626,23 +383,6 @@ func TestInteropCancelAfterFirstResponse(t *testing.T) {
 		}
 		wantEnded(t, server, codes.Canceled)
 		_ = conn.Close()
-	}
-}
-
-// concurrent_large_unary, with a tenth of the calls it asks for: the windows of a connection are shared.
-func TestInteropConcurrentLargeUnary(t *testing.T) {
-	const workers = 100
-	addr := interopServe(t)
-	o := newInteropOwner()
-	conn := interopDial(t, &Dialer{}, addr, transport.Spec{Method: unaryCall, Kind: transport.Unary, Send: 1, Timeout: interopPatience}, largeUnary)
-	for w := range workers {
-		interopStart(t, conn, &transport.Call{Worker: uint16(w), Seq: uint64(w), Owner: o})
-	}
-	o.wait(t, workers)
-	for _, c := range o.ends() {
-		if c.Code != codes.OK {
-			t.Fatalf("call %d ended %v %q", c.Seq, c.Code, c.Message)
-		}
 	}
 }
 
