@@ -37,7 +37,7 @@ func paced(t *testing.T, rate float64, d time.Duration, sleep func(int64)) (a2 f
 	t.Helper()
 	rec := recorder.New(recorder.Config{OpenLoop: true})
 	o, err := engine.Run(t.Context(), engine.Config{
-		Dialer: instant{}, Workers: 100, Conns: 1, Duration: d, Drain: time.Second,
+		Dialer: instant{}, Addrs: []string{"a"}, Workers: 100, Conns: 1, Duration: d, Drain: time.Second,
 		Arrivals: schedule.Poisson(schedule.PerSecond(rate), d, 1), Sleep: sleep,
 	}, rec)
 	if err != nil {
