@@ -45,6 +45,7 @@ func (codec) Marshal(v any) (mem.BufferSlice, error) {
 	body, err := out.src.Append((*buf)[:0], c.Seq, c.MessagesSent)
 	if err != nil {
 		pooled.Put(buf)
+		c.Local = true
 		return nil, fmt.Errorf("make message %d: %w", c.MessagesSent, err)
 	}
 	*buf = body

@@ -139,7 +139,7 @@ func (w *worker) finish(err error) {
 	case err != nil:
 		st := status.Convert(err)
 		w.call.Code, w.call.Message = st.Code(), st.Message()
-		w.call.Local = isLocal(st.Code(), st.Message())
+		w.call.Local = w.call.Local || isLocal(st.Code(), st.Message())
 		if st.Code() == codes.ResourceExhausted {
 			w.call.Message += whoseLimit(st.Message(), w.call)
 		}
@@ -158,16 +158,16 @@ func whoseLimit(message string, call *transport.Call) string {
 	return ": loadgen's own limit, -max-message"
 }
 
-// isLocal says whether grpc-go failed by itself. Of what it says only the text is left, so that must begin as its own does:
-// a server may say of itself that it has too many open files.
+// isLocal says whether grpc-go failed by itself, where it was not the message that could not be made. Of what it says only
+// the text is left, so that must begin as its own does: a server may say of itself that it has too many open files, or
+// that it could not send.
 func isLocal(code codes.Code, message string) bool {
 	switch code {
 	case codes.Unavailable:
+		message = strings.TrimPrefix(message, "last connection error: ") // as its balancers have it
 		return strings.HasPrefix(message, `connection error: desc = "transport: `) && transport.IsLocalText(message)
 	case codes.Internal:
-		return strings.HasPrefix(message, "header list size to send violates") || strings.HasPrefix(message, "header key ") || strings.HasPrefix(message, "grpc: error while marshaling")
-	case codes.ResourceExhausted:
-		return strings.HasPrefix(message, "trying to send message larger than max")
+		return strings.HasPrefix(message, "header list size to send violates") || strings.HasPrefix(message, "header key ")
 	default:
 		return false
 	}

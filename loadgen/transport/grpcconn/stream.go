@@ -152,8 +152,8 @@ func (w *worker) more(ctx context.Context) bool {
 		w.intended = w.lastSend + int64(w.spec.Interval)
 	}
 	if w.call.MessagesSent > 0 || w.spec.Pace > 0 {
-		if !w.wait(ctx, finishing) {
-			return w.call.MessagesSent == 0 // without a first message a stream would measure nothing
+		if !w.wait(ctx, finishing) && w.call.MessagesSent > 0 { // without a first message a stream would measure nothing
+			return false
 		}
 		if ctx.Err() != nil { // the call ended meanwhile: nothing more is made for it
 			return false

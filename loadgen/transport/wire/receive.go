@@ -126,11 +126,11 @@ func (ss *session) continuation(f frame, payload []byte, now int64) error {
 	if !ss.inBlock {
 		return broken(http2.ErrCodeProtocol, "CONTINUATION without HEADERS")
 	}
-	if ss.tooLong > 0 || len(ss.block)+len(payload) > maxHeaderList {
-		return ss.skipBlock(f, len(payload), now)
-	}
 	if f.length == 0 && !f.has(http2.FlagContinuationEndHeaders) {
 		return broken(http2.ErrCodeEnhanceYourCalm, "an empty CONTINUATION")
+	}
+	if ss.tooLong > 0 || len(ss.block)+len(payload) > maxHeaderList {
+		return ss.skipBlock(f, len(payload), now)
 	}
 	ss.block = append(ss.block, payload...)
 	if !f.has(http2.FlagContinuationEndHeaders) {
