@@ -1,231 +1,198 @@
 package conformance
 
 import (
-	"bytes"
-	"compress/gzip"
-	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2"
 	"google.golang.org/grpc/codes"
 
 	"grpcbench/loadgen/transport"
-	"grpcbench/loadgen/transport/grpcconn"
-	"grpcbench/loadgen/transport/wire"
 )
 
-// odd is one answer of a server.
-type odd struct {
+// row is one odd answer.
+type row struct {
 	name   string
-	script func(*scripted)
+	script script
+	// says is a text that the call's message must have in it, or not, over both transports.
+	says string
+	// alone has no good call follow on the same connection: whether it would still be
+	// written before the client hears that the connection goes is chance.
+	alone bool
+	// kinds are those of the calls that are answered so; nil is unary and server stream.
+	kinds []transport.Kind
 }
 
-// outcome is what a caller sees of it.
+// outcome is what a transport makes of an odd answer, as far as transports must agree.
 type outcome struct {
-	Code    codes.Code
-	Answers int
+	code     codes.Code
+	explains bool // there is a message
+	says     bool // it has the row's text in it
+	received int
+	attempts int
+	// next is how a good call right after it ends, and connections how many it took.
+	next        codes.Code
+	connections int
 }
 
-// meant are the differences that are meant, with the reason.
-var meant = map[string]string{
-	"RST_STREAM FLOW_CONTROL_ERROR": `"gRPC over HTTP/2" maps it to INTERNAL; grpc-go says RESOURCE_EXHAUSTED`,
+func (o outcome) String() string {
+	return fmt.Sprintf("%v explained=%t said=%t received=%d attempts=%d next=%v connections=%d",
+		o.code, o.explains, o.says, o.received, o.attempts, o.next, o.connections)
 }
 
-// answers is the table.
-func answers() (all []odd) {
-	add := func(name string, script func(*scripted)) { all = append(all, odd{name, script}) }
-	for _, status := range []string{"200", "204", "301", "400", "401", "403", "404", "429", "500", "502", "503", "504"} {
-		for _, end := range []bool{false, true} {
-			add(fmt.Sprintf("HTTP %s of text/html, ended at once: %v", status, end), func(s *scripted) {
-				s.headers(end, ":status", status, "content-type", "text/html")
-				if !end {
-					s.data(true, "<p>sorry")
-				}
-			})
-		}
-		add("HTTP "+status+" of gRPC, with a status", func(s *scripted) {
-			s.headers(true, ":status", status, "content-type", "application/grpc", "grpc-status", "5", "grpc-message", "nope")
-		})
+// oddSource sends what tells a scripted server which answer is asked for, by the call's seq.
+type oddSource struct{}
+
+func (oddSource) Append(dst []byte, seq uint64, _ int) ([]byte, error) {
+	if seq == 0 {
+		return append(dst, oddCall...), nil
 	}
-	for _, code := range []string{"0", "5", "14", "17", "999", "abc", ""} {
-		add("status "+code+", trailers only", func(s *scripted) {
-			s.headers(true, ":status", "200", "content-type", "application/grpc", "grpc-status", code)
-		})
-		add("status "+code+" after an answer", func(s *scripted) {
-			s.begin()
-			s.data(false, message(0, "yes"))
-			s.trailers("grpc-status", code, "grpc-message", "why")
-		})
-		add("status "+code+" without an answer", func(s *scripted) {
-			s.begin()
-			s.trailers("grpc-status", code)
-		})
-	}
-	add("no status, trailers only", func(s *scripted) { s.headers(true, ":status", "200", "content-type", "application/grpc") })
-	add("no status after an answer", func(s *scripted) {
-		s.begin()
-		s.data(false, message(0, "yes"))
-		s.trailers("x", "y")
-	})
-	for _, kind := range []string{"application/grpc+proto", "application/grpc;charset=utf-8", "application/grpc-web", "text/plain", ""} {
-		add("content-type "+kind, func(s *scripted) {
-			fields := []string{":status", "200"}
-			if kind != "" {
-				fields = append(fields, "content-type", kind)
-			}
-			s.headers(false, fields...)
-			s.data(false, message(0, "yes"))
-			s.trailers("grpc-status", "0")
-		})
-	}
-	zipped := func(text string) string {
-		var b bytes.Buffer
-		z := gzip.NewWriter(&b)
-		_, _ = z.Write([]byte(text))
-		_ = z.Close()
-		return b.String()
-	}
-	for name, one := range map[string]struct{ encoding, message string }{
-		"identity":                      {"identity", message(0, "yes")},
-		"gzip":                          {"gzip", message(1, zipped("yes"))},
-		"gzip, not used":                {"gzip", message(0, "yes")},
-		"gzip, no gzip":                 {"gzip", message(1, "yes")},
-		"gzip, cut":                     {"gzip", message(1, zipped("yes")[:12])},
-		"unknown":                       {"br", message(1, "yes")},
-		"unknown, not used":             {"br", message(0, "yes")},
-		"none, and a compressed answer": {"", message(1, zipped("yes"))},
-		"a flag of 2":                   {"gzip", message(2, "yes")},
-	} {
-		add("encoding "+name, func(s *scripted) {
-			if one.encoding == "" {
-				s.begin()
-			} else {
-				s.begin("grpc-encoding", one.encoding)
-			}
-			s.data(false, one.message)
-			s.trailers("grpc-status", "0")
-		})
-	}
-	for _, size := range []int{1 << 10, 60 << 10, 200 << 10, 1 << 20} {
-		add(fmt.Sprintf("a head of %d KiB", size>>10), func(s *scripted) {
-			s.begin("x-long", long(size))
-			s.data(false, message(0, "yes"))
-			s.trailers("grpc-status", "0")
-		})
-		add(fmt.Sprintf("trailers of %d KiB", size>>10), func(s *scripted) {
-			s.begin()
-			s.data(false, message(0, "yes"))
-			s.trailers("grpc-status", "9", "x-long", long(size))
-		})
-	}
-	for code := http2.ErrCodeNo; code <= http2.ErrCodeHTTP11Required; code++ {
-		if code == http2.ErrCodeRefusedStream {
-			continue // wire tries once more, as the specification allows: see its own tests
-		}
-		add("RST_STREAM "+code.String(), func(s *scripted) {
-			s.begin()
-			_ = s.fr.WriteRSTStream(s.stream, code)
-		})
-	}
-	add("the connection cut within a message", func(s *scripted) {
-		s.begin()
-		s.data(false, message(0, "yes")[:6])
-		_ = s.nc.Close()
-	})
-	add("the connection cut before anything", func(s *scripted) { _ = s.nc.Close() })
-	add("GOAWAY behind the call, which is then answered", func(s *scripted) {
-		_ = s.fr.WriteGoAway(s.stream, http2.ErrCodeNo, nil)
-		s.begin()
-		s.data(false, message(0, "yes"))
-		s.trailers("grpc-status", "0")
-	})
-	add("trailers within a message", func(s *scripted) {
-		s.begin()
-		s.data(false, message(0, "yes")[:6])
-		s.trailers("grpc-status", "0")
-	})
-	add("two answers", func(s *scripted) {
-		s.begin()
-		s.data(false, message(0, "yes")+message(0, "yes"))
-		s.trailers("grpc-status", "0")
-	})
-	add("END_STREAM with the answer", func(s *scripted) {
-		s.begin()
-		s.data(true, message(0, "yes"))
-	})
-	add("a length beyond the limit", func(s *scripted) {
-		s.begin()
-		s.data(false, "\x00\x7f\xff\xff\xff")
-		s.trailers("grpc-status", "0")
-	})
-	add("an answer of nothing", func(s *scripted) {
-		s.begin()
-		s.data(false, message(0, ""))
-		s.trailers("grpc-status", "0")
-	})
-	add("an interim head first", func(s *scripted) {
-		s.headers(false, ":status", "103")
-		s.begin()
-		s.data(false, message(0, "yes"))
-		s.trailers("grpc-status", "0")
-	})
-	return all
+	return append(dst, goodCall...), nil
 }
 
-// source makes a request and takes any answer.
-type source struct{}
+func (oddSource) Check(uint64, int, int, []byte) error { return nil }
 
-func (source) Append(dst []byte, _ uint64, _ int) ([]byte, error) {
-	return append(dst, "hello"...), nil
+// subject is a transport's connection to a scripted server.
+type subject struct {
+	name   string
+	server *scripted
+	conn   transport.Conn
+	ledger *ledger
 }
-func (source) Check(uint64, int, int, []byte) error { return nil }
 
-// owner waits for one call.
-type owner chan *transport.Call
-
-func (o owner) Done(c *transport.Call)                         { o <- c }
-func (owner) Message(*transport.Call, transport.Series, int64) {}
-
-// call makes one over a transport.
-func call(t *testing.T, d transport.Dialer, addr string) outcome {
+func newSubject(t *testing.T, name string, d transport.Dialer, kind transport.Kind) *subject {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	conn, err := d.Dial(ctx, addr, transport.Spec{Method: "/a.B/C", Send: 1, Timeout: 5 * time.Second}, source{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	done := make(owner, 1)
-	now := transport.Now()
-	if err := conn.Start(&transport.Call{Intended: now, Free: now, Owner: done}); err != nil {
-		t.Fatal(err)
-	}
-	conn.Flush()
-	c := <-done
-	return outcome{c.Code, c.MessagesReceived}
+	s := &subject{name: name, server: newScripted(t, kind == transport.Bidi), ledger: newLedger()}
+	spec := transport.Spec{Method: "/test.Service/Method", Kind: kind, Send: 1, Timeout: callPatience}
+	s.conn = dial(t, d, s.server.addr, spec, oddSource{})
+	return s
 }
 
-// The same answer means the same over either transport: the code, and how many answers came. What is meant to differ is
-// listed above.
-func TestOddAnswersMeanTheSame(t *testing.T) {
-	for _, tt := range answers() {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			addr := serve(t, tt.script)
-			over := call(t, grpcconn.Dialer{Options: grpcconn.Options{Timeout: 5 * time.Second}}, addr)
-			own := call(t, &wire.Dialer{Timeout: 5 * time.Second}, addr)
-			if reason := meant[tt.name]; reason != "" {
-				if over == own {
-					t.Errorf("it is meant to differ (%s), and does not: %+v", reason, over)
-				}
+// callPatience ends a call that gets no answer: no row is meant to take it.
+const callPatience = 5 * time.Second
+
+// call makes one call, the odd one or a good one.
+func (s *subject) call(t *testing.T, seq uint64) end {
+	t.Helper()
+	start(t, s.conn, &transport.Call{Worker: 1, Seq: seq, Owner: s.ledger})
+	ends := s.ledger.wait(t, 1)
+	return ends[len(ends)-1]
+}
+
+// try has the server give a row's answer, and returns what becomes of it, with its message.
+func (s *subject) try(t *testing.T, r row) (o outcome, message string) {
+	t.Helper()
+	s.server.script.Store(&r.script)
+	s.server.attempts.Store(0)
+	before := s.server.accepted.Load()
+	odd := s.call(t, 0)
+	o = outcome{
+		code: odd.Code, explains: odd.Message != "", says: r.says != "" && strings.Contains(odd.Message, r.says),
+		received: odd.MessagesReceived, attempts: int(s.server.attempts.Load()),
+	}
+	if r.alone {
+		return o, odd.Message
+	}
+	next := s.call(t, 1)
+	o.next, o.connections = next.Code, int(s.server.accepted.Load()-before)
+	if next.Code != codes.OK {
+		odd.Message += "; then " + next.Message
+	}
+	return o, odd.Message
+}
+
+// TestSameAnswerSameOutcome has every transport make the same of the same odd answers as
+// grpc-go does: what it is measured against is a client of gRPC, in its failures too.
+func TestSameAnswerSameOutcome(t *testing.T) {
+	used := map[string]bool{}
+	groups := 0
+	for _, group := range []struct {
+		name   string
+		rows   []row
+		shared bool // one connection serves all rows: none of them may end it
+	}{
+		{"status", statusRows(), true},
+		{"status spelling", spellingRows(), true},
+		{"encoding", encodingRows(), true},
+		{"header size", headerRows(), true},
+		{"message framing", framingRows(), false},
+		{"end of the stream", streamEndRows(), false},
+		{"end of the connection", connectionEndRows(), false},
+	} {
+		t.Run(group.name, func(t *testing.T) {
+			groups++
+			began, n := time.Now(), 0
+			for _, kind := range []transport.Kind{transport.Unary, transport.ServerStream, transport.ClientStream, transport.Bidi} {
+				n += differ(t, group.name, group.rows, kind, group.shared, used)
+			}
+			t.Logf("%d answers in %v", n, time.Since(began).Round(time.Millisecond))
+		})
+	}
+	if groups < 7 || testing.Short() { // -run chose some, or the product is cut
+		return
+	}
+	for _, d := range slices.Concat(meant, faults) {
+		if !used[d.name] {
+			t.Errorf("no answer differs any more as %q says: take it out", d.name)
+		}
+	}
+}
+
+// differ tries rows with calls of a kind, and tells the differences that are not meant.
+func differ(t *testing.T, group string, rows []row, kind transport.Kind, shared bool, used map[string]bool) (n int) {
+	t.Helper()
+	var pair [2]*subject
+	renew := func(t *testing.T) {
+		for i, tr := range transports {
+			pair[i] = newSubject(t, tr.name, tr.dialer(nil), kind)
+		}
+	}
+	for _, r := range rows {
+		if !r.with(kind) {
+			continue
+		}
+		if shared && n == 0 {
+			renew(t)
+		}
+		n++
+		try := func(t *testing.T) {
+			t.Helper()
+			var got [2]outcome
+			var said [2]string
+			for i, s := range pair {
+				got[i], said[i] = s.try(t, r)
+			}
+			if got[0].code == codes.DeadlineExceeded {
+				t.Errorf("%v %s: grpc-go itself waits for the deadline: the row is none", kind, r.name)
+			}
+			if got[0] == got[1] {
 				return
 			}
-			if over != own {
-				t.Errorf("over grpc-go it is %+v, over wire %+v", over, own)
+			for _, known := range [][]difference{meant, faults} {
+				if d := differenceOf(known, group, r.name, kind, got); d != nil {
+					used[d.name] = true
+					return
+				}
 			}
+			t.Errorf("%v, %s:\n\tgrpcconn %v %q\n\twire     %v %q", kind, r.name, got[0], said[0], got[1], said[1])
+		}
+		if shared {
+			try(t)
+			continue
+		}
+		t.Run(fmt.Sprintf("%v/%s", kind, r.name), func(t *testing.T) {
+			renew(t)
+			try(t)
 		})
 	}
+	return n
+}
+
+func (r row) with(kind transport.Kind) bool {
+	if r.kinds == nil {
+		return kind == transport.Unary || kind == transport.ServerStream
+	}
+	return slices.Contains(r.kinds, kind)
 }

@@ -183,10 +183,10 @@ func (ss *session) headerBlock(f frame, block []byte, now int64) error {
 		case h.httpStatus == 0:
 			s.breach(http2.ErrCodeProtocol, "HEADERS without :status", now)
 			return nil
-		case last && h.hasStatus: // gRPC's own status wins, whatever carries it
+		case last && h.isStatus(): // gRPC's own status wins, whatever carries it
 			s.trailers(&h, now)
 			return nil
-		case h.httpStatus != 200 || !h.contentType.isGRPC():
+		case !h.contentType.isGRPC() || last && h.httpStatus != 200: // what says that it is gRPC's is, whatever its HTTP status
 			s.refuse(&h, last, now)
 			return nil
 		}

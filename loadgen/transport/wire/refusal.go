@@ -45,9 +45,18 @@ func (s *stream) readRefusal(body []byte, last bool, now int64) {
 	}
 }
 
+// isStatus says whether there is a grpc-status that counts: an OK does only in an answer of gRPC's type.
+func (f *fields) isStatus() bool {
+	if !f.hasStatus || f.contentType.isGRPC() {
+		return f.hasStatus
+	}
+	code, _ := f.grpcStatus()
+	return code != codes.OK
+}
+
 // endRefusal ends the call by its trailers. An OK there is none without an answer of gRPC's.
 func (s *stream) endRefusal(h *fields, now int64) {
-	if code, _ := h.grpcStatus(); h.hasStatus && code != codes.OK {
+	if h.isStatus() {
 		s.trailers(h, now)
 	} else {
 		s.failRefused(now)
