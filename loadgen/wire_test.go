@@ -143,7 +143,7 @@ func TestWireAgreesWithGRPC(t *testing.T) {
 // Streams that last as long as the run: how much they carry is a matter of time, what becomes of them is not.
 func TestWireStreamsAsLongAsTheRun(t *testing.T) {
 	for _, rpc := range []string{"SearchIn", "SearchIO", "CreateRepo", "GetHelp"} {
-		p := loadgen(t, "-transport=wire", "-rpc="+rpc, "-messages=0", "-c=6", "-conns=2", "-d=300ms", "-size=1000", patient+" -max-upload=10000000000")
+		p := loadgen(t, "-transport=wire", "-rpc="+rpc, "-messages=0", "-c=6", "-conns=2", "-d=300ms", "-size=1000", patient+" -max-upload=2147483647")
 		if exit := p.ends(t); exit != exitOK {
 			t.Errorf("%s: exit %d", rpc, exit)
 		}

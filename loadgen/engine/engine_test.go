@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -207,6 +208,42 @@ func TestMessagesOfTheWarmUp(t *testing.T) {
 			if l.Count() != 2*2*3 || l.Min != int64(300*ms) || l.Max != int64(300*ms) {
 				t.Errorf("%d of %v from %v to %v, want 12 of 300ms", l.Count(), s, time.Duration(l.Min), time.Duration(l.Max))
 			}
+		}
+	})
+}
+
+// What became of calls is known by the address that they went to, and how often it was connected to anew.
+func TestAddresses(t *testing.T) {
+	bubble(t, "two, of which one fails", func(t *testing.T) {
+		f := &fake{behave: func(c *transport.Call) behaviour {
+			switch c.Worker % 3 { // connections 0 and 2 are to a, 1 is to b
+			case 1:
+				return behaviour{takes: 200 * ms, code: codes.NotFound}
+			case 2:
+				return behaviour{takes: forever}
+			default:
+				return behaviour{takes: 100 * ms}
+			}
+		}, reconnects: 2}
+		o := run(t.Context(), t, engine.Config{
+			Addrs: []string{"a", "b"}, Workers: 3, Conns: 3, Duration: time.Second, Drain: time.Second,
+		}, f)
+		want := []engine.Address{
+			{Addr: "a", Conns: 2, Reconnects: 4, Sent: 11, OK: 10, Unfinished: 1},
+			{Addr: "b", Conns: 1, Reconnects: 2, Sent: 5, Failed: 5},
+		}
+		if diff := cmp.Diff(want, o.Addresses); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if !slices.Equal(f.addrs, []string{"a", "a", "b"}) {
+			t.Errorf("it connected to %q", f.addrs)
+		}
+	})
+	bubble(t, "more than connections", func(t *testing.T) {
+		f := &fake{behave: all(behaviour{takes: 100 * ms})}
+		o := run(t.Context(), t, engine.Config{Addrs: []string{"a", "b", "c"}, Workers: 1, Conns: 1, Duration: time.Second, Drain: time.Second}, f)
+		if diff := cmp.Diff([]engine.Address{{Addr: "a", Conns: 1, Sent: 10, OK: 10}, {Addr: "b"}, {Addr: "c"}}, o.Addresses); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
 }

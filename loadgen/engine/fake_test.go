@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -39,9 +40,12 @@ type fake struct {
 	// dialing, where set, is asked for the error of the n-th connection.
 	dialing func(ctx context.Context, n int) error
 	closing error // of every connection
+	// reconnects are every connection's.
+	reconnects int64
 
 	mu         sync.Mutex
 	dialed     int
+	addrs      []string
 	open       map[*fakeConn]bool
 	inFlight   map[uint16]int // by worker
 	most       int            // in flight at once
@@ -66,10 +70,15 @@ type fakeConn struct {
 	f *fake
 }
 
-func (f *fake) Dial(ctx context.Context, _ string, _ transport.Spec, _ transport.Source) (transport.Conn, error) {
+// Reconnects implements [transport.Reconnecter].
+func (c *fakeConn) Reconnects() int64 { return c.f.reconnects }
+
+func (f *fake) Dial(ctx context.Context, addr string, _ transport.Spec, _ transport.Source) (transport.Conn, error) {
 	f.mu.Lock()
 	n := f.dialed
 	f.dialed++
+	f.addrs = append(f.addrs, addr)
+	slices.Sort(f.addrs) // they are connected to at the same time
 	f.mu.Unlock()
 	if f.dialing != nil {
 		if err := f.dialing(ctx, n); err != nil {
@@ -184,7 +193,9 @@ func run(ctx context.Context, t *testing.T, cfg engine.Config, f *fake) outcome 
 			return nil
 		},
 	})
-	cfg.Dialer, cfg.Addrs = f, []string{"a"}
+	if cfg.Dialer = f; cfg.Addrs == nil {
+		cfg.Addrs = []string{"a"}
+	}
 	cfg.Sleep = sleep
 	began := time.Now()
 	o.Outcome, o.err = engine.Run(ctx, cfg, o.rec)

@@ -174,7 +174,7 @@ func addresses(d *result.Document) string {
 	var all []string
 	for _, a := range d.Addresses {
 		all = append(all, fmt.Sprintf("%s (%s ok, %s failed, %s unfinished over %d)",
-			a.Addr, number.Count(a.OK), number.Count(a.Failed), number.Count(a.Unfinished), a.Conns))
+			a.Addr, number.Count(a.Counts.OK), number.Count(a.Counts.Failed), number.Count(a.Counts.Unfinished), a.Conns))
 	}
 	return strings.Join(all, ", ")
 }

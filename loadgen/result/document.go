@@ -158,13 +158,20 @@ func NewUsage(u contract.Usage, calls int64) Usage {
 	return Usage{Usage: u, CPUMicrosPerCall: u.CPUSeconds * 1e6 / float64(max(calls, 1))}
 }
 
-// Address is one that calls went to.
+// Address is one that calls went to, over Conns connections of which Reconnects were made anew.
 type Address struct {
-	Addr       string `json:"addr"`
-	Conns      int    `json:"conns"`
-	OK         int64  `json:"ok"`
-	Failed     int64  `json:"failed"`
-	Unfinished int64  `json:"unfinished"`
+	Addr       string        `json:"addr"`
+	Conns      int           `json:"conns"`
+	Reconnects int64         `json:"reconnects"`
+	Counts     AddressCounts `json:"counts"`
+}
+
+// AddressCounts are those of a run's counts that are known by address.
+type AddressCounts struct {
+	Sent       int64 `json:"sent"`
+	OK         int64 `json:"ok"`
+	Failed     int64 `json:"failed"`
+	Unfinished int64 `json:"unfinished"`
 }
 
 // Target is the server that was measured.

@@ -42,10 +42,11 @@ func (r *run) spread(ctx context.Context) (addrs []string) {
 func byAddress(p plan.Plan, o engine.Outcome) (all []result.Address, notes []string) {
 	var most, least int64
 	for i, a := range o.Addresses {
-		all = append(all, result.Address(a))
-		calls := a.OK + a.Failed + a.Unfinished
-		if most = max(most, calls); i == 0 || calls < least {
-			least = calls
+		all = append(all, result.Address{Addr: a.Addr, Conns: a.Conns, Reconnects: a.Reconnects, Counts: result.AddressCounts{
+			Sent: a.Sent, OK: a.OK, Failed: a.Failed, Unfinished: a.Unfinished,
+		}})
+		if most = max(most, a.Sent); i == 0 || a.Sent < least {
+			least = a.Sent
 		}
 	}
 	if p.Conns%max(len(all), 1) != 0 {

@@ -177,6 +177,12 @@ type Conn interface {
 	Close() error
 }
 
+// Reconnecter is a [Conn] that knows how often it had to connect anew.
+type Reconnecter interface {
+	// Reconnects is how many connections it made in place of others. It may be called at any time.
+	Reconnects() int64
+}
+
 // ErrClosed says that a connection takes no more calls.
 var ErrClosed = errors.New("the connection is closed")
 

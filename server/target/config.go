@@ -120,8 +120,8 @@ func (c *config) check() (problems []error) {
 	if c.outCount < 0 {
 		problems = append(problems, fmt.Errorf("-search-out-count %d: want 0 or more", c.outCount))
 	}
-	if c.maxUpload < 0 {
-		problems = append(problems, fmt.Errorf("-max-upload %d: want 0 or more", c.maxUpload))
+	if c.maxUpload < 0 || c.maxUpload > math.MaxInt32 {
+		problems = append(problems, fmt.Errorf("-max-upload %d: want 0 to %d bytes, for the answer tells the size in 32 bits", c.maxUpload, math.MaxInt32))
 	}
 	if c.maxMessage < 1 || c.maxMessage > math.MaxInt32 {
 		problems = append(problems, fmt.Errorf("-max-message %d: want 1 to %d bytes", c.maxMessage, math.MaxInt32))

@@ -29,6 +29,7 @@ func TestUsageErrors(t *testing.T) {
 		{"limits out of bounds", []string{"-unary-timeout=0s", "-recv-timeout=-1s", "-search-out-count=-1", "-max-upload=-1"}, []string{
 			"-search-out-count", "-max-upload", "-unary-timeout", "-recv-timeout",
 		}},
+		{"an upload that the answer cannot count", []string{"-max-upload=2GiB"}, []string{"32 bits"}},
 		{"all at once", []string{
 			"-nosuch", "-drain=soon", "-also-nosuch", "7", "-interceptors=x", "-inject=y", "-tls-cert=c.pem", "-max-upload=-1", "-search-out-interval=-1s", "stray",
 		}, []string{"-nosuch", "-drain", "-also-nosuch", "stray", "-interceptors", "-inject", "-tls-key", "-max-upload", "-search-out-interval"}},

@@ -55,6 +55,13 @@ type conn struct {
 	alarm *pace.Alarm
 }
 
+// Reconnects implements [transport.Reconnecter]. grpc-go's attempts whose handshake failed are among them.
+func (c *conn) Reconnects() int64 {
+	c.dialed.mu.Lock()
+	defer c.dialed.mu.Unlock()
+	return c.dialed.anew
+}
+
 func (c *conn) close() error {
 	if c.alarm != nil {
 		c.alarm.Stop()

@@ -183,6 +183,8 @@ type dialer struct {
 
 	mu    sync.Mutex
 	conns []net.Conn
+	made  map[string]bool // by what was dialed; a service config may have several at a time
+	anew  int64           // sockets to where there was one before
 }
 
 // mostConns is how many sockets are remembered: those before them are closed, for each is in place of another.
@@ -208,6 +210,13 @@ func (d *dialer) dial(ctx context.Context, addr string) (net.Conn, error) {
 	if err == nil {
 		d.mu.Lock()
 		d.conns = append(d.conns[max(0, len(d.conns)-mostConns+1):], conn)
+		if d.made[addr] {
+			d.anew++
+		} else if d.made == nil {
+			d.made = map[string]bool{addr: true}
+		} else {
+			d.made[addr] = true
+		}
 		d.mu.Unlock()
 	}
 	return conn, err

@@ -174,6 +174,9 @@ func TestLostConnection(t *testing.T) {
 	if c := l.ends()[0]; c.Code != codes.OK || loadReport(c) != "report" {
 		t.Fatalf("the first call ended %v %q with the report %q", c.Code, c.Message, loadReport(c))
 	}
+	if n := conn.(transport.Reconnecter).Reconnects(); n != 0 {
+		t.Errorf("%d reconnects before anything was lost", n)
+	}
 	begin(t, conn, &transport.Call{Worker: 1, Seq: 1, Owner: l}) // in flight when the server dies
 	time.Sleep(20 * time.Millisecond)
 	s.Stop()
@@ -197,5 +200,8 @@ func TestLostConnection(t *testing.T) {
 		call.Reset()
 		begin(t, conn, call)
 		l.wait(t, 1)
+	}
+	if n := conn.(transport.Reconnecter).Reconnects(); n != 1 {
+		t.Errorf("%d reconnects, want the one", n)
 	}
 }

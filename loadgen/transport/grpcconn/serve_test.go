@@ -178,6 +178,11 @@ type closedOnce struct {
 
 func (c *closedOnce) Close() error { return c.once() }
 
+func (c *closedOnce) Reconnects() int64 {
+	r, _ := c.Conn.(transport.Reconnecter) // as every connection of this package
+	return r.Reconnects()
+}
+
 func begin(t *testing.T, conn transport.Conn, c *transport.Call) {
 	t.Helper()
 	if err := conn.Start(c); err != nil {

@@ -74,14 +74,15 @@ func (d Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src 
 	if d.TLS != nil {
 		scheme = "https://"
 	}
+	var sockets sockets
 	t := &http.Transport{
-		DialContext: dial, TLSClientConfig: d.TLS.Clone(), ForceAttemptHTTP2: d.TLS != nil,
+		DialContext: sockets.counted(dial), TLSClientConfig: d.TLS.Clone(), ForceAttemptHTTP2: d.TLS != nil,
 		MaxIdleConnsPerHost: requestid.MaxWorkers, DisableCompression: true,
 	}
 	if d.Authority != "" {
 		host = d.Authority
 	}
-	c := &conn{base: scheme + host, secure: d.TLS != nil, spec: spec, src: src, run: d.Run, trace: d.Trace, client: &http.Client{
+	c := &conn{base: scheme + host, secure: d.TLS != nil, sockets: &sockets, spec: spec, src: src, run: d.Run, trace: d.Trace, client: &http.Client{
 		Transport:     t,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -96,10 +97,11 @@ type conn struct {
 	client *http.Client
 	base   string
 	secure bool
-	spec   transport.Spec
-	src    transport.Source
-	run    uint32
-	trace  *requestid.Sampler
+	*sockets
+	spec  transport.Spec
+	src   transport.Source
+	run   uint32
+	trace *requestid.Sampler
 }
 
 type worker struct {

@@ -36,6 +36,7 @@ type conn struct {
 	awaiting  bool
 	replacing bool  // somebody connects
 	barren    int   // sessions in a row that ended without a single stream
+	adopted   int64 // sessions that took calls, of which all but the first replaced another
 	cause     error // why there is no session
 	done      []*stream
 	deadlines list
@@ -285,4 +286,11 @@ func (c *conn) pause(d time.Duration) {
 	case <-t.C:
 	case <-c.ctx.Done():
 	}
+}
+
+// Reconnects implements [transport.Reconnecter].
+func (c *conn) Reconnects() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return max(c.adopted-1, 0)
 }

@@ -402,5 +402,8 @@ func TestServerThatHangsUp(t *testing.T) {
 		a := r.start()
 		r.peer(r.count()).answer(1, "yes")
 		r.want(a, "OK")
+		if got, want := r.conn.(transport.Reconnecter).Reconnects(), int64(r.count()-1); got != want {
+			t.Errorf("%d reconnects, want %d", got, want)
+		}
 	})
 }

@@ -190,6 +190,7 @@ func (c *conn) adopt(ss *session) error {
 		return errors.New("the server goes away: " + ss.goAway)
 	}
 	c.cur, c.awaiting = ss, false
+	c.adopted++
 	return nil
 }
 
