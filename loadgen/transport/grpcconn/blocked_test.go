@@ -48,7 +48,7 @@ func TestCloseOfServerThatDoesNotRead(t *testing.T) {
 	time.Sleep(300 * time.Millisecond)
 	from := time.Now()
 	_ = conn.Close()
-	if took := time.Since(from); took > time.Second {
+	if took := time.Since(from); took > 3*time.Second { // of grpc-go's five
 		t.Errorf("Close took %v", took)
 	}
 	l.wait(t, 1)
