@@ -85,11 +85,11 @@ func (p *Pool) Finishing() <-chan struct{} { return p.finish }
 
 // Close implements [Conn].
 func (p *Pool) Close() error {
-	p.Finish()
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
-	p.cut()
+	p.cut() // before Finish: who hears of both was cut off
+	p.Finish()
 	_ = p.group.Wait() // workers return no error: failures are data
 	return p.CloseConn()
 }
