@@ -133,7 +133,7 @@ func TestSameAnswerSameOutcome(t *testing.T) {
 	if groups < 7 || testing.Short() { // -run chose some, or the product is cut
 		return
 	}
-	for _, d := range slices.Concat(meant, faults) {
+	for _, d := range meant {
 		if !used[d.name] {
 			t.Errorf("no answer differs any more as %q says: take it out", d.name)
 		}
@@ -170,11 +170,9 @@ func differ(t *testing.T, group string, rows []row, kind transport.Kind, shared 
 			if got[0] == got[1] {
 				return
 			}
-			for _, known := range [][]difference{meant, faults} {
-				if d := differenceOf(known, group, r.name, kind, got); d != nil {
-					used[d.name] = true
-					return
-				}
+			if d := differenceOf(group, r.name, kind, got); d != nil {
+				used[d.name] = true
+				return
 			}
 			t.Errorf("%v, %s:\n\tgrpcconn %v %q\n\twire     %v %q", kind, r.name, got[0], said[0], got[1], said[1])
 		}

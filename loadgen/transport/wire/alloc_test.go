@@ -196,9 +196,10 @@ func BenchmarkFields(b *testing.B) {
 	p.enc = newEncoder(&p)
 	block := []byte(p.block("grpc-status", "0", "endpoint-load-metrics-bin", "abcdefghijkl"))
 	var f fields
+	var known knownNames
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := f.parse(block); err != nil {
+		if err := f.parse(block, &known); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -26,6 +26,8 @@ type fields struct {
 	httpStatus                                                  int // 0 where there is none
 	contentType, encoding, status, message, details, loadReport text
 	hasStatus, hasDetails, hasLoadReport, hasEncoding           bool
+	// malformed is why the response is not to be taken, where the block can be read (RFC 9113, section 8.1.1).
+	malformed string
 }
 
 // A known name is found by its bytes, plain or in Huffman coding, which is the same for a name each time.
@@ -42,8 +44,8 @@ const (
 	loadReportName
 )
 
-// knownNames are by their length, which nearly tells them apart.
-var plainNames, huffmanNames = func() (plain, huffman [32][]knownName) {
+// The names that matter are by their length, which nearly tells them apart.
+var plainNames, huffmanNames = func() (plain, huffman [32][]namedAs) {
 	for _, n := range []struct {
 		text string
 		name name
@@ -57,13 +59,13 @@ var plainNames, huffmanNames = func() (plain, huffman [32][]knownName) {
 		{"endpoint-load-metrics-bin", loadReportName},
 	} {
 		coded := hpack.AppendHuffmanString(nil, n.text)
-		plain[len(n.text)] = append(plain[len(n.text)], knownName{[]byte(n.text), n.name})
-		huffman[len(coded)] = append(huffman[len(coded)], knownName{coded, n.name})
+		plain[len(n.text)] = append(plain[len(n.text)], namedAs{[]byte(n.text), n.name})
+		huffman[len(coded)] = append(huffman[len(coded)], namedAs{coded, n.name})
 	}
 	return plain, huffman
 }()
 
-type knownName struct {
+type namedAs struct {
 	raw  []byte
 	name name
 }
@@ -71,18 +73,20 @@ type knownName struct {
 // staticStatus are the statuses of HPACK's static table, from index 8 on (RFC 7541, appendix A).
 var staticStatus = [...]int{200, 204, 206, 304, 400, 404, 500}
 
-// Indices of the static table.
+// Indices of the static table; what is below firstStatus is for requests.
 const (
 	firstStatus       = 8
+	firstRegular      = 15
 	staticContentType = 31
 	staticLast        = 61
 )
 
 var errBlock = errors.New("malformed header block")
 
-// parse reads a whole block.
-func (f *fields) parse(block []byte) error {
+// parse reads a whole block. An error is a block that cannot be read; known is what it remembers of others.
+func (f *fields) parse(block []byte, known *knownNames) error {
 	*f = fields{}
+	regular := false // pseudo-headers stand before all others
 	for begun := false; len(block) > 0; {
 		var n name
 		var t, literal text
@@ -93,12 +97,17 @@ func (f *fields) parse(block []byte) error {
 			if index, block, err = readInt(block, 7); err != nil || index == 0 || index > staticLast {
 				return errBlock
 			}
-			if i := index - firstStatus; i < uint64(len(staticStatus)) {
-				f.httpStatus = staticStatus[i]
-			} else if index == staticContentType {
-				f.contentType = text{} // the table has it without a value
-			}
 			begun = true
+			switch i := index - firstStatus; {
+			case index < firstStatus:
+				f.malform("a pseudo-header of requests")
+			case i < uint64(len(staticStatus)):
+				f.setStatus(staticStatus[i], regular)
+			case index == staticContentType:
+				f.contentType, regular = text{}, true // the table has it without a value
+			default:
+				regular = true
+			}
 			continue
 		case b&0xe0 == 0x20: // the size of the dynamic table, which we said is 0
 			if index, block, err = readInt(block, 5); err != nil || index != 0 || begun {
@@ -119,8 +128,16 @@ func (f *fields) parse(block []byte) error {
 			if literal, block, err = readText(block); err != nil {
 				return err
 			}
-			n = literal.name()
-		case index >= firstStatus && index < firstStatus+uint64(len(staticStatus)):
+			if n = literal.name(); n == otherName && !known.has(literal) {
+				if why := literal.wrongName(); why != "" {
+					f.malform(why)
+				} else {
+					known.add(literal)
+				}
+			}
+		case index < firstStatus:
+			f.malform("a pseudo-header of requests")
+		case index < firstRegular:
 			n = statusName
 		case index == staticContentType:
 			n = contentTypeName
@@ -128,21 +145,49 @@ func (f *fields) parse(block []byte) error {
 		if t, block, err = readText(block); err != nil {
 			return err
 		}
-		if err := f.set(n, t); err != nil {
-			return err
+		if !t.isValue() {
+			f.malform("a value with a control character")
 		}
+		if n == statusName {
+			f.setStatus(t.status(), regular)
+			continue
+		}
+		regular = true
+		f.set(n, t)
 	}
 	return nil
 }
 
-func (f *fields) set(n name, t text) error {
+func (f *fields) malform(why string) {
+	if f.malformed == "" {
+		f.malformed = why
+	}
+}
+
+func (f *fields) setStatus(status int, late bool) {
+	switch {
+	case status == 0:
+		f.malform("a :status that is no HTTP status")
+	case f.httpStatus != 0:
+		f.malform("a second :status")
+	case late:
+		f.malform(":status after other fields")
+	}
+	f.httpStatus = status
+}
+
+// status reads an HTTP status; 0 is none.
+func (t text) status() int {
+	s := t.String()
+	n, err := strconv.Atoi(s)
+	if err != nil || len(s) != 3 || n < 100 {
+		return 0
+	}
+	return n
+}
+
+func (f *fields) set(n name, t text) {
 	switch n {
-	case statusName:
-		status, err := strconv.Atoi(t.String())
-		if err != nil || status < 100 || status > 999 {
-			return errBlock
-		}
-		f.httpStatus = status
 	case contentTypeName:
 		f.contentType = t
 	case encodingName:
@@ -156,7 +201,6 @@ func (f *fields) set(n name, t text) error {
 	case loadReportName:
 		f.loadReport, f.hasLoadReport = t, true
 	}
-	return nil
 }
 
 // isGRPC says whether a content type is gRPC's.
@@ -172,13 +216,13 @@ func (t text) isGRPC() bool {
 var huffmanGRPC = hpack.AppendHuffmanString(nil, "application/grpc")
 
 func (t text) name() name {
-	known := &plainNames
+	names := &plainNames
 	if t.huffman {
-		known = &huffmanNames
+		names = &huffmanNames
 	}
-	if len(t.raw) < len(known) {
-		for i := range known[len(t.raw)] {
-			if k := &known[len(t.raw)][i]; bytes.Equal(k.raw, t.raw) {
+	if len(t.raw) < len(names) {
+		for i := range names[len(t.raw)] {
+			if k := &names[len(t.raw)][i]; bytes.Equal(k.raw, t.raw) {
 				return k.name
 			}
 		}

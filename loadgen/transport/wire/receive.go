@@ -170,15 +170,22 @@ func (ss *session) headerBlock(f frame, block []byte, now int64) error {
 		return nil
 	}
 	var h fields
-	if err := h.parse(block); err != nil {
+	if err := h.parse(block, &ss.names); err != nil {
 		return broken(http2.ErrCodeCompression, "%v on stream %d", err, f.stream)
 	}
 	if s == nil {
 		return nil
 	}
+	if h.malformed != "" {
+		s.breach(http2.ErrCodeProtocol, "HEADERS with "+h.malformed, now)
+		return nil
+	}
 	if !s.answered {
 		switch {
-		case h.httpStatus >= 100 && h.httpStatus < 200 && !last:
+		case h.httpStatus >= 100 && h.httpStatus < 200:
+			if last {
+				s.breach(http2.ErrCodeProtocol, fmt.Sprintf("HTTP status %d ends the stream", h.httpStatus), now)
+			}
 			return nil // informational: the head is yet to come
 		case h.httpStatus == 0:
 			s.breach(http2.ErrCodeProtocol, "HEADERS without :status", now)
@@ -249,7 +256,7 @@ func (ss *session) rstStream(f frame, payload []byte, now int64) error {
 	}
 	c, code := ss.conn, http2.ErrCode(binary.BigEndian.Uint32(payload))
 	switch {
-	case code == http2.ErrCodeRefusedStream && !s.retried:
+	case code == http2.ErrCodeRefusedStream && s.mayRetry():
 		c.retry(s)
 	case code == http2.ErrCodeCancel && s.deadline > 0 && now >= s.deadline:
 		c.complete(s, codes.DeadlineExceeded, "the server saw the deadline pass", now) // both count down, and ours would have been the next to say so
@@ -352,10 +359,10 @@ func (ss *session) serverGoes(f frame, payload []byte, now int64) error {
 		if s.id <= last {
 			continue
 		}
-		if s.retried {
-			c.complete(s, codes.Unavailable, "the server goes away and did not look at the call, for the second time: "+ss.goAway, now)
-		} else {
+		if s.mayRetry() {
 			c.retry(s)
+		} else {
+			c.complete(s, codes.Unavailable, "the server goes away and says, late, that it did not look at the call: "+ss.goAway, now)
 		}
 	}
 	ss.closeIfIdle()

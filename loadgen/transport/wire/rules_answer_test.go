@@ -147,7 +147,8 @@ func TestAnswers(t *testing.T) {
 				p.answer(1, "yes")
 			}, want: "OK",
 		},
-		{name: "1xx at the end", reason: "no head will come", answer: func(p *peer) { p.headers(1, true, ":status", "100") }, want: "Unknown: HTTP status 100"},
+		{name: "1xx at the end", reason: "no head will come", answer: func(p *peer) { p.headers(1, true, ":status", "100") }, want: "Internal: HTTP/2 PROTOCOL_ERROR: HTTP status 100 ends the stream"},
+		{name: "a bad :status", reason: "one response is malformed, and not the connection", answer: func(p *peer) { p.headers(1, false, ":status", "abc") }, want: "Internal: HTTP/2 PROTOCOL_ERROR: HEADERS with a :status that is no HTTP status"},
 		{
 			name: "second head", reason: "what follows a head ends the stream",
 			answer: func(p *peer) { p.begin(1); p.begin(1) }, want: "Internal: HTTP/2 PROTOCOL_ERROR: a second HEADERS",

@@ -61,6 +61,7 @@ type session struct {
 	blockFrame frame
 	inBlock    bool
 	tooLong    int // bytes of a block that is longer than it may be, which nobody keeps
+	names      knownNames
 
 	up       bool          // its settings have come
 	begun    chan struct{} // closed then, or when it is lost

@@ -15,29 +15,34 @@ func (f *fields) grpcStatus() (codes.Code, string) {
 	if !f.hasStatus {
 		return codes.Unknown, "the trailers have no grpc-status"
 	}
-	if len(f.status.raw) == 1 && f.status.raw[0] == '0' && !f.status.huffman {
+	if len(f.status.raw) == 1 && f.status.raw[0] == '0' && !f.status.huffman && !f.hasDetails {
 		return codes.OK, ""
 	}
 	n, err := strconv.ParseUint(f.status.String(), 10, 32)
 	if err != nil {
 		return codes.Unknown, fmt.Sprintf("malformed grpc-status %q", f.status.String())
 	}
-	if n == 0 {
-		return codes.OK, ""
-	}
 	code, message := codes.Code(n), unescape(f.message.String())
 	if f.hasDetails {
 		var details spb.Status
 		b, ok := f.details.binary()
 		if !ok || proto.Unmarshal(b, &details) != nil {
-			return code, message + " (malformed grpc-status-details-bin)"
+			message += " (malformed grpc-status-details-bin)"
+			details.Code = int32(n) //nolint:gosec // what cannot be read contradicts nothing
 		}
 		if codes.Code(details.GetCode()) != code { //nolint:gosec // a code is compared, whatever it is
-			return codes.Internal, fmt.Sprintf("grpc-status is %v, and grpc-status-details-bin says %v", code, codes.Code(details.GetCode())) //nolint:gosec // as above
+			why := fmt.Sprintf("grpc-status is %v, and grpc-status-details-bin says %v", code, codes.Code(details.GetCode())) //nolint:gosec // as above
+			if message != "" {
+				why += fmt.Sprintf("; grpc-message %q", message)
+			}
+			return codes.Internal, why
 		}
 		for _, d := range details.GetDetails() {
 			message = fmt.Sprintf("%s [%s]", message, d.GetTypeUrl())
 		}
+	}
+	if code == codes.OK {
+		return codes.OK, ""
 	}
 	return code, message
 }

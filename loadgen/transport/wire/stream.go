@@ -85,6 +85,10 @@ func (s *stream) requestID() requestid.ID {
 // stuck is how long one write may take before the socket counts as one that takes nothing.
 const stuck = 5 * int64(time.Millisecond)
 
+// mayRetry says whether a call that the server turns down may go to another connection: once, and not once it has an
+// answer, which the server cannot have given without a look at it.
+func (s *stream) mayRetry() bool { return !s.retried && s.call.MessagesReceived == 0 }
+
 // takes says whether a call may start: the server takes no more streams than it said, and what it does not read must not
 // pile up. Behind a socket that takes nothing a call is not on its way, however much room there is in our own memory.
 func (ss *session) takes() bool {
