@@ -198,5 +198,9 @@ var epoch = time.Now()
 // Now reads the one clock of a run: monotonic nanoseconds from an arbitrary zero.
 func Now() int64 { return int64(time.Since(epoch)) }
 
-// Wall is the wall-clock time of a reading of [Now].
-func Wall(ns int64) time.Time { return time.Now().Add(time.Duration(ns - Now())) }
+// Wall is the wall-clock time of a reading of [Now]. Both clocks are read at once, so that the times of two readings are
+// as far apart as these, but for a step of the wall clock.
+func Wall(ns int64) time.Time {
+	now := time.Now()
+	return now.Add(time.Duration(ns) - now.Sub(epoch))
+}
