@@ -97,7 +97,7 @@ func TestWireAgreesWithGRPC(t *testing.T) {
 		{"every call fails, late", []string{"-inject=error=1:DATA_LOSS:5ms"}, kinds, []string{"-n=12", "-c=4"}, false},
 		{"every handler panics", []string{"-interceptors=recovery", "-inject=panic=1"}, kinds, short, false},
 		{"no call is answered in time", []string{"-inject=delay=10s"}, kinds, []string{"-n=16", "-c=8", "-timeout=50ms"}, false},
-		{"each fourth call is not", []string{"-inject=slow=4:10s"}, []string{"Search", "SearchOut", "SearchIO"}, []string{"-n=40", "-c=10", "-timeout=500ms"}, false},
+		{"each fourth call is not", []string{"-inject=slow=4:10s"}, []string{"Search", "SearchOut", "SearchIO"}, []string{"-n=40", "-c=10", "-timeout=1s", "-messages=3"}, false},
 		{"a stream of no answers", []string{"-search-out-count=0"}, []string{"SearchOut"}, short, true},
 		{"a stream of many", []string{"-search-out-count=2000"}, []string{"SearchOut"}, []string{"-n=8", "-c=4"}, true},
 		{"an upload is too large", []string{"-max-upload=1000"}, []string{"CreateRepo"}, short, false},
