@@ -58,11 +58,10 @@ func setsOfRuns(t *testing.T, runs int, targets map[string]string) (map[string]s
 	if err != nil {
 		return nil, err
 	}
-	const all = 4 // of the machine: what else runs would be a difference
-	if err := machine.Acquire(t.Context(), all); err != nil {
+	if err := machine.Acquire(t.Context(), wholeMachine); err != nil { // what else runs would be a difference
 		return nil, err
 	}
-	defer machine.Release(all)
+	defer machine.Release(wholeMachine)
 	root := t.TempDir()
 	folders := map[string]string{}
 	for i := range runs {

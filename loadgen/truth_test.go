@@ -45,15 +45,18 @@ var binary = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
+// wholeMachine is a run's share that wants no other beside it.
+const wholeMachine = 6
+
 // machine bounds what runs at a time: each run needs little of the machine, all together too much. A run
 // of a high rate, whose backlog of a second is let loose at once, takes most of it.
-var machine = semaphore.NewWeighted(4)
+var machine = semaphore.NewWeighted(wholeMachine)
 
 // share is a run's part of the machine.
 func share(args []string) int64 {
 	if i := slices.Index(args, "-rate"); i >= 0 {
 		if rate, err := strconv.ParseFloat(args[i+1], 64); err == nil && rate >= 1000 {
-			return 4
+			return wholeMachine
 		}
 	}
 	return 1
@@ -139,11 +142,11 @@ func (m *measured) quantile(q float64) time.Duration {
 // needQuiet skips a test of time where the machine is busy, once no run of another test keeps it so.
 func needQuiet(t *testing.T) {
 	t.Helper()
-	if err := machine.Acquire(t.Context(), 4); err != nil {
+	if err := machine.Acquire(t.Context(), wholeMachine); err != nil {
 		t.Fatal(err)
 	}
 	f := quiet.Measure()
-	machine.Release(4)
+	machine.Release(wholeMachine)
 	quiet.Skip(t, f)
 }
 
@@ -158,12 +161,15 @@ func twoOfThree(t *testing.T, check func() error) {
 	tries(t, check)
 }
 
+// once says that there is not the time for more, as in CI.
+func once() bool { return os.Getenv("ONCE") != "" }
+
 // tries is twoOfThree for a check that wants the machine for itself. With ONCE=1 in the environment, as in CI, which has
 // not the time, one is enough. A try that fails on a machine that is busy by then says nothing.
 func tries(t *testing.T, check func() error) {
 	t.Helper()
 	enough := 2
-	if os.Getenv("ONCE") != "" {
+	if once() {
 		enough = 1
 	}
 	passed, failed := 0, 0

@@ -136,7 +136,7 @@ func TestHlogTags(t *testing.T) {
 
 // HD-1: a million values, in 60 intervals and a tag for each series, are read back to the last one.
 func TestHlogRoundTrip(t *testing.T) {
-	const intervals, calls = 60, 1_000_000
+	const intervals, calls = 60, 200_000
 	log, w := newLog(t)
 	type span struct{ start, end int64 }
 	var spans []span

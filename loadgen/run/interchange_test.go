@@ -159,7 +159,11 @@ func TestTraces(t *testing.T) {
 			t.Run(fmt.Sprintf("%s %s ratio %s warmup %s", transport, tt.rpc, tt.ratio, tt.warmup), func(t *testing.T) {
 				o := collect(t)
 				addr, h := listening(t, transport)
-				doc := carryOut(t, "-rpc="+tt.rpc, "-addr="+addr, "-transport="+transport, "-c=4", "-n=500", "-warmup="+tt.warmup, "-otlp="+o.addr, "-trace-ratio="+tt.ratio)
+				args := []string{"-rpc=" + tt.rpc, "-addr=" + addr, "-transport=" + transport, "-c=4", "-n=500", "-warmup=" + tt.warmup, "-otlp=" + o.addr, "-trace-ratio=" + tt.ratio}
+				if tt.rpc == "SearchIn" || tt.rpc == "SearchIO" {
+					args = append(args, "-messages=5")
+				}
+				doc := carryOut(t, args...)
 				if doc.Counts.OK != 500 {
 					t.Fatalf("the counts are %+v, codes %v", doc.Counts, doc.Codes)
 				}

@@ -149,8 +149,8 @@ func differ(t *testing.T, group string, rows []row, kind transport.Kind, shared 
 			pair[i] = newSubject(t, tr.name, tr.dialer(nil), kind)
 		}
 	}
-	for _, r := range rows {
-		if !r.with(kind) {
+	for i, r := range rows {
+		if !r.with(kind) || testing.Short() && !shared && !r.turn(i, kind) {
 			continue
 		}
 		if shared && n == 0 {
@@ -186,6 +186,12 @@ func differ(t *testing.T, group string, rows []row, kind transport.Kind, shared 
 		})
 	}
 	return n
+}
+
+// turn says whether the i-th row is tried with this kind of calls where each is with one only.
+func (r row) turn(i int, kind transport.Kind) bool {
+	kinds := slices.DeleteFunc([]transport.Kind{transport.Unary, transport.ServerStream, transport.ClientStream, transport.Bidi}, func(k transport.Kind) bool { return !r.with(k) })
+	return kinds[i%len(kinds)] == kind
 }
 
 func (r row) with(kind transport.Kind) bool {
