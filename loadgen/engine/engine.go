@@ -205,23 +205,20 @@ func (r *run) startPacer(now int64) {
 	}
 	open := newOpenLoop(phases, r.until, r.cfg.Workers)
 	r.feed = open
-	r.background.Go(func() error {
-		sleep, undo := r.sleeper()
-		defer undo()
-		if r.cfg.Spin && r.cfg.Sleep == nil {
-			sleep = func(at int64) { pace.SpinUntil(transport.Now, at) }
+	sleep, release := r.cfg.Sleep, func() {}
+	if sleep == nil {
+		sleeper := pace.NewSleeper(transport.Now)
+		open.wakes, release = sleeper.Wake, sleeper.Close
+		sleep = func(at int64) { sleeper.Until(at) }
+		if r.cfg.Spin {
+			sleep = func(at int64) { sleeper.SpinUntil(at) }
 		}
+	}
+	r.background.Go(func() error {
+		defer release()
 		open.pace(sleep, r.dispatch)
 		return nil
 	})
-}
-
-// sleeper returns what sleeps until a reading of transport.Now, for the calling goroutine alone, until undo.
-func (r *run) sleeper() (sleep func(at int64), undo func()) {
-	if r.cfg.Sleep != nil {
-		return r.cfg.Sleep, func() {}
-	}
-	return func(at int64) { pace.SleepUntil(transport.Now, at) }, pace.Precise()
 }
 
 // conn is the connection that carries c, and shard the recorder's writer for it.

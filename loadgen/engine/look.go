@@ -16,16 +16,18 @@ const lookEvery = 10 * time.Millisecond
 // lasts. By Little's law their mean is the arrival rate times the mean time of a
 // call; it is counted here without any clock reading of a call, so it can tell
 // that those are wrong.
+//
+// It sleeps by Go's timers: when exactly it looks does not matter, and what is more precise costs more.
 func (r *run) look() error {
-	sleep, undo := r.sleeper()
-	defer undo()
 	draw := rand.New(rand.NewPCG(1, 2)) // not for anyone to guess: only unlike the arrivals
-	for {
-		sleep(transport.Now() + int64(lookEvery)/2 + draw.Int64N(int64(lookEvery)))
+	next := func() time.Duration { return lookEvery/2 + time.Duration(draw.Int64N(int64(lookEvery))) }
+	timer := time.NewTimer(next())
+	defer timer.Stop()
+	for ; ; timer.Reset(next()) {
 		select {
+		case <-timer.C:
 		case <-r.ended:
 			return nil
-		default:
 		}
 		now := transport.Now()
 		if now < r.from {

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"sync"
-	"time"
 
 	"grpcbench/loadgen/schedule"
 	"grpcbench/loadgen/transport"
@@ -26,6 +25,7 @@ type openLoop struct {
 	closed   bool
 
 	wake   chan struct{} // a worker is free again
+	wakes  func()        // a pacer that sleeps; nil where it cannot be woken
 	quit   chan struct{}
 	parked chan struct{}
 	batch  []*transport.Call
@@ -109,6 +109,9 @@ func (o *openLoop) close() {
 	if !o.closed {
 		o.closed = true
 		close(o.quit)
+		if o.wakes != nil {
+			o.wakes()
+		}
 		o.settle()
 	}
 }
@@ -127,7 +130,7 @@ func (o *openLoop) idle() <-chan struct{} { return o.parked }
 func (o *openLoop) pace(sleep func(at int64), start func([]*transport.Call)) {
 	for {
 		at, ok := o.await()
-		if !ok || !o.doze(at) {
+		if !ok {
 			return
 		}
 		sleep(at)
@@ -169,23 +172,6 @@ func (o *openLoop) due(now int64) []*transport.Call {
 	}
 	o.free = o.free[:copy(o.free, o.free[len(o.batch):])]
 	return o.batch
-}
-
-// The last part of a wait is slept precisely, and cannot be interrupted; the rest can.
-const preciseFrom = 2 * time.Millisecond
-
-// doze waits for the first part of a wait; it is false where the loop was closed meanwhile.
-func (o *openLoop) doze(at int64) bool {
-	if left := time.Duration(at-transport.Now()) - preciseFrom; left > preciseFrom {
-		t := time.NewTimer(left)
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-o.quit:
-			return false
-		}
-	}
-	return true
 }
 
 // owed tells the arrivals that were due and never taken.

@@ -76,9 +76,11 @@ func TestPacerIsPrecise(t *testing.T) { // PA-1 and PA-2, for sleeping without s
 }
 
 func TestTicksAreSeen(t *testing.T) { // PA-3, a negative control: sends on ticks of 1 ms are bunched, and it shows every time
+	s := pace.NewSleeper(transport.Now)
+	defer s.Close()
 	ticks := func(at int64) {
 		const tick = int64(time.Millisecond)
-		pace.SleepUntil(transport.Now, (at+tick-1)/tick*tick)
+		s.Until((at + tick - 1) / tick * tick)
 	}
 	if a2, _, _ := paced(t, 1000, 4*time.Second, ticks); a2 < 500 {
 		t.Errorf("A2 of sends on millisecond ticks is %.1f, want over 500", a2)
@@ -86,8 +88,10 @@ func TestTicksAreSeen(t *testing.T) { // PA-3, a negative control: sends on tick
 }
 
 func TestScheduleIsNotMoved(t *testing.T) { // PA-1: every arrival of the schedule is sent, at whatever lateness
+	s := pace.NewSleeper(transport.Now)
+	defer s.Close()
 	_, _, sent := paced(t, 500, 2*time.Second, func(at int64) {
-		pace.SleepUntil(transport.Now, at+int64(20*time.Millisecond)) // a pacer that is late throughout
+		s.Until(at + int64(20*time.Millisecond)) // a pacer that is late throughout
 	})
 	want := int64(0)
 	for range schedule.All(schedule.Poisson(schedule.PerSecond(500), 2*time.Second, 1)) {

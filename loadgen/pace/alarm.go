@@ -1,30 +1,21 @@
-// Package pace sleeps precisely: below the millisecond that Go's timers round
-// to, and without spinning unless asked to.
 package pace
 
 import (
 	"container/heap"
+	"math"
 	"sync"
-	"time"
 )
 
-// SpinUntil sleeps until shortly before now reads at, and then reads it until it does.
-func SpinUntil(now func() int64, at int64) {
-	SleepUntil(now, at-int64(wakes))
-	for now() < at {
-	}
-}
-
-// Alarm wakes many sleepers, each at its time, from one thread. Its methods may
+// Alarm wakes many sleepers, each at its time, from one goroutine. Its methods may
 // be called concurrently.
 type Alarm struct {
-	now func() int64
+	now     func() int64
+	sleeper *Sleeper
 
-	mu   sync.Mutex
-	due  sleepers
-	wake chan struct{} // the next time is sooner than it was
-	quit chan struct{}
-	done chan struct{}
+	mu       sync.Mutex
+	due      sleepers
+	stopping bool
+	done     chan struct{}
 }
 
 // sleeper is to be woken at a time.
@@ -35,7 +26,7 @@ type sleeper struct {
 
 // NewAlarm starts an alarm by the clock now, in nanoseconds; Stop ends it.
 func NewAlarm(now func() int64) *Alarm {
-	a := &Alarm{now: now, wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
+	a := &Alarm{now: now, sleeper: NewSleeper(now), done: make(chan struct{})}
 	go a.run()
 	return a
 }
@@ -47,64 +38,42 @@ func (a *Alarm) At(at int64, ring func()) {
 	heap.Push(&a.due, sleeper{at, ring})
 	a.mu.Unlock()
 	if sooner {
-		select {
-		case a.wake <- struct{}{}:
-		default:
-		}
+		a.sleeper.Wake()
 	}
 }
 
 // Stop ends the alarm; nobody is woken any more.
 func (a *Alarm) Stop() {
-	close(a.quit)
+	a.mu.Lock()
+	a.stopping = true
+	a.mu.Unlock()
+	a.sleeper.Wake()
 	<-a.done
+	a.sleeper.Close()
 }
-
-// precisely is the last part of a wait, which is slept through and cannot be interrupted.
-const precisely = time.Millisecond
 
 func (a *Alarm) run() {
 	defer close(a.done)
-	defer Precise()()
 	for {
-		next, some := a.ring()
-		var early <-chan time.Time
-		left := time.Duration(next-a.now()) - precisely
-		if some && left <= 0 {
-			SleepUntil(a.now, next)
-			continue
-		}
-		var t *time.Timer
-		if some {
-			t = time.NewTimer(left)
-			early = t.C
-		}
-		select {
-		case <-early:
-		case <-a.wake:
-		case <-a.quit:
-			if t != nil {
-				t.Stop()
-			}
+		next, stopping := a.ring()
+		if stopping {
 			return
 		}
-		if t != nil {
-			t.Stop()
-		}
+		a.sleeper.Until(next)
 	}
 }
 
-// ring wakes whoever is due and returns the next time.
-func (a *Alarm) ring() (next int64, some bool) {
+// ring wakes whoever is due and returns the next time, which is far away where nobody waits.
+func (a *Alarm) ring() (next int64, stopping bool) {
 	for {
 		a.mu.Lock()
-		if len(a.due) == 0 {
-			a.mu.Unlock()
-			return 0, false
+		if a.stopping || len(a.due) == 0 {
+			defer a.mu.Unlock()
+			return math.MaxInt64, a.stopping
 		}
 		if next = a.due[0].at; next > a.now() {
 			a.mu.Unlock()
-			return next, true
+			return next, false
 		}
 		s, _ := heap.Pop(&a.due).(sleeper)
 		a.mu.Unlock()

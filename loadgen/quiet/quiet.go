@@ -54,11 +54,12 @@ func Measure() Figure {
 
 // late sleeps for d in all.
 func late(d time.Duration) time.Duration {
-	defer pace.Precise()()
+	s := pace.NewSleeper(now)
+	defer s.Close()
 	var all []int64
 	for end := now() + int64(d); now() < end; {
 		at := now() + int64(time.Millisecond)
-		pace.SleepUntil(now, at)
+		s.Until(at)
 		all = append(all, now()-at)
 	}
 	slices.Sort(all)
