@@ -24,6 +24,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"grpcbench/loadgen/transport"
+	"grpcbench/loadgen/transport/socket"
 )
 
 // Options are how to connect.
@@ -84,6 +85,7 @@ func connect(ctx context.Context, addr string, o Options) (*grpc.ClientConn, *di
 		}),
 	}
 	if o.Keepalive > 0 {
+		d.plain = true // it has a TCP_USER_TIMEOUT then
 		opts = append(opts, grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: o.Keepalive, Timeout: o.Keepalive, PermitWithoutStream: true}))
 	}
 	if o.ServiceConfig != "" {
@@ -180,6 +182,7 @@ func cause(ctx context.Context, cc *grpc.ClientConn) error {
 type dialer struct {
 	timedOut atomic.Bool
 	fixed    transport.Address // what to dial, whatever grpc-go says; none where it resolves
+	plain    bool              // grpc-go wants net's own connection, to set an option of it
 
 	mu    sync.Mutex
 	conns []net.Conn
@@ -218,6 +221,9 @@ func (d *dialer) dial(ctx context.Context, addr string) (net.Conn, error) {
 			d.made[addr] = true
 		}
 		d.mu.Unlock()
+		if !d.plain {
+			conn = socket.Conn(conn)
+		}
 	}
 	return conn, err
 }

@@ -180,7 +180,7 @@ func (ss *session) flush() {
 			return
 		}
 		c.mu.Unlock()
-		n, err := ss.socket.write(ss.pending)
+		n, err := ss.socket.Write(ss.pending)
 		c.mu.Lock()
 		ss.pending = ss.pending[n:]
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"grpcbench/loadgen/transport"
+	"grpcbench/loadgen/transport/socket"
 )
 
 // What we let the server do: bytes of answers not yet read, of a connection and
@@ -28,7 +29,7 @@ const (
 type session struct {
 	conn   *conn
 	nc     net.Conn
-	socket *socket // nil where nc cannot be written without waiting
+	socket *socket.Socket // nil where nc cannot be written without waiting
 
 	streams table
 	nextID  uint32
@@ -82,7 +83,7 @@ func (c *conn) start(nc net.Conn) *session {
 		maxStreams: 1<<31 - 1, maxHeaderList: 1<<32 - 1, credit: connWindow,
 		wake: make(chan struct{}, 1), begun: make(chan struct{}), gone: make(chan struct{}),
 	}
-	ss.socket, ss.heard = newSocket(nc), transport.Now()
+	ss.socket, ss.heard = socket.New(nc), transport.Now()
 	ss.out = append(ss.out, preface...)
 	ss.out = appendSettings(ss.out,
 		http2.Setting{ID: http2.SettingHeaderTableSize, Val: 0},
@@ -113,7 +114,7 @@ func (ss *session) read() {
 	var scratch []*stream
 	receive := ss.nc.Read
 	if ss.socket != nil {
-		receive = ss.socket.read
+		receive = ss.socket.Read
 	}
 	buf := make([]byte, readBuffer)
 	from, to := 0, 0

@@ -1,6 +1,6 @@
 //go:build unix
 
-package wire
+package socket
 
 import (
 	"io"
@@ -12,14 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// socket reads and writes a connection's file descriptor, which never blocks,
+// Socket reads and writes a connection's file descriptor, which never blocks,
 // without telling the scheduler: for each system call that it is told of after a
 // pause, Go's runtime wakes its monitor thread, and that costs as much as the
 // call. One goroutine may read while another writes.
-type socket struct {
+type Socket struct {
 	raw syscall.RawConn
 	in  transfer
 	out transfer
+	// patient is that a write waits until the socket takes something.
+	patient bool
 }
 
 // transfer is one call's arguments and results; the function is made once, for it would be an allocation each time.
@@ -30,8 +32,8 @@ type transfer struct {
 	try func(fd uintptr) bool
 }
 
-// newSocket returns nil where nc has no file descriptor.
-func newSocket(nc net.Conn) *socket {
+// New returns nil where nc has no file descriptor.
+func New(nc net.Conn) *Socket {
 	c, ok := nc.(syscall.Conn)
 	if !ok {
 		return nil
@@ -40,11 +42,10 @@ func newSocket(nc net.Conn) *socket {
 	if err != nil {
 		return nil
 	}
-	s := &socket{raw: raw}
+	s := &Socket{raw: raw}
 	s.in.try = func(fd uintptr) bool { return s.in.call("read", unix.SYS_READ, fd) }
 	s.out.try = func(fd uintptr) bool {
-		s.out.call("write", unix.SYS_WRITE, fd)
-		return true // what was not taken is left
+		return s.out.call("write", unix.SYS_WRITE, fd) || !s.patient // what was not taken is left
 	}
 	return s
 }
@@ -71,8 +72,8 @@ func (t *transfer) call(name string, number, fd uintptr) bool {
 	}
 }
 
-// read waits until there is something to read, and reads it.
-func (s *socket) read(buf []byte) (int, error) {
+// Read waits until there is something to read, and reads it.
+func (s *Socket) Read(buf []byte) (int, error) {
 	s.in.buf = buf
 	if err := s.raw.Read(s.in.try); err != nil {
 		return 0, err
@@ -83,9 +84,21 @@ func (s *socket) read(buf []byte) (int, error) {
 	return s.in.n, s.in.err
 }
 
-// write writes what the socket takes at once.
-func (s *socket) write(buf []byte) (int, error) {
-	s.out.buf = buf
+// Write writes what the socket takes at once: 0 bytes, and no error, where that is nothing.
+func (s *Socket) Write(buf []byte) (int, error) { return s.write(buf, false) }
+
+// WriteAll writes all of it, or as much as it can before an error.
+func (s *Socket) WriteAll(buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var some int
+		some, err = s.write(buf[n:], true)
+		n += some
+	}
+	return n, err
+}
+
+func (s *Socket) write(buf []byte, patient bool) (int, error) {
+	s.out.buf, s.patient = buf, patient
 	if err := s.raw.Write(s.out.try); err != nil {
 		return 0, err
 	}
