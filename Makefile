@@ -11,7 +11,7 @@ TMP  := $(CURDIR)/.tmp
 BIN  := $(TMP)/bin
 LINT := $(firstword $(wildcard $(BIN)/golangci-lint) $(shell command -v golangci-lint))
 
-.PHONY: help all generate build checkbuild test slowtest lint bench fuzz peers report clean
+.PHONY: help all generate build checkbuild test slowtest lint bench fuzz peers regress report clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ fuzz: ## every fuzz target for FUZZTIME (1m)
 
 peers: ## what loadgen costs beside other generators: h2load, ghz and k6 where they are on the PATH
 	go run ./bench/peers
+
+regress: ## what a call costs loadgen, against the commit that bench/regress/base names
+	go run ./bench/regress
 
 # The runs of `make report` where there is none yet: every RPC, briefly.
 RPCS := Search SearchIn SearchOut SearchIO CreateRepo GetUser GetHelp Check Watch

@@ -25,6 +25,10 @@ func main() {
 		err = target.Run(ctx, os.Args[2:], os.Stdin, os.Stdout, os.Stderr)
 	case len(os.Args) > 1 && os.Args[1] == "bare":
 		err = bare(ctx, os.Args[2:])
+	case len(os.Args) > 1 && os.Args[1] == "echo": // what startEcho starts
+		err = serveEcho()
+	case len(os.Args) > 1 && os.Args[1] == "floor":
+		err = floor(os.Args[2:])
 	default:
 		err = compare(ctx, os.Args[1:])
 	}
@@ -53,9 +57,14 @@ func compare(ctx context.Context, args []string) error {
 		return err
 	}
 	defer server.Stop() //nolint:errcheck // the comparison is made
+	mirror, err := startEcho(ctx)
+	if err != nil {
+		return err
+	}
+	defer mirror.stop()
 	pinned := "server and client share the cores"
 	if runtime.NumCPU() > 1 {
-		if err := child.Pin(server.Ready.PID, 0); err != nil {
+		if err := errors.Join(child.Pin(server.Ready.PID, 0), child.Pin(mirror.pid, 0)); err != nil {
 			return err
 		}
 		if err := child.Pin(os.Getpid(), 1); err != nil { // what we start inherits it
@@ -63,7 +72,7 @@ func compare(ctx context.Context, args []string) error {
 		}
 		pinned = "server on core 0, client on core 1"
 	}
-	t := tools{addr: server.Ready.Addr, tmp: tmp}
+	t := tools{addr: server.Ready.Addr, echo: mirror.addr, tmp: tmp}
 	if err := t.find(ctx); err != nil {
 		return err
 	}

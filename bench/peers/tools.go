@@ -16,7 +16,7 @@ import (
 
 // tools are the generators of this machine.
 type tools struct {
-	addr, tmp string
+	addr, echo, tmp string
 
 	self, loadgen    string
 	h2load, ghz, k6  string // empty where it is not there
@@ -109,6 +109,7 @@ func (t *tools) comparisons(n int) []*comparison {
 			t.bareArm("Search", "-n", strconv.Itoa(n), "-c", c),
 			t.loadgenArm("grpc", "-rpc", "Search", "-n", strconv.Itoa(n), "-c", c),
 			t.loadgenArm("wire", "-rpc", "Search", "-n", strconv.Itoa(n), "-c", c),
+			{name: "TCP echo", argv: []string{t.self, "floor", "-addr", t.echo, "-n", strconv.Itoa(n), "-c", c}},
 		},
 	}
 	if t.h2load != "" {

@@ -46,11 +46,12 @@ func atLeast(name string, runs []*result.Document) bool {
 // Kind is what a metric's values are.
 type Kind int
 
-// The kinds: calls per second, a share of 1, nanoseconds.
+// The kinds: calls per second, a share of 1, nanoseconds, a number of something.
 const (
 	PerSecond Kind = iota
 	Share
 	Nanoseconds
+	Number
 )
 
 // Worse says whether the change is for the bad: of a rate a fall is, of all else a rise.
@@ -129,7 +130,7 @@ func metricNames(a, b []round) (all []string) {
 			}
 		}
 	}
-	for _, name := range []string{"client_cpu", "server_cpu"} {
+	for _, name := range []string{"client_cpu", "client_switches", "client_io", "client_allocs", "server_cpu"} {
 		if both(name) {
 			all = append(all, name)
 		}
@@ -143,6 +144,8 @@ func kind(name string) Kind {
 		return PerSecond
 	case "errors":
 		return Share
+	case "client_switches", "client_io", "client_allocs":
+		return Number
 	default:
 		return Nanoseconds
 	}

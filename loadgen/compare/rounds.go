@@ -34,6 +34,13 @@ func runRounds(runs []*result.Document) (all []round) {
 		if d.Counts.OK+d.Counts.Failed+d.Counts.Unfinished > 0 {
 			r["errors"] = d.Failures()
 		}
+		if seconds := float64(d.DurationNs) / 1e9; d.Client.ContextSwitches > 0 && seconds > 0 {
+			r["client_switches"] = float64(d.Client.ContextSwitches) / seconds
+		}
+		if calls := float64(d.Counts.Sent); calls > 0 && d.Client.IOCalls > 0 {
+			r["client_io"] = float64(d.Client.IOCalls) / calls
+			r["client_allocs"] = float64(d.Client.AllocObjects) / calls
+		}
 		if d.Server != nil {
 			r["server_cpu"] = d.Server.CPUMicrosPerCall * 1e3
 		}

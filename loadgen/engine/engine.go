@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
 	"golang.org/x/sync/errgroup"
 
 	"grpcbench/loadgen/pace"
@@ -70,6 +71,9 @@ type Outcome struct {
 	// times, independently of any latency; Deviation is the standard deviation of those looks.
 	InFlight, Deviation float64
 	Looks               int
+	// Noticed is how late a look woke that a descriptor should have woken, in nanoseconds: as late as an answer is noticed.
+	// It is empty where the system has nothing to tell it by.
+	Noticed *hdrhistogram.Histogram
 	// Stood is the longest time between two looks, which are 10 ms apart where this process runs.
 	Stood time.Duration
 	// Addresses are what became of the calls by whom they went to, in the order of [Config].
@@ -158,6 +162,7 @@ func (r *run) start() {
 	}
 	r.ended = make(chan struct{})
 	r.probe = newProbe(r.cfg.Expected)
+	r.looks.late = recorder.NewHistogram()
 	r.background.Go(r.look)
 	r.ends = make([]Address, r.cfg.Conns)
 	r.calls = make([]transport.Call, r.cfg.Workers)
@@ -339,7 +344,7 @@ func (r *run) finish() error {
 		r.outcome.Warmup += s.warmup
 	}
 	r.outcome.InFlight, r.outcome.Deviation, r.outcome.Looks = r.looks.mean()
-	r.outcome.Stood = r.looks.longest
+	r.outcome.Stood, r.outcome.Noticed = r.looks.longest, r.looks.late
 	r.outcome.Slices = r.probe.slices()
 	if !r.began {
 		return err

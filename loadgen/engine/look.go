@@ -5,6 +5,9 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"grpcbench/loadgen/pace"
 	"grpcbench/loadgen/transport"
 )
 
@@ -17,23 +20,31 @@ const lookEvery = 10 * time.Millisecond
 // call; it is counted here without any clock reading of a call, so it can tell
 // that those are wrong.
 //
-// It sleeps by Go's timers: when exactly it looks does not matter, and what is more precise costs more.
+// How late it wakes is looked at too: so late an answer is noticed that comes at such a time.
 func (r *run) look() error {
 	draw := rand.New(rand.NewPCG(1, 2)) // not for anyone to guess: only unlike the arrivals
-	next := func() time.Duration { return lookEvery/2 + time.Duration(draw.Int64N(int64(lookEvery))) }
-	timer := time.NewTimer(next())
-	defer timer.Stop()
-	for ; ; timer.Reset(next()) {
+	sleep := func(d time.Duration) int64 { time.Sleep(d); return -1 }
+	if r.cfg.Sleep == nil { // in the time of a test nobody is late
+		if probe := pace.NewProbe(transport.Now); probe != nil {
+			defer probe.Close()
+			sleep = probe.Sleep
+		}
+	}
+	for {
+		late := sleep(lookEvery/2 + time.Duration(draw.Int64N(int64(lookEvery))))
 		select {
-		case <-timer.C:
 		case <-r.ended:
 			return nil
+		default:
 		}
 		now := transport.Now()
 		if now < r.from {
 			continue
 		}
 		r.looks.at(now)
+		if late >= 0 {
+			_ = r.looks.late.RecordValue(late) // an hour is more than a run stands still
+		}
 		var n int64
 		for _, s := range r.shards {
 			n += s.inFlight()
@@ -48,6 +59,7 @@ type looks struct {
 	sum, sq float64
 	last    int64
 	longest time.Duration // between two
+	late    *hdrhistogram.Histogram
 }
 
 func (l *looks) at(now int64) {

@@ -18,6 +18,38 @@ type Sleeper struct {
 	wake    chan struct{} // for a sleep by timer
 }
 
+// Probe shows how late a descriptor that is ready is noticed: it sleeps by the poller alone, as those who wait for an
+// answer do. Its methods are for one goroutine.
+type Probe struct {
+	now  func() int64
+	wait *timerfd
+}
+
+// NewProbe returns a probe by the clock now, in nanoseconds, whose owner closes it; nil where the system has none.
+func NewProbe(now func() int64) *Probe {
+	t := newTimerfd()
+	if t == nil {
+		return nil
+	}
+	return &Probe{now: now, wait: t}
+}
+
+// Sleep sleeps for d, and returns how much later it woke, in nanoseconds.
+func (p *Probe) Sleep(d time.Duration) (late int64) {
+	at := p.now() + int64(d)
+	for left := int64(d); left > 0; left = at - p.now() {
+		p.wait.set(left)
+		if !p.wait.wait() {
+			time.Sleep(time.Duration(left))
+		}
+		p.wait.late = 0 // it wants no second timer
+	}
+	return p.now() - at
+}
+
+// Close releases what the probe holds.
+func (p *Probe) Close() { p.wait.close() }
+
 // NewSleeper returns a sleeper by the clock now, in nanoseconds; its owner closes it.
 func NewSleeper(now func() int64) *Sleeper {
 	return &Sleeper{now: now, precise: newTimerfd(), wake: make(chan struct{}, 1)}

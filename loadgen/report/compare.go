@@ -164,6 +164,8 @@ func value(m compare.Metric, v float64) string {
 		return number.Rate(v) + "/s"
 	case compare.Share:
 		return strconv.FormatFloat(100*v, 'g', 3, 64) + " %"
+	case compare.Number:
+		return number.Significant(v)
 	default:
 		return number.Duration(v)
 	}

@@ -185,6 +185,18 @@ func cpu(u result.Usage, d *result.Document) string {
 		number.Significant(u.CPUMicrosPerCall), number.Significant(u.CPUSeconds/(float64(max(d.DurationNs, 1))/1e9)), number.Size(float64(u.MaxRSSBytes)))
 }
 
+// client describes what the load generator used, and what it may have added to percentiles, at most.
+func client(d *result.Document) string {
+	all := []string{}
+	for _, a := range d.Added {
+		all = append(all, number.Duration(a.Ns)+" to "+number.Percentile(a.P))
+	}
+	if len(all) == 0 {
+		return cpu(d.Client, d)
+	}
+	return cpu(d.Client, d) + "; it added at most " + strings.Join(all, ", ")
+}
+
 // failures lists one line a code that is not OK, with its first message.
 func failures(d *result.Document) (lines []string) {
 	var seen []string

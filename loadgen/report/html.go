@@ -32,7 +32,7 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 	"unanswered": func(d *result.Document) [][]string { return exemplarTable(d, "unanswered", 10) },
 	"slowest":    func(d *result.Document) [][]string { return exemplarTable(d, "slow", 20) },
 	"failed":     func(d *result.Document) [][]string { return exemplarTable(d, "failed", 10) },
-	"headline":   headline, "target": target, "started": started, "codes": codes, "cpu": cpu, "failures": failures,
+	"headline":   headline, "target": target, "started": started, "codes": codes, "client": client, "failures": failures,
 	"count": number.Count, "rate": number.Rate, "size": number.Size, "upper": strings.ToUpper,
 	"first":    func(rows [][]string) []string { return rows[0] },
 	"rest":     func(rows [][]string) [][]string { return rows[1:] },

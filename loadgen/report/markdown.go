@@ -70,7 +70,7 @@ func markdownRun(b *strings.Builder, d *result.Document) {
 			table(b, rows)
 		}
 	}
-	fmt.Fprintf(b, "\nClient: %s.", cpu(d.Client, d))
+	fmt.Fprintf(b, "\nClient: %s.", client(d))
 	if d.Server != nil {
 		fmt.Fprintf(b, " Server: %s.", cpu(*d.Server, d))
 	}

@@ -46,7 +46,7 @@ func Text(w io.Writer, d *result.Document) error {
 			columns(&b, rows)
 		}
 	}
-	fmt.Fprintf(&b, "\nclient    %s\n", cpu(d.Client, d))
+	fmt.Fprintf(&b, "\nclient    %s\n", client(d))
 	if d.Server != nil {
 		fmt.Fprintf(&b, "server    %s\n", cpu(*d.Server, d))
 	}

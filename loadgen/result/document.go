@@ -44,6 +44,8 @@ type Document struct {
 	Exemplars     []Exemplar         `json:"exemplars"`
 	Series        []Point            `json:"series"`
 
+	// Added bounds what the load generator itself added to percentiles of the response time.
+	Added []verdict.Added `json:"added"`
 	// Arrivals is how an open loop's calls were spaced.
 	Arrivals verdict.Arrivals `json:"arrivals"`
 

@@ -32,7 +32,7 @@ func (r *run) unfinishedDocument() *result.Document {
 		Schema: result.Schema, RunID: r.prefix(), Started: time.Now(), Plan: r.plan, Loop: loop(r.plan), Target: r.target,
 		Notes: []string{"what was measured until the end is in " + result.HlogFile},
 		Codes: map[string]int64{}, Latency: map[string]result.Latency{}, LatencyByCode: map[string]result.Latency{},
-		Addresses: []result.Address{}, Exemplars: []result.Exemplar{}, Series: []result.Point{}, SLO: []verdict.Kept{},
+		Addresses: []result.Address{}, Added: []verdict.Added{}, Exemplars: []result.Exemplar{}, Series: []result.Point{}, SLO: []verdict.Kept{},
 		Verdict: verdict.Verdict{Status: verdict.Invalid, Reasons: []string{
 			"the run has not ended, or was killed",
 		}},
@@ -108,6 +108,7 @@ func (r *run) document(ctx context.Context, o engine.Outcome) (*result.Document,
 	}
 	d.Exemplars = r.exemplars(d, o.Start)
 	err := r.usage(ctx, d)
+	d.Added = append(d.Added, added(total.Headline(), total.Latencies[recorder.Pacing], o.Noticed)...)
 	facts := r.facts(d, o)
 	d.Arrivals = facts.Arrivals
 	d.Verdict = verdict.Judge(facts)

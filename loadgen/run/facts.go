@@ -26,12 +26,11 @@ func (r *run) facts(d *result.Document, o engine.Outcome) verdict.Facts {
 		WarmupUnanswered: o.Lost.Warmup, Oldest: time.Duration(o.Lost.Oldest), Least: time.Duration(o.Lost.Least),
 		Silent: time.Duration(o.Lost.Silent), Length: time.Duration(d.DurationNs), Moved: moved(d.Latency["response"]),
 		Response: byPercentile(d.Latency["response"]), Pacing: byPercentile(d.Latency["pacing"]),
-		Stood:    o.Stood,
+		Added: d.Added, Stood: o.Stood,
 		InFlight: o.InFlight, Deviation: o.Deviation, Looks: o.Looks,
-		Local:        local(r.target.Addr),
-		SchedulerP99: time.Duration(d.Client.SchedLatencyP99Ns),
-		GCPause:      time.Duration(d.Client.GCPauseMaxNs),
-		GCShare:      d.Client.GCCPUSeconds / max(d.Client.CPUSeconds, 1e-9),
+		Local:   local(r.target.Addr),
+		GCPause: time.Duration(d.Client.GCPauseMaxNs),
+		GCShare: d.Client.GCCPUSeconds / max(d.Client.CPUSeconds, 1e-9),
 	}
 	if service := r.rec.Total().Latencies[recorder.Service]; c.Unfinished == 0 && d.DurationNs > 0 {
 		before, held := r.rec.Total().Before, r.rec.Total().Held

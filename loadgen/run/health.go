@@ -56,8 +56,8 @@ func (h *health) window() time.Duration {
 
 func readGauge() gauge {
 	g := gauge{at: time.Now(), runQueue: runQueue()}
-	if user, system, _, err := contract.Spent(); err == nil {
-		g.cpu = user + system
+	if spent, err := contract.Spent(); err == nil {
+		g.cpu = spent.User + spent.System
 	}
 	stat, err := os.ReadFile("/proc/stat")
 	if err != nil {

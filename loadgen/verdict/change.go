@@ -32,7 +32,7 @@ var (
 	ComparedSeries      = []string{"response", "service", "first_message", "message_rtt", "message_response", "message_gap"}
 )
 
-var changeLimit = regexp.MustCompile(`^(?:p(\d+(?:\.\d+)?)(?:\(([a-z_]+)\))?|(mean|rate|errors|client_cpu|server_cpu))([<>])([+-][^%]+)(%?)$`)
+var changeLimit = regexp.MustCompile(`^(?:p(\d+(?:\.\d+)?)(?:\(([a-z_]+)\))?|(mean|rate|errors|client_cpu|client_switches|client_io|client_allocs|server_cpu))([<>])([+-][^%]+)(%?)$`)
 
 // ParseChangeLimits reads limits, separated by commas: p99>+5%, p50>+2ms,
 // rate<-5%, errors>+0.1% (of all calls), client_cpu>+10%.
@@ -74,7 +74,7 @@ func parseChangeLimit(s string) (l ChangeLimit, err error) {
 		l.limit = v / 100
 		return l, nil
 	}
-	if l.Metric == "rate" || l.Metric == "errors" {
+	if l.Metric == "rate" || l.Metric == "errors" || strings.HasPrefix(l.Metric, "client_") && l.Metric != "client_cpu" {
 		return l, fmt.Errorf("%s changes by a percentage", l.Metric)
 	}
 	d, err := time.ParseDuration(limit)

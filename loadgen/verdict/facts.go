@@ -27,6 +27,8 @@ type Facts struct {
 
 	// Response and Pacing are by percentile: 50, 99, 99.9, as far as the count supports them.
 	Response, Pacing map[float64]time.Duration
+	// Added are bounds of what the load generator's own lateness added to percentiles of the response time.
+	Added []Added
 	// Stood is the longest time in which the generator did nothing at all.
 	Stood time.Duration
 
@@ -48,10 +50,9 @@ type Facts struct {
 	// Throttled counts the times that a CPU quota stopped the generator.
 	Throttled int64
 
-	// SchedulerP99 is the time that runnable goroutines waited, GCPause the longest pause of the garbage
-	// collector, GCShare the collector's share of the process's CPU time.
-	SchedulerP99, GCPause time.Duration
-	GCShare               float64
+	// GCPause is the longest pause of the garbage collector, GCShare the collector's share of the process's CPU time.
+	GCPause time.Duration
+	GCShare float64
 
 	// ClockSource is the kernel's, ClockCost the time that reading the clock takes.
 	ClockSource string
@@ -61,6 +62,13 @@ type Facts struct {
 	Arrivals Arrivals
 	// Drift is the p-value of a trend in the windows' medians, and how much their first and last third differ.
 	DriftP, DriftShare float64
+}
+
+// Added is how much later a percentile of the response time can be than it was for a load generator that is never late:
+// the calls that go out late, and the answers that are noticed late, by what was measured of either.
+type Added struct {
+	P  float64 `json:"p"`
+	Ns int64   `json:"ns"` // at most
 }
 
 // Window is a second of the run; shares are of 1.

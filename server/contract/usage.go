@@ -2,7 +2,10 @@ package contract
 
 import (
 	"math"
+	"os"
 	"runtime/metrics"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -25,14 +28,18 @@ type Usage struct {
 	GCCPUSeconds float64 `json:"gc_cpu_seconds"`
 	// SchedLatencyP99Ns is the time runnable goroutines waited for a thread, p99.
 	SchedLatencyP99Ns int64 `json:"sched_latency_p99_ns"`
+	// ContextSwitches counts how often a thread gave up its core or lost it, IOCalls the system calls that read or write;
+	// 0 where the system does not tell.
+	ContextSwitches int64 `json:"context_switches,omitempty"`
+	IOCalls         int64 `json:"io_calls,omitempty"`
 }
 
 // Meter measures the calling process from the moment of [NewMeter].
 type Meter struct{ base reading }
 
 type reading struct {
-	user, system  time.Duration
-	maxRSS        int64
+	Spending
+	ioCalls       int64
 	objects       uint64
 	bytes         uint64
 	gc            float64 // CPU seconds
@@ -54,24 +61,26 @@ func (m *Meter) Usage() (Usage, error) {
 	if err != nil {
 		return Usage{}, err
 	}
-	user := now.user - m.base.user
+	user := now.User - m.base.User
 	pauses := since(now.pauses, m.base.pauses)
 	sched := since(now.sched, m.base.sched)
 	return Usage{
-		CPUSeconds:        (user + now.system - m.base.system).Seconds(),
+		CPUSeconds:        (user + now.System - m.base.System).Seconds(),
 		UserSeconds:       user.Seconds(),
-		MaxRSSBytes:       now.maxRSS,
+		MaxRSSBytes:       now.MaxRSS,
 		AllocObjects:      now.objects - m.base.objects,
 		AllocBytes:        now.bytes - m.base.bytes,
 		GCCPUSeconds:      now.gc - m.base.gc,
 		GCPausesNs:        seconds(pauses.sum()),
 		GCPauseMaxNs:      seconds(pauses.quantile(1)),
 		SchedLatencyP99Ns: seconds(sched.quantile(0.99)),
+		ContextSwitches:   now.Switches - m.base.Switches,
+		IOCalls:           now.ioCalls - m.base.ioCalls,
 	}, nil
 }
 
 func read() (reading, error) {
-	user, system, maxRSS, err := Spent()
+	spent, err := Spent()
 	if err != nil {
 		return reading{}, err
 	}
@@ -84,15 +93,37 @@ func read() (reading, error) {
 	}
 	metrics.Read(samples)
 	return reading{
-		user:    user,
-		system:  system,
-		maxRSS:  maxRSS,
-		objects: samples[0].Value.Uint64(),
-		bytes:   samples[1].Value.Uint64(),
-		pauses:  samples[2].Value.Float64Histogram(),
-		sched:   samples[3].Value.Float64Histogram(),
-		gc:      samples[4].Value.Float64(),
+		Spending: spent,
+		ioCalls:  ioCalls(),
+		objects:  samples[0].Value.Uint64(),
+		bytes:    samples[1].Value.Uint64(),
+		pauses:   samples[2].Value.Float64Histogram(),
+		sched:    samples[3].Value.Float64Histogram(),
+		gc:       samples[4].Value.Float64(),
 	}, nil
+}
+
+// Spending is what a process used since it began: CPU time outside the kernel and in it, its largest resident set in
+// bytes, and how often its threads were switched.
+type Spending struct {
+	User, System     time.Duration
+	MaxRSS, Switches int64
+}
+
+// ioCalls is Linux's count of this process's system calls that read or write.
+func ioCalls() (sum int64) {
+	data, err := os.ReadFile("/proc/self/io")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(data)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		if name == "syscr" || name == "syscw" {
+			n, _ := strconv.ParseInt(value, 10, 64)
+			sum += n
+		}
+	}
+	return sum
 }
 
 // window is the difference of two readings of one cumulative runtime histogram.

@@ -11,11 +11,11 @@ import (
 func burn(t *testing.T, d time.Duration) {
 	t.Helper()
 	spent := func() time.Duration {
-		user, system, _, err := Spent()
+		all, err := Spent()
 		if err != nil {
 			t.Fatal(err)
 		}
-		return user + system
+		return all.User + all.System
 	}
 	x := 1.0
 	for end := spent() + d; spent() < end; {

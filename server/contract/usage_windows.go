@@ -21,22 +21,22 @@ type memoryCounters struct {
 
 var getProcessMemoryInfo = windows.NewLazySystemDLL("kernel32.dll").NewProc("K32GetProcessMemoryInfo")
 
-// Spent tells what the calling process used since it began: CPU time outside the kernel and in it, and its largest
-// working set in bytes.
-func Spent() (user, system time.Duration, maxRSS int64, err error) {
+// Spent tells what the calling process used. What stands for the resident set is the working set; Windows counts switches
+// elsewhere.
+func Spent() (Spending, error) {
 	var created, ended, inKernel, outside windows.Filetime
 	if err := windows.GetProcessTimes(windows.CurrentProcess(), &created, &ended, &inKernel, &outside); err != nil {
-		return 0, 0, 0, fmt.Errorf("read this process's times: %w", err)
+		return Spending{}, fmt.Errorf("read this process's times: %w", err)
 	}
 	if err := getProcessMemoryInfo.Find(); err != nil {
-		return 0, 0, 0, fmt.Errorf("read this process's memory: %w", err)
+		return Spending{}, fmt.Errorf("read this process's memory: %w", err)
 	}
 	var m memoryCounters
 	m.size = uint32(unsafe.Sizeof(m))
 	if ok, _, err := getProcessMemoryInfo.Call(uintptr(windows.CurrentProcess()), uintptr(unsafe.Pointer(&m)), uintptr(m.size)); ok == 0 {
-		return 0, 0, 0, fmt.Errorf("read this process's memory: %w", err)
+		return Spending{}, fmt.Errorf("read this process's memory: %w", err)
 	}
-	return span(outside), span(inKernel), int64(m.peakWorkingSet), nil
+	return Spending{User: span(outside), System: span(inKernel), MaxRSS: int64(m.peakWorkingSet)}, nil
 }
 
 // span is a duration that Windows tells in steps of 100 ns, in two halves; Filetime.Nanoseconds takes it for a date.

@@ -43,11 +43,11 @@ func TestSupervisedReadyLine(t *testing.T) {
 func burn(t *testing.T, d time.Duration) (x float64) {
 	t.Helper()
 	spent := func() time.Duration {
-		user, system, _, err := contract.Spent()
+		all, err := contract.Spent()
 		if err != nil {
 			t.Fatal(err)
 		}
-		return user + system
+		return all.User + all.System
 	}
 	for end := spent() + d; spent() < end; {
 		for range 10_000 {
