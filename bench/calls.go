@@ -16,9 +16,8 @@ import (
 
 	"grpcbench/loadgen/scenario"
 	"grpcbench/loadgen/transport"
+	"grpcbench/loadgen/transport/dial"
 	"grpcbench/loadgen/transport/grpcconn"
-	"grpcbench/loadgen/transport/rest"
-	"grpcbench/loadgen/transport/wire"
 	"grpcbench/server/contract"
 	"grpcbench/server/target"
 )
@@ -31,11 +30,11 @@ func calls(b *testing.B) {
 		for _, name := range def.Transports() {
 			o := scenario.Options{Transport: name, HTTPMethod: http.MethodPost, Messages: 10, Timeout: 20 * time.Second}
 			b.Run(fmt.Sprintf("rpc=%s/transport=%s/c=1", def.Name, name), func(b *testing.B) {
-				oneByOne(b, dial(b, ready, def, o))
+				oneByOne(b, connect(b, ready, def, o))
 			})
 			if def.Name == "Search" {
 				b.Run(fmt.Sprintf("rpc=%s/transport=%s/c=50", def.Name, name), func(b *testing.B) {
-					together(b, dial(b, ready, def, o), 50)
+					together(b, connect(b, ready, def, o), 50)
 				})
 			}
 		}
@@ -47,7 +46,7 @@ func calls(b *testing.B) {
 		}
 		b.Run(fmt.Sprintf("rpc=Search/transport=grpc/c=1/size=%dKiB", size>>10), func(b *testing.B) {
 			b.SetBytes(int64(size))
-			oneByOne(b, dial(b, ready, def, scenario.Options{Transport: scenario.GRPC, Size: size, Timeout: 20 * time.Second}))
+			oneByOne(b, connect(b, ready, def, scenario.Options{Transport: transport.GRPC, Size: size, Timeout: 20 * time.Second}))
 		})
 	}
 }
@@ -83,7 +82,7 @@ func startTarget(b *testing.B) contract.Ready {
 	return ready
 }
 
-func dial(b *testing.B, ready contract.Ready, def scenario.Definition, o scenario.Options) transport.Conn {
+func connect(b *testing.B, ready contract.Ready, def scenario.Definition, o scenario.Options) transport.Conn {
 	b.Helper()
 	spec, src, err := def.Build(o)
 	if err != nil {
@@ -93,13 +92,10 @@ func dial(b *testing.B, ready contract.Ready, def scenario.Definition, o scenari
 	if err != nil {
 		b.Fatal(err)
 	}
-	var dialer transport.Dialer = grpcconn.Dialer{Options: grpcconn.Options{Timeout: 5 * time.Second, Interceptors: chain}}
+	dialer, http := dial.New(o.Transport, dial.Options{Run: 1, Timeout: 5 * time.Second, Interceptors: chain})
 	addr := ready.Addr
-	switch o.Transport {
-	case scenario.Wire:
-		dialer = &wire.Dialer{Run: 1, Timeout: 5 * time.Second}
-	case scenario.REST:
-		dialer, addr = rest.Dialer{Run: 1, Timeout: 5 * time.Second}, ready.HTTP
+	if http {
+		addr = ready.HTTP
 	}
 	conn, err := dialer.Dial(b.Context(), addr, spec, src)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/requestid"
 	"grpcbench/loadgen/scenario"
+	"grpcbench/loadgen/transport"
 )
 
 // parts measures what loadgen adds to each call of any transport.
@@ -52,7 +53,7 @@ func parts(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		_, src, err := def.Build(scenario.Options{Transport: scenario.GRPC, Messages: 10})
+		_, src, err := def.Build(scenario.Options{Transport: transport.GRPC, Messages: 10})
 		if err != nil {
 			b.Fatal(err)
 		}

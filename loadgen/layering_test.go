@@ -54,7 +54,7 @@ var rules = []rule{
 		reason: "what a report shows stands in the document, nowhere else",
 	},
 	{
-		from: "...", except: []string{"bench", "bench/peers"}, never: []string{"bench/..."},
+		from: "...", except: []string{"bench", "bench/peers", "bench/regress"}, never: []string{"bench/..."},
 		reason: "benchmarks look at the code; code that needs them would ship them",
 	},
 	{from: "loadgen/requestid", only: leaf, reason: "ids are text, the same for every transport"},
@@ -70,8 +70,13 @@ var rules = []rule{
 	{from: "server/contract", only: leaf, reason: "both halves import it: anything in it would be in both"},
 	{from: "pb/...", only: leaf, reason: "it is generated"},
 	{
-		from: "loadgen/transport/...", except: []string{"loadgen/transport"}, only: []string{"loadgen/transport", "loadgen/requestid", "loadgen/pace", "server/contract"},
+		from: "loadgen/transport/...", except: []string{"loadgen/transport", "loadgen/transport/dial"},
+		only:   []string{"loadgen/transport", "loadgen/transport/socket", "loadgen/requestid", "loadgen/pace", "server/contract"},
 		reason: "transports are compared: none may know the scenarios, the engine or another transport",
+	},
+	{
+		from: "loadgen/transport/dial", only: []string{"loadgen/transport", "loadgen/transport/grpcconn", "loadgen/transport/wire", "loadgen/transport/rest", "loadgen/requestid"},
+		reason: "it chooses a transport, for whoever makes calls",
 	},
 	{
 		from: "loadgen/engine", only: []string{"loadgen/transport", "loadgen/recorder", "loadgen/schedule", "loadgen/pace"},

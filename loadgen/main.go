@@ -29,13 +29,15 @@ const (
 
 const usage = `usage:
   loadgen [run] -rpc SearchIO -c 50 -d 30s   load an RPC and measure it; without -addr it starts its own target
+  loadgen -addr A -rpc pkg.Service/Method -data '{...}'   the same of any service, by reflection, -proto or -protoset
   loadgen overhead                           what each interceptor costs; -interceptors LIST, -budget 2m
   loadgen timeouts                           how deadlines behave, at both ends; -deadlines 50ms,200ms, -budget 1m
   loadgen call -rpc GetUser -data '{...}'    one call, answer as JSON
   loadgen suite                              all of it, in -budget 5m, into one folder
   loadgen report [DIR...]                    show runs; -format html|md|csv|json|text, -o FILE
   loadgen compare OLD NEW                    what changed, and what is noise; -fail-on 'p99>+5%'
-  loadgen list                               the RPCs
+  loadgen list [-addr A]                     the RPCs: the target's own, or those of a server or of -proto files
+  loadgen describe NAME                      a service, method or type as source, and JSON of it to fill in
   loadgen target [flags]                     the server alone
   loadgen version
 A subcommand's flags: loadgen SUBCOMMAND -h`
@@ -91,7 +93,7 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 	}
 	switch name {
 	case "run":
-		return load(ctx, rest, stdout, stderr)
+		return load(ctx, rest, stdin, stdout, stderr)
 	case "call":
 		c, err := plan.ReadCall(rest, stdout)
 		if err != nil {
@@ -116,7 +118,9 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 	case "compare":
 		return comparison(rest, stdout, stderr)
 	case "list":
-		return report.List(stdout)
+		return list(ctx, rest, stdout)
+	case "describe":
+		return describe(ctx, rest, stdout)
 	case "keep-awake": // for experiments, not for people
 		return child.StayAwake(stdin)
 	case "target":

@@ -22,10 +22,13 @@ import (
 const gcPercent = 400
 
 // load carries out a run and shows it.
-func load(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func load(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	p, err := plan.Run(args, stdout)
 	if err != nil {
 		return err
+	}
+	if p.DataText, err = plan.ReadData(p.Data, stdin); err != nil {
+		return plan.Usage(err)
 	}
 	if err := target.CheckFlags(p.Target); err != nil {
 		return fmt.Errorf("-target: %w", err)

@@ -18,12 +18,15 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
 
 	"grpcbench/loadgen/child"
+	"grpcbench/loadgen/message"
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/run"
-	"grpcbench/loadgen/scenario"
+	"grpcbench/loadgen/schema"
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/transport/grpcconn"
 	"grpcbench/server/contract"
@@ -33,17 +36,26 @@ import (
 // that is not JSON of the RPC's type is a *plan.UsageError that names the
 // field; a call that fails is an error with its code.
 func Run(ctx context.Context, c plan.Call, stdin io.Reader, stdout, stderr io.Writer) error {
-	def, err := scenario.Find(c.RPC)
+	md, types, done, err := run.Method(ctx, c.Plan)
 	if err != nil {
 		return err
 	}
-	requests := lines(stdin, def)
-	if c.HasData || def.Kind&transport.ClientStream == 0 {
-		first, err := parse(def, strings.TrimSpace(c.Data))
+	defer done()
+	m := method{md, types}
+	requests := m.lines(stdin)
+	if c.HasData || !md.IsStreamingClient() {
+		text, err := plan.ReadData(c.Plan.Data, stdin)
+		if err != nil {
+			return plan.Usage(err)
+		}
+		all, err := message.ParseJSON(text, md.Input(), types)
+		if err == nil && len(all) > 1 && !md.IsStreamingClient() {
+			err = fmt.Errorf("%s sends one message a call, and there are %d", md.Name(), len(all))
+		}
 		if err != nil {
 			return plan.Usage(fmt.Errorf("-data: %w", err))
 		}
-		requests = once(first)
+		requests = each(all)
 	}
 	addr := c.Addr
 	if c.Embedded() {
@@ -68,32 +80,54 @@ func Run(ctx context.Context, c plan.Call, stdin io.Reader, stdout, stderr io.Wr
 		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
 		defer cancel()
 	}
-	err = exchange(metadata.AppendToOutgoingContext(ctx, c.Metadata...), cc, def, requests, stdout)
+	err = m.exchange(metadata.AppendToOutgoingContext(ctx, c.Metadata...), cc, requests, stdout)
 	if st, ok := status.FromError(err); ok && err != nil {
 		if st.Code() == codes.Canceled && ctx.Err() != nil {
 			return nil // the person's own ^C
 		}
-		return fmt.Errorf("%s: %s: %s", def.Name, result.CodeName(st.Code()), st.Message())
+		return fmt.Errorf("%s: %s: %s%s", md.Name(), result.CodeName(st.Code()), st.Message(), m.details(st))
 	}
 	return err
+}
+
+// method is the RPC that is called.
+type method struct {
+	protoreflect.MethodDescriptor
+	types message.Resolver
+}
+
+// details are a status's, each as JSON on a line; of types that nobody knows the name alone.
+func (m method) details(st *status.Status) string {
+	var b strings.Builder
+	for _, any := range st.Proto().GetDetails() {
+		text, err := protojson.MarshalOptions{Resolver: m.types}.Marshal(any)
+		if err != nil {
+			text, err = protojson.Marshal(any) // google.rpc's are linked in
+		}
+		if err != nil {
+			text = fmt.Appendf(nil, "%s, whose type is not known here", any.GetTypeUrl())
+		}
+		fmt.Fprintf(&b, "\n%s", text)
+	}
+	return b.String()
 }
 
 // next returns the following request, or io.EOF.
 type next func() (proto.Message, error)
 
-func once(m proto.Message) next {
+func each(all []proto.Message) next {
 	return func() (proto.Message, error) {
-		if m == nil {
+		if len(all) == 0 {
 			return nil, io.EOF
 		}
-		sent := m
-		m = nil
+		sent := all[0]
+		all = all[1:]
 		return sent, nil
 	}
 }
 
 // lines reads one request per line, until the end or a line quit.
-func lines(r io.Reader, def scenario.Definition) next {
+func (m method) lines(r io.Reader) next {
 	in := bufio.NewScanner(r)
 	in.Buffer(nil, 8<<20)
 	n := 0
@@ -106,11 +140,11 @@ func lines(r io.Reader, def scenario.Definition) next {
 			case "quit":
 				return nil, io.EOF
 			default:
-				m, err := parse(def, line)
+				sent, err := run.Parse(line, m, m.types)
 				if err != nil {
 					return nil, plan.Usage(fmt.Errorf("stdin line %d: %w", n, err))
 				}
-				return m, nil
+				return sent, nil
 			}
 		}
 		if err := in.Err(); err != nil {
@@ -120,27 +154,13 @@ func lines(r io.Reader, def scenario.Definition) next {
 	}
 }
 
-// parse reads a request; no text is the empty message.
-func parse(def scenario.Definition, text string) (proto.Message, error) {
-	m := def.Request.ProtoReflect().New().Interface()
-	if text == "" {
-		return m, nil
-	}
-	if err := protojson.Unmarshal([]byte(text), m); err != nil {
-		// protojson varies its wording's spaces from build to build.
-		why := strings.TrimSpace(strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\u00a0", " "), "proto:"))
-		return nil, fmt.Errorf("not a %s: %s", m.ProtoReflect().Descriptor().FullName(), why)
-	}
-	return m, nil
-}
-
 // exchange sends the requests as they come, and prints the answers as they come.
-func exchange(ctx context.Context, cc *grpc.ClientConn, def scenario.Definition, requests next, stdout io.Writer) error {
+func (m method) exchange(ctx context.Context, cc *grpc.ClientConn, requests next, stdout io.Writer) error {
 	group, ctx := errgroup.WithContext(ctx)
 	stream, err := cc.NewStream(ctx, &grpc.StreamDesc{
-		ClientStreams: def.Kind&transport.ClientStream != 0,
-		ServerStreams: def.Kind&transport.ServerStream != 0,
-	}, "/"+def.Method)
+		ClientStreams: m.IsStreamingClient(),
+		ServerStreams: m.IsStreamingServer(),
+	}, "/"+schema.Name(m))
 	if err != nil {
 		return err
 	}
@@ -159,7 +179,7 @@ func exchange(ctx context.Context, cc *grpc.ClientConn, def scenario.Definition,
 	group.Go(func() error {
 		defer close(done)
 		for {
-			answer := def.Response.ProtoReflect().New().Interface()
+			answer := dynamicpb.NewMessage(m.Output())
 			err := stream.RecvMsg(answer)
 			if errors.Is(err, io.EOF) {
 				return nil
@@ -167,10 +187,10 @@ func exchange(ctx context.Context, cc *grpc.ClientConn, def scenario.Definition,
 			if err != nil {
 				return err
 			}
-			if err := show(stdout, answer); err != nil {
+			if err := m.show(stdout, answer); err != nil {
 				return err
 			}
-			if def.Kind&transport.ServerStream == 0 {
+			if !m.IsStreamingServer() {
 				return nil
 			}
 		}
@@ -196,8 +216,8 @@ func send(stream grpc.ClientStream, requests next) error {
 	}
 }
 
-func show(w io.Writer, m proto.Message) error {
-	encoded, err := protojson.MarshalOptions{EmitUnpopulated: true}.Marshal(m)
+func (m method) show(w io.Writer, answer proto.Message) error {
+	encoded, err := protojson.MarshalOptions{EmitUnpopulated: true, Resolver: m.types}.Marshal(answer)
 	if err != nil {
 		return fmt.Errorf("encode the answer as JSON: %w", err)
 	}

@@ -8,7 +8,7 @@ import (
 
 	"grpcbench/loadgen/requestid"
 	"grpcbench/loadgen/result"
-	"grpcbench/loadgen/scenario"
+	"grpcbench/loadgen/transport"
 	"grpcbench/server/contract"
 )
 
@@ -92,7 +92,7 @@ func wrong(c cell, t *result.DeadlineCell) (all []string) {
 	}
 	switch d := time.Duration(t.Overshoot.P99); {
 	case d <= lateToHear:
-	case c.behaviour == recvTimeout && c.transport == scenario.GRPC:
+	case c.behaviour == recvTimeout && c.transport == transport.GRPC:
 		say("callers hear %v past it (p99): a caller of grpc-go that does not receive hears of the end when it sends again", d.Round(time.Millisecond))
 	default:
 		say("callers hear %v past the deadline (p99)", d.Round(time.Millisecond))

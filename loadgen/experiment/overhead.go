@@ -22,8 +22,8 @@ import (
 	"grpcbench/loadgen/scenario"
 	"grpcbench/loadgen/stats"
 	"grpcbench/loadgen/transport"
+	"grpcbench/loadgen/transport/dial"
 	"grpcbench/loadgen/transport/grpcconn"
-	"grpcbench/loadgen/transport/wire"
 	"grpcbench/server/contract"
 )
 
@@ -200,13 +200,10 @@ func (s subject) dial(ctx context.Context, addr string, run uint32) (transport.C
 	if err != nil {
 		return nil, err
 	}
-	kind := map[string]string{"server": scenario.Wire, "client": scenario.GRPC}[s.Side]
+	kind := map[string]string{"server": transport.Wire, "client": transport.GRPC}[s.Side]
 	spec, src, err := def.Build(scenario.Options{Transport: kind, Messages: streamOf, Timeout: callTimeout})
 	if err != nil {
 		return nil, err
-	}
-	if s.Side == "server" {
-		return (&wire.Dialer{Run: run, Timeout: callTimeout}).Dial(ctx, addr, spec, src)
 	}
 	log, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0) // as the target's
 	if err != nil {
@@ -216,7 +213,8 @@ func (s subject) dial(ctx context.Context, addr string, run uint32) (transport.C
 	if err != nil {
 		return nil, err
 	}
-	return grpcconn.Dialer{Options: grpcconn.Options{Timeout: callTimeout, Interceptors: chain}}.Dial(ctx, addr, spec, src)
+	d, _ := dial.New(kind, dial.Options{Run: run, Timeout: callTimeout, Interceptors: chain})
+	return d.Dial(ctx, addr, spec, src)
 }
 
 // round makes a block with every arm.

@@ -21,9 +21,8 @@ import (
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/scenario"
 	"grpcbench/loadgen/transport"
+	"grpcbench/loadgen/transport/dial"
 	"grpcbench/loadgen/transport/grpcconn"
-	"grpcbench/loadgen/transport/rest"
-	"grpcbench/loadgen/transport/wire"
 	"grpcbench/server/contract"
 )
 
@@ -201,15 +200,13 @@ func (m *matrix) dial(ctx context.Context, c cell) (transport.Conn, error) {
 		return nil, err
 	}
 	ready := m.servers[strings.Join(c.flags(), " ")]
-	switch c.transport {
-	case scenario.Wire:
-		return (&wire.Dialer{Run: m.run, Timeout: callTimeout}).Dial(ctx, ready.Addr, spec, src)
-	case scenario.REST:
-		return rest.Dialer{Run: m.run, Timeout: callTimeout}.Dial(ctx, ready.HTTP, spec, src)
-	}
 	chain, err := grpcconn.Interceptors([]string{"requestid"}, m.run, nil, nil)
 	if err != nil {
 		return nil, err
 	}
-	return grpcconn.Dialer{Options: grpcconn.Options{Timeout: callTimeout, Interceptors: chain}}.Dial(ctx, ready.Addr, spec, src)
+	d, http := dial.New(c.transport, dial.Options{Run: m.run, Timeout: callTimeout, Interceptors: chain})
+	if http {
+		return d.Dial(ctx, ready.HTTP, spec, src)
+	}
+	return d.Dial(ctx, ready.Addr, spec, src)
 }

@@ -49,13 +49,18 @@ func (p Plan) args(keep func(name string) bool) []string {
 				args = append(args, "-H", p.MetadataTold[i]+": "+p.MetadataTold[i+1])
 			}
 			return
+		case "proto", "I", "protoset":
+			for _, v := range map[string][]string{"proto": p.Schema.Protos, "I": p.Schema.Imports, "protoset": p.Schema.Sets}[f.Name] {
+				args = append(args, "-"+f.Name, v)
+			}
+			return
 		case "target":
 			if len(p.Target) > 0 {
 				args = append(args, "-target", Line(p.Target))
 			}
 			return
 		case "messages":
-			if d, err := scenario.Find(p.RPC); err == nil && !d.Streams() {
+			if d, err := scenario.Find(p.RPC); err == nil && p.Own() && !d.Streams() || p.Messages == ByData {
 				return
 			}
 		case "client-interceptors":

@@ -6,15 +6,14 @@ import (
 	"io"
 	"strings"
 
-	"grpcbench/loadgen/scenario"
+	"grpcbench/loadgen/transport"
 	"grpcbench/server/contract"
 )
 
 // Call is one RPC by hand.
 type Call struct {
 	Plan
-	// Data is the request as JSON; HasData says that there is one, else streams read stdin.
-	Data    string
+	// HasData says that there is -data, else streams read stdin.
 	HasData bool
 }
 
@@ -26,7 +25,7 @@ func ReadCall(args []string, usage io.Writer) (Call, error) {
 	var c Call
 	p, fs, problems := read("call", args, func(fs *flag.FlagSet, p *Plan) {
 		common(fs, p)
-		fs.StringVar(&c.Data, "data", "", "request as `JSON`; without it, a stream takes one message per line of stdin, until a line quit")
+		fs.StringVar(&p.Data, "data", "", "request as `JSON`, @FILE or @-; without it, a stream takes one message per line of stdin, until a line quit")
 	})
 	if help(problems) {
 		printUsage(usage, "loadgen call -rpc NAME [-data JSON] [flags]", fs)
@@ -34,12 +33,12 @@ func ReadCall(args []string, usage io.Writer) (Call, error) {
 	}
 	set := given(fs)
 	c.Plan, c.HasData = p, set["data"]
-	c.Transport = scenario.GRPC
+	c.Transport = transport.GRPC
 	c.resolveTLS(set)
 	d, err := c.findRPC()
 	if err != nil {
 		problems = append(problems, err)
-	} else if d.Kind != 0 && !set["timeout"] {
+	} else if (d.Kind != 0 || d.Name == "") && !set["timeout"] {
 		c.Timeout = 0 // a chat has no deadline
 	}
 	if c.Embedded() && !set["target"] {
@@ -48,7 +47,40 @@ func ReadCall(args []string, usage io.Writer) (Call, error) {
 	if strings.Contains(c.Addr, ",") {
 		problems = append(problems, fmt.Errorf("-addr %s: one call goes to one address", c.Addr))
 	}
+	problems = append(problems, c.Schema.problems(c.Addr)...)
 	return c, Usage(append(append(problems, c.connection()...), c.metadataProblems()...)...)
+}
+
+// Describe is what `loadgen list` and `loadgen describe` look at.
+type Describe struct {
+	Plan
+	// Name is of a service, method or type; empty for all services.
+	Name string
+}
+
+// ReadDescribe reads the command line of `loadgen list` or `loadgen describe`. Errors are as for [Run].
+func ReadDescribe(command string, args []string, usage io.Writer) (Describe, error) {
+	var d Describe
+	fs := flag.NewFlagSet(command, flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	common(fs, &d.Plan)
+	names, problems := contract.ParseArgs(fs, args)
+	if help(problems) {
+		printUsage(usage, "loadgen "+command+" [NAME] [flags]   (without -addr, -proto and -protoset: the target's own)", fs)
+		return d, flag.ErrHelp
+	}
+	d.Transport = transport.GRPC
+	d.resolveTLS(given(fs))
+	switch {
+	case len(names) == 1:
+		d.Name = names[0]
+	case len(names) > 1:
+		problems = append(problems, fmt.Errorf("%s: want one name at most", strings.Join(names, " ")))
+	case d.RPC != "":
+		d.Name = d.RPC
+	}
+	problems = append(problems, d.Schema.problems(d.Addr)...)
+	return d, Usage(append(append(problems, d.connection()...), d.metadataProblems()...)...)
 }
 
 // Report is what `loadgen report` reads and writes.

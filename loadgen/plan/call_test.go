@@ -57,8 +57,8 @@ func TestReadCallRefuses(t *testing.T) {
 		{"an unknown RPC, with the known", "-rpc Serach", []string{"Serach", "SearchIO"}},
 		{"a load run's flag", "-rpc Search -c 3", []string{"-c"}},
 		{"a request without its flag", `-rpc Search {}`, []string{`"{}"`}},
-		{"all at once", "-timeout -1s -connect-timeout 0s -cert x -bogus -rpc Nope -addr a:1 -target -x=1 -insecure", []string{
-			"-timeout -1s", "-connect-timeout 0s", "-cert and -key", "-bogus", "Nope", "-target", "plaintext is the default",
+		{"all at once", "-timeout -1s -connect-timeout 0s -cert x -bogus -rpc Search -addr a:1 -target -x=1 -insecure", []string{
+			"-timeout -1s", "-connect-timeout 0s", "-cert and -key", "-bogus", "-target", "plaintext is the default",
 		}},
 	} {
 		_, err := plan.ReadCall(strings.Fields(tt.args), io.Discard)

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
-	"grpcbench/loadgen/scenario"
+	"grpcbench/loadgen/transport"
 )
 
 // resolveServiceConfig reads the service config out of its file, so that the plan says what was used, whatever becomes of
@@ -28,7 +28,7 @@ func (p *Plan) serviceConfig() error {
 	if p.ServiceConfig == "" {
 		return nil
 	}
-	if p.Transport != scenario.GRPC {
+	if p.Transport != transport.GRPC {
 		return errors.New("-service-config is grpc-go's: it is for -transport grpc")
 	}
 	if file, ok := strings.CutPrefix(p.ServiceConfig, "@"); ok {
@@ -53,7 +53,7 @@ func (p *Plan) keepalive() error {
 	switch {
 	case p.Keepalive == 0:
 		return nil
-	case p.Transport == scenario.REST:
+	case p.Transport == transport.REST:
 		return errors.New("-keepalive: HTTP/1.1 has no PING; it is for -transport grpc and wire")
 	case p.Keepalive < leastKeepalive:
 		return fmt.Errorf("-keepalive %v: want %v or more, for grpc-go and many servers take no less", p.Keepalive, leastKeepalive)

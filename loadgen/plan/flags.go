@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"grpcbench/loadgen/scenario"
+	"grpcbench/loadgen/transport"
 	"grpcbench/server/contract"
 )
 
@@ -62,7 +63,8 @@ func help(problems []error) bool {
 
 // common are the flags of every subcommand that makes calls.
 func common(fs *flag.FlagSet, p *Plan) {
-	fs.StringVar(&p.RPC, "rpc", "", "the RPC `name`: "+strings.Join(scenario.Names(), ", ")+"; or pkg.Service/Method")
+	fs.StringVar(&p.RPC, "rpc", "", "the RPC `name`: pkg.Service/Method of any service, or a part of it that is one alone; of the target's own "+strings.Join(scenario.Names(), ", "))
+	schemaFlags(fs, &p.Schema)
 	fs.StringVar(&p.Addr, "addr", "", "`address`: host:port, unix:path or dns:///name:port, several with commas; empty starts an embedded target")
 	contract.DurationVar(fs, &p.Timeout, "timeout", 20*time.Second, "deadline of each call")
 	contract.DurationVar(fs, &p.ConnectTimeout, "connect-timeout", 10*time.Second, "longest wait for a connection")
@@ -82,7 +84,11 @@ func common(fs *flag.FlagSet, p *Plan) {
 
 // load are the flags of a load run.
 func load(fs *flag.FlagSet, p *Plan) {
-	fs.StringVar(&p.Transport, "transport", scenario.GRPC, "how calls travel: `grpc|wire|rest`")
+	fs.StringVar(&p.Transport, "transport", transport.GRPC, "how calls travel: `grpc|wire|rest`")
+	fs.StringVar(&p.Data, "data", "", "what to send, as `JSON`, @FILE or @-: a message; for streams an array, or messages one after the other, of which the last is sent again and again. Without it the empty message, or the RPC's own")
+	fs.StringVar(&p.Turns, "stream", "", "on a bidi stream, who speaks when: `lockstep|free|half`; default lockstep for the target's own RPCs, free for others")
+	contract.NumberVar(fs, &p.Receive, "receive", 0, "end a server's stream from this side after so many `answers`, as a success; 0 leaves it to the server")
+	contract.DurationVar(fs, &p.ReceiveFor, "receive-for", 0, "end a server's stream from this side after so long, as a success")
 	fs.StringVar(&p.HTTPMethod, "http-method", http.MethodGet, "with -transport rest, the route's method: `GET|POST`")
 	for _, name := range []string{"c", "concurrency"} {
 		contract.NumberVar(fs, &p.Workers, name, 50, "workers, each with one call in flight")

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"grpcbench/loadgen/scenario"
+	"grpcbench/loadgen/transport"
 	"grpcbench/server/contract"
 )
 
@@ -118,7 +118,7 @@ func variable(key string) string {
 func (p *Plan) metadataProblems() (all []error) {
 	for i := 0; i+1 < len(p.Metadata); i += 2 {
 		key := p.Metadata[i]
-		if strings.HasPrefix(key, "grpc-") && (p.Transport != scenario.REST || !strings.HasPrefix(key, "grpc-metadata-")) {
+		if strings.HasPrefix(key, "grpc-") && (p.Transport != transport.REST || !strings.HasPrefix(key, "grpc-metadata-")) {
 			all = append(all, fmt.Errorf("-H %s: keys that begin with grpc- are gRPC's own (with -transport rest, grpc-metadata-KEY is the gateway's way to pass KEY on)", key))
 		}
 	}

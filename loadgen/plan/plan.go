@@ -4,15 +4,22 @@ package plan
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"grpcbench/loadgen/scenario"
 	"grpcbench/loadgen/schedule"
+	"grpcbench/loadgen/transport"
 )
 
 // Plan is every setting of one run. It is plain data: result.json holds it as it is.
 type Plan struct {
-	RPC        string `json:"rpc"`
+	RPC string `json:"rpc"`
+	// Schema says where the RPC's types come from, Data what is sent of them: JSON, or @FILE; empty where the RPC has its own.
+	Schema Schema `json:"schema,omitzero"`
+	Data   string `json:"data,omitempty"`
+	// DataText is what Data stands for.
+	DataText   []byte `json:"-"`
 	Addr       string `json:"addr"` // empty: an embedded target
 	Transport  string `json:"transport"`
 	HTTPMethod string `json:"http_method,omitempty"`
@@ -33,14 +40,18 @@ type Plan struct {
 
 	Timeout        time.Duration `json:"timeout_ns"` // 0: none
 	ConnectTimeout time.Duration `json:"connect_timeout_ns"`
-	Messages       int           `json:"messages"`
-	Interval       time.Duration `json:"interval_ns"`
-	MessageRate    float64       `json:"message_rate"` // of all streams together
-	Size           int           `json:"size"`
-	MaxMessage     int64         `json:"max_message,omitempty"` // bytes, of an answer
-	Gzip           bool          `json:"gzip,omitempty"`
-	Keepalive      time.Duration `json:"keepalive_ns,omitempty"` // 0: none
-	ServiceConfig  string        `json:"service_config,omitempty"`
+	Messages       int           `json:"messages"` // ByData: as many as there are
+	// Turns says who speaks when on a bidi stream; Receive and ReceiveFor end a server's stream from this side.
+	Turns         string        `json:"stream,omitempty"`
+	Receive       int           `json:"receive,omitempty"`
+	ReceiveFor    time.Duration `json:"receive_for_ns,omitempty"`
+	Interval      time.Duration `json:"interval_ns"`
+	MessageRate   float64       `json:"message_rate"` // of all streams together
+	Size          int           `json:"size"`
+	MaxMessage    int64         `json:"max_message,omitempty"` // bytes, of an answer
+	Gzip          bool          `json:"gzip,omitempty"`
+	Keepalive     time.Duration `json:"keepalive_ns,omitempty"` // 0: none
+	ServiceConfig string        `json:"service_config,omitempty"`
 	// Metadata is what calls carry, key and value by turns. MetadataTold is what may be told of it: in place of a secret
 	// the environment's variable that would hold it, or where it was read from.
 	Metadata     []string `json:"-"`
@@ -65,6 +76,20 @@ type Plan struct {
 	Quiet  bool   `json:"quiet"`
 }
 
+// ByData is a number of messages that the data has.
+const ByData = -1
+
+// Schema says where methods and types come from.
+type Schema struct {
+	Protos      []string `json:"proto,omitempty"`
+	Imports     []string `json:"import,omitempty"`
+	Sets        []string `json:"protoset,omitempty"`
+	ReflectAddr string   `json:"reflect_addr,omitempty"`
+}
+
+// Files says whether files have it.
+func (s Schema) Files() bool { return len(s.Protos)+len(s.Sets) > 0 }
+
 // TLS says how a connection is secured; the zero TLS is plaintext.
 type TLS struct {
 	On         bool   `json:"on"`
@@ -77,9 +102,16 @@ type TLS struct {
 // Embedded says whether the run starts a target of its own.
 func (p Plan) Embedded() bool { return p.Addr == "" }
 
+// Own says whether the RPC is one of the target's own, of which all is known.
+func (p Plan) Own() bool {
+	_, err := scenario.Find(p.RPC)
+	return err == nil && !p.Schema.Files() && p.Data == ""
+}
+
 // Options are the plan's choices about calls, for the scenario.
 func (p Plan) Options() scenario.Options {
 	return scenario.Options{
+		Turns: transport.Turns(max(0, slices.Index(transport.TurnsNames, p.Turns))), Receive: p.Receive, ReceiveFor: p.ReceiveFor, //nolint:gosec // one of three
 		Transport: p.Transport, HTTPMethod: p.HTTPMethod, Messages: p.Messages, Size: p.Size,
 		Interval: p.Interval, Pace: p.pace(), Timeout: p.Timeout, Metadata: p.Metadata,
 	}

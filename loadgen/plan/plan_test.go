@@ -18,6 +18,7 @@ import (
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/requestid"
 	"grpcbench/loadgen/scenario"
+	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/verdict"
 )
 
@@ -72,8 +73,8 @@ func consistent(p plan.Plan) (broken []string) {
 		"the deadline":  p.Timeout == 0 || float64(p.Messages-1)*float64(p.Interval) < float64(p.Timeout),
 		"pairs":         len(p.Metadata)%2 == 0,
 		"a format":      p.Format == plan.Silent || slices.Contains(plan.Formats, p.Format),
-		"a transport":   p.Transport == scenario.GRPC || p.Transport == scenario.REST,
-		"a REST method": (p.Transport == scenario.REST) == (p.HTTPMethod != ""),
+		"a transport":   p.Transport == transport.GRPC || p.Transport == transport.REST,
+		"a REST method": (p.Transport == transport.REST) == (p.HTTPMethod != ""),
 		"a certificate": (p.TLS.Cert == "") == (p.TLS.Key == ""),
 		"TLS":           p.TLS.On || p.TLS == plan.TLS{},
 		"a rate":        p.Rate >= 0 && p.Rate <= 1e9 && p.MessageRate >= 0 && p.MessageRate <= 1e9,

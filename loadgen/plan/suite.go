@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"grpcbench/loadgen/scenario"
+	"grpcbench/loadgen/transport"
 	"grpcbench/server/contract"
 )
 
@@ -82,7 +83,7 @@ func suiteLines() (all [][]string) {
 		if d.DefaultSize > 1<<10 {
 			rate = "5" // a call of CreateRepo is some MiB
 		}
-		all = append(all, []string{"-rpc", d.Name, "-transport", scenario.Wire, "-rate", rate, "-name", d.Name + "-open"})
+		all = append(all, []string{"-rpc", d.Name, "-transport", transport.Wire, "-rate", rate, "-name", d.Name + "-open"})
 	}
 	return all
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"grpcbench/loadgen/scenario"
+	"grpcbench/loadgen/transport"
 	"grpcbench/server/contract"
 )
 
@@ -26,12 +26,12 @@ type Timeouts struct {
 
 // ReadTimeouts reads the command line of `loadgen timeouts`. Errors are as for [Run].
 func ReadTimeouts(args []string, usage io.Writer) (Timeouts, error) {
-	t := Timeouts{Transports: slices.Clone(scenario.AllTransports)}
+	t := Timeouts{Transports: slices.Clone(transport.Names)}
 	deadlines := listFlag{"50ms", "200ms"}
 	var slo string
 	fs := flag.NewFlagSet("timeouts", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	fs.Var((*listFlag)(&t.Transports), "transports", "`list` of "+strings.Join(scenario.AllTransports, ", "))
+	fs.Var((*listFlag)(&t.Transports), "transports", "`list` of "+strings.Join(transport.Names, ", "))
 	fs.Var(&deadlines, "deadlines", "`list` of deadlines")
 	contract.DurationVar(fs, &t.Budget, "budget", time.Minute, "time for all of it: sizes the number of calls")
 	output(fs, &slo, &t.Out, &t.Name, &t.Format, &t.Force, &t.Quiet, "not for this experiment")
@@ -41,12 +41,12 @@ func ReadTimeouts(args []string, usage io.Writer) (Timeouts, error) {
 		return t, flag.ErrHelp
 	}
 	for _, name := range t.Transports {
-		if !slices.Contains(scenario.AllTransports, name) {
-			problems = append(problems, fmt.Errorf("-transports: unknown %q, want some of %s", name, strings.Join(scenario.AllTransports, ",")))
+		if !slices.Contains(transport.Names, name) {
+			problems = append(problems, fmt.Errorf("-transports: unknown %q, want some of %s", name, strings.Join(transport.Names, ",")))
 		}
 	}
 	if len(t.Transports) == 0 {
-		problems = append(problems, fmt.Errorf("-transports: want some of %s", strings.Join(scenario.AllTransports, ",")))
+		problems = append(problems, fmt.Errorf("-transports: want some of %s", strings.Join(transport.Names, ",")))
 	}
 	for _, text := range deadlines {
 		d, err := time.ParseDuration(text)

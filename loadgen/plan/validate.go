@@ -54,17 +54,19 @@ func (p *Plan) resolve(given map[string]bool) {
 		p.Conns = min(n, p.Workers) // one to each
 	}
 	p.HTTPMethod = strings.ToUpper(p.HTTPMethod)
-	if p.Transport != scenario.REST && !given["http-method"] {
+	if p.Transport != transport.REST && !given["http-method"] {
 		p.HTTPMethod = ""
 	}
-	if p.Transport != scenario.GRPC && !given["client-interceptors"] {
+	if p.Transport != transport.GRPC && !given["client-interceptors"] {
 		p.ClientInterceptors = nil // they are grpc-go's; the others send the request id themselves
 	}
-	if d, err := scenario.Find(p.RPC); err == nil {
+	if d, err := scenario.Find(p.RPC); err == nil && p.Own() {
 		p.RPC = d.Name
 		if !d.Streams() && !given["messages"] {
 			p.Messages = 1
 		}
+	} else if !given["messages"] {
+		p.Messages = ByData
 	}
 }
 
@@ -82,7 +84,8 @@ func (p *Plan) problems(given map[string]bool) (all []error) {
 	switch {
 	case err != nil:
 		all = append(all, err)
-	case slices.Contains(scenario.AllTransports, p.Transport):
+	case !p.Own(): // what there is to say of it is said once it is known
+	case slices.Contains(transport.Names, p.Transport):
 		all = append(all, d.Check(p.Options())...)
 		if given["messages"] && !d.Streams() {
 			wrong("-messages %d: %s sends one message a call", p.Messages, d.Name)
@@ -100,6 +103,8 @@ func (p *Plan) problems(given map[string]bool) (all []error) {
 	all = append(all, p.openLoop(given, d)...)
 	all = append(all, p.interchange()...)
 	all = append(all, p.metadataProblems()...)
+	all = append(all, p.Schema.problems(p.Addr)...)
+	all = append(all, p.turns()...)
 	if _, err := verdict.ParseSLO(p.SLO); err != nil {
 		wrong("-slo: %w", err)
 	}
@@ -141,8 +146,11 @@ func (p *Plan) findRPC() (scenario.Definition, error) {
 		return scenario.Definition{}, fmt.Errorf("-rpc is missing: the RPCs are %s", strings.Join(scenario.Names(), ", "))
 	}
 	d, err := scenario.Find(p.RPC)
+	if err != nil && (p.Schema.Files() || !p.Embedded()) {
+		return d, nil // somebody's own
+	}
 	if err != nil {
-		return d, fmt.Errorf("-rpc: %w", err)
+		return d, fmt.Errorf("-rpc: %w; another server's are at its -addr", err)
 	}
 	return d, nil
 }
@@ -155,7 +163,7 @@ func (p *Plan) connection() (all []error) {
 			switch {
 			case err != nil:
 				all = append(all, fmt.Errorf("-addr %s: %w", addr, err))
-			case a.Scheme != "" && p.Transport != scenario.GRPC:
+			case a.Scheme != "" && p.Transport != transport.GRPC:
 				all = append(all, fmt.Errorf("-addr %s: only -transport grpc resolves %s:// addresses", addr, a.Scheme))
 			}
 		}
@@ -193,7 +201,7 @@ func (p *Plan) limits() (all []error) {
 		{"n", p.Total},
 		{"messages", int64(p.Messages)},
 	} {
-		if n.value < 0 {
+		if n.value < 0 && (n.flag != "messages" || n.value != ByData || p.Own()) {
 			all = append(all, fmt.Errorf("-%s %d: want 0 or more", n.flag, n.value))
 		}
 	}
@@ -247,7 +255,7 @@ func (p *Plan) openLoop(given map[string]bool, d scenario.Definition) (all []err
 			wrong("-%s is for an open loop: give -rate or -stages", flag)
 		}
 	}
-	if p.MessageRate > 0 && !d.Streams() {
+	if p.MessageRate > 0 && p.Own() && !d.Streams() {
 		wrong("-message-rate %v: %s sends one message a call", p.MessageRate, p.RPC)
 	}
 	if p.MessageRate > 0 && p.Interval > 0 {
@@ -258,24 +266,24 @@ func (p *Plan) openLoop(given map[string]bool, d scenario.Definition) (all []err
 
 // choices checks the words.
 func (p *Plan) choices(given map[string]bool) (all []error) {
-	all = append(all, oneOf("transport", p.Transport, scenario.AllTransports))
+	all = append(all, oneOf("transport", p.Transport, transport.Names))
 	if p.Format != Silent {
 		all = append(all, oneOf("format", p.Format, Formats))
 	}
-	if p.Gzip && p.Transport == scenario.REST {
+	if p.Gzip && p.Transport == transport.REST {
 		all = append(all, errors.New("-gzip: a gateway does not understand compressed requests; it is for -transport grpc and wire"))
 	}
 	all = append(all, p.serviceConfig(), p.keepalive())
 	if p.Out == "-" {
 		all = append(all, errors.New("-o -: a run has several files; for the result alone on the terminal, -q -format json"))
 	}
-	if p.Transport == scenario.REST {
+	if p.Transport == transport.REST {
 		all = append(all, oneOf("http-method", p.HTTPMethod, scenario.HTTPMethods))
 	}
-	if given["http-method"] && p.Transport != scenario.REST {
+	if given["http-method"] && p.Transport != transport.REST {
 		all = append(all, errors.New("-http-method is for -transport rest"))
 	}
-	if p.Transport != scenario.GRPC && len(p.ClientInterceptors) > 0 {
+	if p.Transport != transport.GRPC && len(p.ClientInterceptors) > 0 {
 		all = append(all, errors.New("-client-interceptors are for -transport grpc"))
 	}
 	for i, name := range p.ClientInterceptors {

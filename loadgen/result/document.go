@@ -27,9 +27,11 @@ type Document struct {
 	RunID      string          `json:"run_id"`
 	Started    time.Time       `json:"started"` // of the measured window
 	Plan       plan.Plan       `json:"plan"`
-	DurationNs int64           `json:"duration_ns"` // the measured window, to the end of its last call
-	Loop       string          `json:"loop"`        // "closed" or "open"
-	Notes      []string        `json:"notes"`       // what a reader must know about the figures
+	Method     string          `json:"method,omitempty"` // pkg.Service/Method
+	Kind       string          `json:"kind,omitempty"`   // unary, client stream, server stream or bidi
+	DurationNs int64           `json:"duration_ns"`      // the measured window, to the end of its last call
+	Loop       string          `json:"loop"`             // "closed" or "open"
+	Notes      []string        `json:"notes"`            // what a reader must know about the figures
 	Verdict    verdict.Verdict `json:"verdict"`
 	SLO        []verdict.Kept  `json:"slo"` // what came of -slo
 

@@ -11,11 +11,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"grpcbench/loadgen/plan"
-	"grpcbench/loadgen/scenario"
 	"grpcbench/loadgen/transport"
+	"grpcbench/loadgen/transport/dial"
 	"grpcbench/loadgen/transport/grpcconn"
-	"grpcbench/loadgen/transport/rest"
-	"grpcbench/loadgen/transport/wire"
 )
 
 // dialer is the plan's transport.
@@ -24,27 +22,16 @@ func (r *run) dialer() (transport.Dialer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.plan.Transport == scenario.REST {
-		return rest.Dialer{Run: r.id, Trace: r.sampler, TLS: config, Authority: r.authority, Timeout: r.plan.ConnectTimeout}, nil
-	}
-	if r.plan.Transport == scenario.Wire {
-		return &wire.Dialer{
-			Run: r.id, Trace: r.sampler, TLS: config, Authority: r.authority, Timeout: r.plan.ConnectTimeout, Keepalive: r.plan.Keepalive,
-		}, nil
-	}
 	r.clientMetrics = prometheus.NewRegistry()
-	logger := slog.New(slog.NewJSONHandler(r.clientLog, nil))
-	chain, err := grpcconn.Interceptors(r.plan.ClientInterceptors, r.id, r.clientMetrics, logger)
+	chain, err := grpcconn.Interceptors(r.plan.ClientInterceptors, r.id, r.clientMetrics, slog.New(slog.NewJSONHandler(r.clientLog, nil)))
 	if err != nil {
 		return nil, err
 	}
-	if r.sampler != nil {
-		chain = append(chain, grpcconn.AddTraceparent(r.id, r.sampler))
-	}
-	return grpcconn.Dialer{Options: grpcconn.Options{
-		TLS: config, Authority: r.authority, Timeout: r.plan.ConnectTimeout, Interceptors: chain, ServiceConfig: r.plan.ServiceConfig,
-		Keepalive: r.plan.Keepalive,
-	}}, nil
+	d, _ := dial.New(r.plan.Transport, dial.Options{
+		Run: r.id, Trace: r.sampler, TLS: config, Authority: r.authority, Timeout: r.plan.ConnectTimeout, Keepalive: r.plan.Keepalive,
+		Interceptors: chain, ServiceConfig: r.plan.ServiceConfig,
+	})
+	return d, nil
 }
 
 // hostOf is the name in an authority, which certificates are for: they know no ports.

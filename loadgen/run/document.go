@@ -29,7 +29,7 @@ const slowestKept = 100
 // unfinishedDocument is what a run that is killed leaves as its result.json.
 func (r *run) unfinishedDocument() *result.Document {
 	return &result.Document{
-		Schema: result.Schema, RunID: r.prefix(), Started: time.Now(), Plan: r.plan, Loop: loop(r.plan), Target: r.target,
+		Schema: result.Schema, RunID: r.prefix(), Started: time.Now(), Plan: r.plan, Method: r.method, Kind: r.kind, Loop: loop(r.plan), Target: r.target,
 		Notes: []string{"what was measured until the end is in " + result.HlogFile},
 		Codes: map[string]int64{}, Latency: map[string]result.Latency{}, LatencyByCode: map[string]result.Latency{},
 		Addresses: []result.Address{}, Added: []verdict.Added{}, Exemplars: []result.Exemplar{}, Series: []result.Point{}, SLO: []verdict.Kept{},

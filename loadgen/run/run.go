@@ -23,7 +23,6 @@ import (
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/requestid"
 	"grpcbench/loadgen/result"
-	"grpcbench/loadgen/scenario"
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/verdict"
 	"grpcbench/server/contract"
@@ -38,11 +37,18 @@ var ErrNoneSucceeded = errors.New("no call succeeded")
 // may be nil, shows how it goes.
 func Run(ctx context.Context, p plan.Plan, view *live.View) (doc *result.Document, err error) {
 	r := &run{plan: p, id: newID(), view: view, shown: view.Run(cmp.Or(p.Name, p.RPC), p.Rate)}
-	def, err := scenario.Find(p.RPC)
+	def, err := Define(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	if r.spec, r.source, err = def.Build(p.Options()); err != nil {
+	r.method, r.kind = def.Method, def.Kind.String()
+	if p.Messages == plan.ByData {
+		r.plan.Messages = def.Given
+	}
+	if !p.Own() && p.Turns == "" && def.Kind == transport.Bidi {
+		r.plan.Turns = transport.TurnsNames[transport.Free] // others' streams are not known to answer each message
+	}
+	if r.spec, r.source, err = def.Build(r.plan.Options()); err != nil {
 		return nil, err
 	}
 	r.spec.MaxMessage, r.spec.Gzip = int(p.MaxMessage), p.Gzip
@@ -70,6 +76,8 @@ func Run(ctx context.Context, p plan.Plan, view *live.View) (doc *result.Documen
 // run is a plan being carried out.
 type run struct {
 	plan   plan.Plan
+	method string // its full name
+	kind   string
 	id     uint32
 	spec   transport.Spec
 	source transport.Source
@@ -106,7 +114,7 @@ func (r *run) startTarget(ctx context.Context, cancel context.CancelCauseFunc) (
 	}
 	ready := r.child.Ready
 	r.target = result.Target{Addr: ready.Addr, Embedded: true, Interceptors: ready.Interceptors}
-	if r.plan.Transport == scenario.REST {
+	if r.plan.Transport == transport.REST {
 		r.target.Addr = ready.HTTP
 	}
 	r.watching.Go(func() error {
@@ -176,6 +184,8 @@ func messageSeries(s transport.Spec) []recorder.Series {
 		return []recorder.Series{recorder.FirstMessage, recorder.MessageGap}
 	case s.Kind == transport.ClientStream:
 		return []recorder.Series{recorder.FirstMessage, recorder.SendBlocked}
+	case !s.Lockstep():
+		return []recorder.Series{recorder.FirstMessage, recorder.MessageGap, recorder.SendBlocked}
 	case s.Pace > 0:
 		return []recorder.Series{recorder.FirstMessage, recorder.MessageRTT, recorder.MessageResponse, recorder.SendBlocked}
 	default:

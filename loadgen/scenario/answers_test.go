@@ -124,7 +124,7 @@ func encode(t *testing.T, m proto.Message) []byte {
 }
 
 func options(messages, size int) scenario.Options {
-	return scenario.Options{Transport: scenario.GRPC, Messages: messages, Size: size}
+	return scenario.Options{Transport: transport.GRPC, Messages: messages, Size: size}
 }
 
 func TestRightAnswersPass(t *testing.T) {

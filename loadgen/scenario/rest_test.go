@@ -18,7 +18,7 @@ import (
 
 func overREST(t *testing.T, method string, size int) (transport.Spec, transport.Source) {
 	t.Helper()
-	spec, src, err := find(t, "Search").Build(scenario.Options{Transport: scenario.REST, HTTPMethod: method, Messages: 1, Size: size})
+	spec, src, err := find(t, "Search").Build(scenario.Options{Transport: transport.REST, HTTPMethod: method, Messages: 1, Size: size})
 	if err != nil {
 		t.Fatal(err)
 	}

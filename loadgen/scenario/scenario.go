@@ -15,13 +15,6 @@ import (
 	"grpcbench/loadgen/transport"
 )
 
-// The transports, as -transport spells them.
-const (
-	GRPC = "grpc"
-	Wire = "wire"
-	REST = "rest"
-)
-
 // Definition is one RPC.
 type Definition struct {
 	// Name is the short name that -rpc takes, and Method the full one, without the leading slash.
@@ -40,6 +33,8 @@ type Definition struct {
 	source func(size int) (message.Source, error)
 	// json makes the Source of the REST route of Options.HTTPMethod; nil where there is no route.
 	json func(httpMethod string, size int) (message.Source, string, error)
+	// Given is how many messages there are to send, where they are not the target's own.
+	Given int
 	// lead is how many messages precede the counted ones on a client's stream.
 	lead int
 }
@@ -58,6 +53,10 @@ type Options struct {
 	Pace     time.Duration
 	Timeout  time.Duration
 	Metadata []string
+	// Turns, Receive and ReceiveFor are as in transport.Spec.
+	Turns      transport.Turns
+	Receive    int
+	ReceiveFor time.Duration
 }
 
 // Find returns the definition of a short name or of pkg.Service/Method, in any case of letters for the short one.
@@ -79,15 +78,12 @@ func Names() []string {
 	return names
 }
 
-// AllTransports are what -transport takes.
-var AllTransports = []string{GRPC, Wire, REST}
-
 // Transports are those that carry the RPC.
 func (d Definition) Transports() []string {
 	if d.json != nil {
-		return []string{GRPC, Wire, REST}
+		return []string{transport.GRPC, transport.Wire, transport.REST}
 	}
-	return []string{GRPC, Wire}
+	return []string{transport.GRPC, transport.Wire}
 }
 
 // Streams says whether a call sends as many messages as the run chooses.
@@ -114,17 +110,20 @@ func (d Definition) Build(o Options) (transport.Spec, transport.Source, error) {
 	spec := transport.Spec{
 		Method: "/" + d.Method, Kind: d.Kind, Send: 1,
 		Interval: o.Interval, Pace: o.Pace, Timeout: o.Timeout, Metadata: o.Metadata,
+		Turns: o.Turns, Receive: o.Receive, ReceiveFor: o.ReceiveFor,
 	}
 	if d.Streams() {
-		spec.Send = o.Messages
-		if o.Messages > 0 {
+		switch spec.Send = o.Messages; {
+		case o.Messages < 0:
+			spec.Send = d.Given
+		case o.Messages > 0:
 			spec.Send += d.lead
 		}
 	}
-	if d.Endless {
+	if d.Endless && spec.Receive == 0 && spec.ReceiveFor == 0 {
 		spec.Receive = 1
 	}
-	if d.Kind == transport.ServerStream {
+	if d.Kind == transport.ServerStream && d.Given == 0 {
 		spec.Answers = 1 // the target's own streams are never empty
 	}
 	size := o.Size
@@ -133,7 +132,7 @@ func (d Definition) Build(o Options) (transport.Spec, transport.Source, error) {
 	}
 	var src message.Source
 	var err error
-	if o.Transport == REST {
+	if o.Transport == transport.REST {
 		spec.HTTPMethod = o.HTTPMethod
 		src, spec.Path, err = d.json(o.HTTPMethod, size)
 	} else {

@@ -29,17 +29,35 @@ func (k Kind) String() string {
 	return [...]string{"unary", "client stream", "server stream", "bidi"}[k&Bidi]
 }
 
+// Turns says who speaks when, on a bidi stream.
+type Turns uint8
+
+const (
+	// Lockstep sends a message once the last is answered.
+	Lockstep Turns = iota
+	// Free sends by its own interval or pace, while answers come as they come.
+	Free
+	// Half sends all messages, half-closes, and then takes the answers, as they came meanwhile.
+	Half
+)
+
+// TurnsNames are as -stream spells them, by their values.
+var TurnsNames = []string{"lockstep", "free", "half"}
+
 // Spec says what every call of a run does.
 type Spec struct {
 	// Method is the full method, such as /person.SearchService/Search.
 	Method string
 	Kind   Kind
-	// Send is how many messages a call sends; 0 means until [Conn.Finish]. A bidi call sends the
-	// next when the last is answered.
+	// Send is how many messages a call sends; 0 means until [Conn.Finish].
 	Send int
+	// Turns says when a bidi call sends the next.
+	Turns Turns
 	// Receive, where positive, is how many messages a call takes before it ends itself: a stream
 	// that its server never ends. Its own cancel is then a success.
 	Receive int
+	// ReceiveFor, where positive, ends a call from this side that long after it was sent, as a success too.
+	ReceiveFor time.Duration
 	// Answers is the fewest answers of a call that succeeds, where it can be told apart from one that lost them.
 	Answers int
 	// Interval is the least time between two messages that a call sends.
@@ -58,6 +76,17 @@ type Spec struct {
 	Metadata []string
 	// Path and HTTPMethod are the REST route; a GET's messages are its request targets.
 	HTTPMethod, Path string
+}
+
+// Lockstep says whether each answer is awaited before the next message.
+func (s *Spec) Lockstep() bool { return s.Kind == Bidi && s.Turns == Lockstep }
+
+// Limit is how long a call may take, from its send: its deadline, or the sooner end that it has itself, which is a success.
+func (s *Spec) Limit() (limit time.Duration, success bool) {
+	if s.ReceiveFor > 0 && (s.Timeout == 0 || s.ReceiveFor < s.Timeout) {
+		return s.ReceiveFor, true
+	}
+	return s.Timeout, false
 }
 
 // UserAgent is the metadata's own; empty where they name none, and the transport's stands.
@@ -99,7 +128,7 @@ const (
 	MessageRTT
 	// MessageResponse is the same from the message's intended send, with a Pace.
 	MessageResponse
-	// MessageGap is the time between two answers of a server's stream.
+	// MessageGap is the time between two answers of a stream that is not in lockstep.
 	MessageGap
 	// SendBlocked is the time that sending a message took: under flow control, the wait for the peer.
 	SendBlocked

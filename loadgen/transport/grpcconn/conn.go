@@ -102,7 +102,7 @@ func (w *worker) ring() {
 }
 
 func (c *conn) newWorker(ctx context.Context, call *transport.Call) func() {
-	w := &worker{conn: c, call: call, out: outgoing{src: c.src, call: call}, in: incoming{src: c.src, call: call}}
+	w := &worker{conn: c, call: call, out: outgoing{src: c.src, call: call}, in: incoming{src: c.src, call: call, alone: c.spec.Kind != transport.Bidi || c.spec.Lockstep()}}
 	if len(c.spec.Metadata) > 0 {
 		ctx = metadata.AppendToOutgoingContext(ctx, c.spec.Metadata...)
 	}
@@ -119,10 +119,19 @@ func (c *conn) newWorker(ctx context.Context, call *transport.Call) func() {
 
 // deadline gives one call its context.
 func (w *worker) deadline() (context.Context, context.CancelFunc) {
+	ctx, cancel := w.ctx, context.CancelFunc(func() {})
 	if w.spec.Timeout > 0 {
-		return context.WithTimeout(w.ctx, w.spec.Timeout)
+		ctx, cancel = context.WithTimeout(ctx, w.spec.Timeout)
 	}
-	return context.WithCancel(w.ctx)
+	if _, success := w.spec.Limit(); !success && w.spec.Timeout > 0 {
+		return ctx, cancel
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	if limit, success := w.spec.Limit(); success {
+		t := time.AfterFunc(limit, func() { end(errEnough) })
+		return ctx, func() { t.Stop(); end(nil); cancel() }
+	}
+	return ctx, func() { end(nil); cancel() }
 }
 
 // finish notes how the call ended.

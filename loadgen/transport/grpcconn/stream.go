@@ -21,10 +21,13 @@ func (w *worker) stream() {
 	defer cancel()
 	s, err := w.cc.NewStream(ctx, &w.desc, w.spec.Method, w.opts...)
 	if err == nil {
-		if w.spec.Kind == transport.Bidi {
+		switch {
+		case w.spec.Lockstep():
 			err = w.pingPong(ctx, s)
 			w.call.Awaited, w.call.AwaitedDue = w.lastSend, w.intended
-		} else {
+		case w.spec.Kind == transport.Bidi: // in half too: answers are taken as they come, so that the server never waits for it
+			err = w.sendAndReceive(ctx, cancel, s)
+		default:
 			err = w.sendThenReceive(ctx, s)
 		}
 		if w.over { // else it ends itself, and hears no trailer
@@ -32,7 +35,38 @@ func (w *worker) stream() {
 		}
 	}
 	w.over = false
+	if _, success := w.spec.Limit(); success && context.Cause(ctx) == errEnough { //nolint:errorlint // it is that itself
+		err = nil
+	}
 	w.finish(err)
+}
+
+// errEnough says that the call took as long as it was to take.
+var errEnough = errors.New("the call ends itself")
+
+// sendAndReceive sends while it receives; only once both are over it returns.
+func (w *worker) sendAndReceive(ctx context.Context, cancel context.CancelFunc, s grpc.ClientStream) error {
+	sent := make(chan error, 1)
+	go func() { sent <- w.sendAll(ctx, s) }()
+	err := w.receive(s)
+	cancel() // what is still to be sent nobody reads
+	if sending := <-sent; err == nil || w.call.Local {
+		err = errors.Join(err, sending)
+	}
+	return err
+}
+
+// sendAll sends what there is to send, and half-closes.
+func (w *worker) sendAll(ctx context.Context, s grpc.ClientStream) error {
+	for w.more(ctx) {
+		if err := w.send(s); err != nil {
+			if errors.Is(err, io.EOF) || ctx.Err() != nil {
+				return nil // RecvMsg knows why
+			}
+			return err
+		}
+	}
+	return halfClose(ctx, s)
 }
 
 // pingPong sends a message, awaits its answer, and so on; then half-closes and awaits the end.
@@ -54,6 +88,10 @@ func (w *worker) pingPong(ctx context.Context, s grpc.ClientStream) error {
 		w.call.Owner.Message(w.call, transport.MessageRTT, now-w.lastSend)
 		if w.spec.Pace > 0 {
 			w.call.Owner.Message(w.call, transport.MessageResponse, now-w.intended)
+		}
+		if w.call.MessagesReceived == w.spec.Receive {
+			w.endItself(s)
+			return nil
 		}
 	}
 	if err := halfClose(ctx, s); err != nil {
@@ -119,7 +157,7 @@ func (w *worker) receive(s grpc.ClientStream) error {
 		now := transport.Now()
 		if w.call.MessagesReceived == 1 {
 			w.call.Owner.Message(w.call, transport.FirstMessage, now-w.call.Sent)
-		} else if !w.desc.ClientStreams {
+		} else if w.desc.ServerStreams && !w.spec.Lockstep() {
 			w.call.Owner.Message(w.call, transport.MessageGap, now-last)
 		}
 		last = now
@@ -128,11 +166,16 @@ func (w *worker) receive(s grpc.ClientStream) error {
 			return nil
 		}
 		if w.call.MessagesReceived == w.spec.Receive {
-			if e, ok := s.(ender); ok {
-				e.end()
-			}
+			w.endItself(s)
 			return nil
 		}
+	}
+}
+
+// endItself tells who watches the stream that the call takes no more of it.
+func (w *worker) endItself(s grpc.ClientStream) {
+	if e, ok := s.(ender); ok {
+		e.end()
 	}
 }
 

@@ -23,6 +23,9 @@ type conn struct {
 	run     uint32
 	request *request
 	alarm   *pace.Alarm // nil where messages follow each other at once
+	// limit is how long a call may take, and enough that it then ends as a success.
+	limit  time.Duration
+	enough bool
 	// firstID and lastID bound the stream ids of a session.
 	firstID, lastID uint32
 	seen            func(block []byte) // of tests
@@ -99,8 +102,8 @@ func (c *conn) wait(s *stream, now int64) {
 		return
 	}
 	s.held = now
-	if c.spec.Timeout > 0 && s.deadline == 0 {
-		c.setDeadline(s, now+int64(c.spec.Timeout), now)
+	if c.limit > 0 && s.deadline == 0 {
+		c.setDeadline(s, now+int64(c.limit), now)
 	}
 }
 

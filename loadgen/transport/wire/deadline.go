@@ -3,6 +3,7 @@ package wire
 import (
 	"time"
 
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc/codes"
 
 	"grpcbench/loadgen/transport"
@@ -50,6 +51,12 @@ func (c *conn) expireDue() {
 	c.deliver(nil)
 }
 
+// expire ends a call whose time is over: by its deadline, or since it is to take no more.
 func (c *conn) expire(s *stream, now int64) {
-	s.fail(codes.DeadlineExceeded, "the deadline passed after "+c.spec.Timeout.String(), now)
+	if c.enough && s.on != nil {
+		s.on.reset(s, http2.ErrCodeCancel)
+		c.complete(s, codes.OK, "", now)
+		return
+	}
+	s.fail(codes.DeadlineExceeded, "the deadline passed after "+c.limit.String(), now)
 }

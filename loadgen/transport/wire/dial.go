@@ -58,6 +58,7 @@ func (d *Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src
 		waiting: list{which: inWaiting}, deadlines: list{which: inDeadlines},
 		dialer: d, addr: a, spec: spec, src: src, run: d.Run, firstID: d.firstID, lastID: d.lastID, seen: d.seen,
 	}
+	c.limit, c.enough = spec.Limit()
 	if c.firstID == 0 {
 		c.firstID = 1
 	}

@@ -233,7 +233,7 @@ func (s *stream) trailers(h *fields, now int64) {
 			code, message = codes.Internal, "the server ended the stream within a message"
 		case spec.Kind&transport.ServerStream == 0 && call.MessagesReceived == 0:
 			code, message = codes.Internal, "the server ended the stream without an answer"
-		case spec.Kind == transport.Bidi && !s.closed:
+		case spec.Lockstep() && !s.closed:
 			code, message = codes.Internal, fmt.Sprintf("the server ended the stream after %d of its answers", call.MessagesReceived)
 		}
 	}
@@ -258,7 +258,7 @@ func (ss *session) rstStream(f frame, payload []byte, now int64) error {
 	switch {
 	case code == http2.ErrCodeRefusedStream && s.mayRetry():
 		c.retry(s)
-	case code == http2.ErrCodeCancel && s.deadline > 0 && now >= s.deadline:
+	case code == http2.ErrCodeCancel && s.deadline > 0 && now >= s.deadline && !c.enough:
 		c.complete(s, codes.DeadlineExceeded, "the server saw the deadline pass", now) // both count down, and ours would have been the next to say so
 	default:
 		c.complete(s, resetCode(code), fmt.Sprintf("the server reset the stream: %v", code), now)

@@ -218,8 +218,8 @@ func (s *stream) leaves(now int64) {
 func (c *conn) stamped(s *stream, now int64) {
 	s.leaves(now)
 	s.lastSend = now
-	if c.spec.Timeout > 0 && s.deadline == 0 {
-		c.setDeadline(s, now+int64(c.spec.Timeout), now)
+	if c.limit > 0 && s.deadline == 0 {
+		c.setDeadline(s, now+int64(c.limit), now)
 	}
 	if c.alarm != nil {
 		s.on.enqueue(s) // its next message's time follows from this one's

@@ -113,6 +113,9 @@ func (ss *session) open(s *stream) {
 			c.expire(s, transport.Now())
 			return
 		}
+		if c.enough { // which is no deadline of the server's
+			left = 0
+		}
 	}
 	if ss.writing { // its bytes wait behind a write, which may take long
 		c.wait(s, transport.Now())
@@ -144,7 +147,7 @@ func (s *stream) step() step {
 	switch {
 	case s.closed:
 		return stepWait
-	case spec.Kind == transport.Bidi && n > s.call.MessagesReceived:
+	case spec.Lockstep() && n > s.call.MessagesReceived:
 		return stepWait
 	case spec.Send > 0 && n >= spec.Send, spec.Send == 0 && n > 0 && s.conn.finishing: // without a first message it would measure nothing
 		return stepEnd
@@ -188,7 +191,7 @@ func (s *stream) answer(compressed bool, body []byte, now int64) bool {
 	if i > 0 && spec.Kind&transport.ServerStream == 0 {
 		return s.fail(codes.Internal, "the server sent more than one answer", now)
 	}
-	if spec.Kind == transport.Bidi && !s.closed && i >= call.MessagesSent {
+	if spec.Lockstep() && !s.closed && i >= call.MessagesSent {
 		return s.fail(codes.DataLoss, fmt.Sprintf("answer %d: there was no message for it", i), now)
 	}
 	if err := c.src.Check(call.Seq, i, call.MessagesSent, body); err != nil {
@@ -203,7 +206,7 @@ func (s *stream) answer(compressed bool, body []byte, now int64) bool {
 		c.complete(s, codes.OK, "", now)
 		return false
 	}
-	if spec.Kind == transport.Bidi {
+	if spec.Lockstep() {
 		s.on.pump(s)
 	}
 	return s.on != nil
@@ -214,11 +217,11 @@ func (s *stream) times(i int, now int64) {
 	call, spec := s.call, &s.conn.spec
 	if i == 0 {
 		call.Owner.Message(call, transport.FirstMessage, now-call.Sent)
-	} else if spec.Kind == transport.ServerStream {
+	} else if spec.Kind&transport.ServerStream != 0 && !spec.Lockstep() {
 		call.Owner.Message(call, transport.MessageGap, now-s.lastAnswer)
 	}
 	s.lastAnswer = now
-	if spec.Kind == transport.Bidi && !s.closed {
+	if spec.Lockstep() && !s.closed {
 		sent, _ := s.awaited()
 		call.Owner.Message(call, transport.MessageRTT, now-sent)
 		if spec.Pace > 0 {
@@ -230,7 +233,7 @@ func (s *stream) times(i int, now int64) {
 // awaited is since when the server's next message is, and when the message that it answers should have been sent.
 func (s *stream) awaited() (since, due int64) {
 	switch {
-	case s.conn.spec.Kind != transport.Bidi:
+	case !s.conn.spec.Lockstep():
 		return s.lastAnswer, 0
 	case s.lastSend == 0:
 		return s.since, s.intended // flow control still holds a part of the message back

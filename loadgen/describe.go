@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"grpcbench/loadgen/plan"
+	"grpcbench/loadgen/report"
+	"grpcbench/loadgen/run"
+	"grpcbench/loadgen/schema"
+)
+
+// list writes the services and methods of a server, or of files; without either, the target's own RPCs.
+func list(ctx context.Context, args []string, stdout io.Writer) error {
+	d, err := plan.ReadDescribe("list", args, stdout)
+	if err != nil {
+		return err
+	}
+	if d.Embedded() && !d.Schema.Files() {
+		return report.List(stdout)
+	}
+	s, done, err := run.OpenSchema(ctx, d.Plan, !d.Embedded())
+	if err != nil {
+		return err
+	}
+	defer done()
+	services, err := s.Services()
+	if err != nil {
+		return err
+	}
+	for _, name := range services {
+		if d.Name != "" && !strings.Contains(strings.ToLower(name), strings.ToLower(d.Name)) {
+			continue
+		}
+		found, err := s.Find(protoreflect.FullName(name))
+		sd, ok := found.(protoreflect.ServiceDescriptor)
+		if err != nil || !ok {
+			fmt.Fprintf(stdout, "%s: it is listed, and the server's reflection does not describe it\n", report.Harmless(name))
+			continue
+		}
+		for i := range sd.Methods().Len() {
+			fmt.Fprintln(stdout, signature(sd.Methods().Get(i)))
+		}
+	}
+	for _, note := range s.Notes() {
+		fmt.Fprintln(stdout, "note:", note)
+	}
+	return nil
+}
+
+// signature is a method on a line.
+func signature(md protoreflect.MethodDescriptor) string {
+	stream := map[bool]string{true: "stream ", false: ""}
+	return fmt.Sprintf("%s (%s%s) returns (%s%s)", schema.Name(md), stream[md.IsStreamingClient()], md.Input().FullName(), stream[md.IsStreamingServer()], md.Output().FullName())
+}
+
+// describe shows a service, method or type as source, with JSON to fill in.
+func describe(ctx context.Context, args []string, stdout io.Writer) error {
+	d, err := plan.ReadDescribe("describe", args, stdout)
+	if err != nil {
+		return err
+	}
+	if d.Name == "" {
+		return plan.Usage(fmt.Errorf("describe wants a name: of a service, a method or a type; loadgen list shows them"))
+	}
+	found, done, err := lookUp(ctx, d)
+	if err != nil {
+		return err
+	}
+	defer done()
+	text, err := schema.Source(found)
+	if err != nil {
+		return err
+	}
+	var template string
+	switch found := found.(type) {
+	case protoreflect.MethodDescriptor:
+		for _, m := range []protoreflect.MessageDescriptor{found.Input(), found.Output()} {
+			source, err := schema.Source(m)
+			if err != nil {
+				return err
+			}
+			text += "\n" + source
+		}
+		text = "// " + schema.Name(found) + "\n" + text
+		template = fmt.Sprintf("\n// -rpc %s -data\n%s\n", schema.Name(found), schema.Template(found.Input()))
+	case protoreflect.MessageDescriptor:
+		template = "\n// as JSON\n" + schema.Template(found) + "\n"
+	}
+	_, err = io.WriteString(stdout, text+template)
+	return err
+}
+
+// lookUp finds what a name means: a full name first, then a method by a part of it.
+func lookUp(ctx context.Context, d plan.Describe) (protoreflect.Descriptor, func(), error) {
+	full := protoreflect.FullName(strings.ReplaceAll(strings.Trim(d.Name, "/."), "/", "."))
+	d.RPC = d.Name
+	if d.Embedded() && !d.Schema.Files() {
+		if found, err := protoregistry.GlobalFiles.FindDescriptorByName(full); err == nil {
+			return found, func() {}, nil
+		}
+		d.RPC = d.Name
+		md, _, done, err := run.Method(ctx, d.Plan)
+		return md, done, err
+	}
+	s, done, err := run.OpenSchema(ctx, d.Plan, !d.Embedded())
+	if err != nil {
+		return nil, nil, err
+	}
+	found, err := s.Find(full)
+	if err != nil {
+		found, err = s.Method(d.Name)
+	}
+	if err != nil {
+		done()
+		return nil, nil, plan.Usage(err)
+	}
+	return found, done, nil
+}

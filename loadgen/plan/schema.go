@@ -1,0 +1,113 @@
+package plan
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"grpcbench/loadgen/transport"
+)
+
+// schemaFlags say where methods and types come from.
+func schemaFlags(fs *flag.FlagSet, s *Schema) {
+	fs.Var((*eachFlag)(&s.Protos), "proto", "`.proto` file of the service; repeatable. Without -proto and -protoset the server is asked, by reflection")
+	fs.Var((*eachFlag)(&s.Imports), "I", "`folder` of .proto files and their imports, or PREFIX=DIR; repeatable")
+	fs.Var((*eachFlag)(&s.Sets), "protoset", "`file` of a descriptor set (protoc --include_imports --descriptor_set_out, buf build -o); repeatable")
+	fs.StringVar(&s.ReflectAddr, "reflect-addr", "", "`address` to ask by reflection, where that is another")
+}
+
+// eachFlag is a list that takes a value each time.
+type eachFlag []string
+
+func (e *eachFlag) String() string { return strings.Join(*e, ",") }
+
+func (e *eachFlag) Set(s string) error {
+	if s == "" {
+		return errors.New("want a name")
+	}
+	*e = append(*e, s)
+	return nil
+}
+
+// problems of a schema's flags.
+func (s *Schema) problems(addr string) (all []error) {
+	if len(s.Imports) > 0 && len(s.Protos) == 0 {
+		all = append(all, fmt.Errorf("-I %s: it is for -proto, which is not there", strings.Join(s.Imports, ", ")))
+	}
+	if s.ReflectAddr != "" {
+		if _, err := transport.ParseAddress(s.ReflectAddr); err != nil {
+			all = append(all, fmt.Errorf("-reflect-addr %s: %w", s.ReflectAddr, err))
+		}
+		if addr == "" {
+			all = append(all, errors.New("-reflect-addr: without -addr the target is the own one"))
+		}
+	}
+	return all
+}
+
+// ReadData reads what -data stands for: itself, @FILE, or @- for stdin.
+func ReadData(data string, stdin io.Reader) ([]byte, error) {
+	file, ok := strings.CutPrefix(data, "@")
+	switch {
+	case !ok:
+		return []byte(data), nil
+	case file == "-":
+		text, err := io.ReadAll(stdin)
+		if err != nil {
+			return nil, fmt.Errorf("-data @-: read stdin: %w", err)
+		}
+		return text, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("-data: %w", err)
+	}
+	return text, nil
+}
+
+// CheckMethod names what of the plan is wrong for an RPC whose kind is known only once its schema is: flag by flag.
+func (p *Plan) CheckMethod(name string, kind transport.Kind) (all []error) {
+	wrong := func(format string, args ...any) { all = append(all, fmt.Errorf(format, args...)) }
+	if kind&transport.ClientStream == 0 {
+		if p.Messages != ByData && p.Messages != 1 {
+			wrong("-messages %d: %s sends one message a call", p.Messages, name)
+		}
+		if p.Interval > 0 {
+			wrong("-interval %v: %s sends one message a call", p.Interval, name)
+		}
+		if p.MessageRate > 0 {
+			wrong("-message-rate %v: %s sends one message a call", p.MessageRate, name)
+		}
+	}
+	if kind != transport.Bidi && p.Turns != "" {
+		wrong("-stream %s: %s is no bidi stream, but a %v", p.Turns, name, kind)
+	}
+	if kind&transport.ServerStream == 0 && (p.Receive > 0 || p.ReceiveFor > 0) {
+		wrong("-receive and -receive-for: %s has one answer a call", name)
+	}
+	if p.Size > 0 {
+		wrong("-size %d: what %s carries is in -data", p.Size, name)
+	}
+	if p.Transport == transport.REST {
+		wrong("-transport rest: it carries only Search yet; %s and %s carry %s", transport.GRPC, transport.Wire, name)
+	}
+	return all
+}
+
+// turns checks -stream, -receive and -receive-for.
+func (p *Plan) turns() (all []error) {
+	if p.Turns != "" && !slices.Contains(transport.TurnsNames, p.Turns) {
+		all = append(all, oneOf("stream", p.Turns, transport.TurnsNames))
+	}
+	if p.Receive < 0 {
+		all = append(all, fmt.Errorf("-receive %d: want 0 or more", p.Receive))
+	}
+	if p.ReceiveFor < 0 {
+		all = append(all, fmt.Errorf("-receive-for %v: want a positive duration", p.ReceiveFor))
+	}
+	return all
+}

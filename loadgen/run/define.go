@@ -1,0 +1,124 @@
+package run
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"grpcbench/loadgen/message"
+	"grpcbench/loadgen/plan"
+	"grpcbench/loadgen/scenario"
+	"grpcbench/loadgen/schema"
+	"grpcbench/loadgen/transport"
+	"grpcbench/loadgen/transport/grpcconn"
+)
+
+// Define finds the plan's RPC and makes what is sent to it. What is wrong with the plan, now that the RPC is known, is a
+// *plan.UsageError.
+func Define(ctx context.Context, p plan.Plan) (scenario.Definition, error) {
+	if p.Own() {
+		return scenario.Find(p.RPC)
+	}
+	md, types, done, err := Method(ctx, p)
+	if err != nil {
+		return scenario.Definition{}, err
+	}
+	defer done()
+	requests, err := message.ParseJSON(p.DataText, md.Input(), types)
+	if err != nil {
+		return scenario.Definition{}, plan.Usage(fmt.Errorf("-data: %w", err))
+	}
+	d, err := scenario.Foreign(md, requests)
+	if err != nil {
+		return d, plan.Usage(err)
+	}
+	return d, plan.Usage(p.CheckMethod(d.Method, d.Kind)...)
+}
+
+// Method finds the plan's RPC, with the types that its data may name. Done releases what was needed to find it; it is nil
+// beside an error.
+func Method(ctx context.Context, p plan.Plan) (md protoreflect.MethodDescriptor, types message.Resolver, done func(), err error) {
+	if d, err := scenario.Find(p.RPC); err == nil && !p.Schema.Files() && p.Schema.ReflectAddr == "" { // the target's own
+		return ownMethod(d), protoregistry.GlobalTypes, func() {}, nil
+	}
+	s, done, err := OpenSchema(ctx, p, false)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	md, err = s.Method(p.RPC)
+	if errors.Is(err, schema.ErrNotFound) && p.Schema.Files() && !p.Embedded() { // the server may know more
+		if more, doneToo, asked := OpenSchema(ctx, p, true); asked == nil {
+			if found, err := more.Method(p.RPC); err == nil {
+				done()
+				return found, more.Types(), doneToo, nil
+			}
+			doneToo()
+		}
+	}
+	if err != nil {
+		done()
+		return nil, nil, nil, plan.Usage(fmt.Errorf("-rpc %w", err))
+	}
+	return md, s.Types(), done, nil
+}
+
+// ownMethod is the descriptor of one of the target's RPCs, whose messages are linked in.
+func ownMethod(d scenario.Definition) protoreflect.MethodDescriptor {
+	name := protoreflect.FullName(strings.ReplaceAll(d.Method, "/", "."))
+	found, err := protoregistry.GlobalFiles.FindDescriptorByName(name)
+	md, ok := found.(protoreflect.MethodDescriptor)
+	if err != nil || !ok {
+		panic(fmt.Sprintf("run: %s is in the list of the target's RPCs, and not linked in", d.Method))
+	}
+	return md
+}
+
+// OpenSchema reads the plan's files, and connects to whom reflection is asked of: where there are no files, or ask says so.
+// Done ends that connection; it is nil beside an error.
+func OpenSchema(ctx context.Context, p plan.Plan, ask bool) (s *schema.Schema, done func(), err error) {
+	c := schema.Config{Protos: p.Schema.Protos, Imports: p.Schema.Imports, Sets: p.Schema.Sets, Metadata: p.Metadata}
+	done = func() {}
+	if ask || !p.Schema.Files() {
+		cc, err := connect(ctx, p)
+		if err != nil {
+			return nil, nil, err
+		}
+		c.Server, done = cc, func() { _ = cc.Close() } // it has answered
+	}
+	if s, err = schema.Open(ctx, c); err != nil {
+		done()
+		return nil, nil, plan.Usage(err)
+	}
+	return s, done, nil
+}
+
+// connect connects to whom reflection is asked of.
+func connect(ctx context.Context, p plan.Plan) (*grpc.ClientConn, error) {
+	addr, _, _ := strings.Cut(p.Addr, ",")
+	config, err := TLS(p.TLS, p.Authority)
+	if err != nil {
+		return nil, err
+	}
+	return grpcconn.Connect(ctx, cmp.Or(p.Schema.ReflectAddr, addr), grpcconn.Options{
+		TLS: config, Authority: p.Authority, UserAgent: transport.UserAgent(p.Metadata), Timeout: p.ConnectTimeout,
+	})
+}
+
+// Parse reads one message of an RPC's request.
+func Parse(text string, md protoreflect.MethodDescriptor, types message.Resolver) (proto.Message, error) {
+	all, err := message.ParseJSON([]byte(text), md.Input(), types)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) > 1 {
+		return nil, fmt.Errorf("want one message, not %d", len(all))
+	}
+	return all[0], nil
+}
