@@ -81,6 +81,12 @@ type Spec struct {
 // Lockstep says whether each answer is awaited before the next message.
 func (s *Spec) Lockstep() bool { return s.Kind == Bidi && s.Turns == Lockstep }
 
+// EndsItself says that a call ends a free stream from this side, which it then does not half-close before: many servers
+// would end it at that.
+func (s *Spec) EndsItself() bool {
+	return s.Kind == Bidi && s.Turns == Free && (s.Receive > 0 || s.ReceiveFor > 0)
+}
+
 // Limit is how long a call may take, from its send: its deadline, or the sooner end that it has itself, which is a success.
 func (s *Spec) Limit() (limit time.Duration, success bool) {
 	if s.ReceiveFor > 0 && (s.Timeout == 0 || s.ReceiveFor < s.Timeout) {

@@ -66,6 +66,9 @@ func (w *worker) sendAll(ctx context.Context, s grpc.ClientStream) error {
 			return err
 		}
 	}
+	if w.spec.EndsItself() {
+		return nil
+	}
 	return halfClose(ctx, s)
 }
 

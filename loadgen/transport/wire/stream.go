@@ -149,6 +149,8 @@ func (s *stream) step() step {
 		return stepWait
 	case spec.Lockstep() && n > s.call.MessagesReceived:
 		return stepWait
+	case spec.Send > 0 && n >= spec.Send && spec.EndsItself():
+		return stepWait
 	case spec.Send > 0 && n >= spec.Send, spec.Send == 0 && n > 0 && s.conn.finishing: // without a first message it would measure nothing
 		return stepEnd
 	case spec.Pace > 0:
