@@ -96,7 +96,7 @@ func OpenSchema(ctx context.Context, p plan.Plan, ask bool) (s *schema.Schema, d
 		done()
 		return nil, nil, plan.Usage(err)
 	}
-	return s, done, nil
+	return s, func() { s.Close(); done() }, nil
 }
 
 // connect connects to whom reflection is asked of.

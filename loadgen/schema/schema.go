@@ -59,6 +59,13 @@ func Open(ctx context.Context, c Config) (*Schema, error) {
 	return s, nil
 }
 
+// Close ends what a server is asked by.
+func (s *Schema) Close() {
+	if s.server != nil {
+		s.server.close()
+	}
+}
+
 // Notes say what was left out of the sources, and does not matter unless somebody looks for it.
 func (s *Schema) Notes() []string { return s.notes }
 
