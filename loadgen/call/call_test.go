@@ -150,12 +150,12 @@ func TestBadInput(t *testing.T) {
 		stdout                         string
 	}{
 		{"no JSON", nowhere, "GetUser", `{"email":`, "", []string{"-data", "UserGetRequest"}, ""},
-		{"an unknown field", nowhere, "GetUser", `{"emial":"jane@doe.com"}`, "", []string{"-data", `"emial"`}, ""},
-		{"an unknown field within", nowhere, "Search", `{"body":{"nmae":"x"}}`, "", []string{`"nmae"`}, ""},
+		{"an unknown field", nowhere, "GetUser", `{"emial":"jane@doe.com"}`, "", []string{"-data", "$.emial"}, ""},
+		{"an unknown field within", nowhere, "Search", `{"body":{"nmae":"x"}}`, "", []string{"$.body.nmae"}, ""},
 		{"a value of another type", nowhere, "Search", `{"age":"old"}`, "", []string{"-data", "age"}, ""},
 		{"an array", nowhere, "Search", `[]`, "", []string{"-data"}, ""},
 		{"the first line", addr, "SearchIn", "", "nonsense\n", []string{"stdin line 1"}, ""},
-		{"a later line", addr, "GetHelp", "", "{\"request\":\"one\"}\n\n{\"reqeust\":\"two\"}\n", []string{"stdin line 3", `"reqeust"`}, "maybe"},
+		{"a later line", addr, "GetHelp", "", "{\"request\":\"one\"}\n\n{\"reqeust\":\"two\"}\n", []string{"stdin line 3", "$.reqeust"}, "maybe"},
 	} {
 		args := []string{"-rpc=" + tt.rpc, "-addr=" + tt.addr}
 		if tt.data != "" {

@@ -35,13 +35,16 @@ func ParseJSON(data []byte, desc protoreflect.MessageDescriptor, types Resolver)
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("no JSON at byte %d: %w", d.InputOffset(), err)
+			return nil, fmt.Errorf("not a %s: no JSON from byte %d on: %w", desc.FullName(), d.InputOffset(), err)
 		}
 		each := []json.RawMessage{raw}
 		if raw[0] == '[' {
 			if err := json.Unmarshal(raw, &each); err != nil {
-				return nil, fmt.Errorf("no JSON: %w", err)
+				return nil, fmt.Errorf("not a %s: no JSON: %w", desc.FullName(), err)
 			}
+		}
+		if len(each) == 0 {
+			return nil, fmt.Errorf("not a %s: an array without any", desc.FullName())
 		}
 		for _, one := range each {
 			m, err := parse(one, desc, types)
@@ -76,7 +79,7 @@ func parse(data []byte, desc protoreflect.MessageDescriptor, types Resolver) (pr
 	}
 	// protojson varies its wording's spaces from build to build.
 	why := strings.TrimSpace(strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\u00a0", " "), "proto:"))
-	return nil, fmt.Errorf("no %s: %s", desc.FullName(), why)
+	return nil, fmt.Errorf("not a %s: %s", desc.FullName(), why)
 }
 
 // misfit finds the first place where v is not of the type, with words for whoever wrote it. It knows less than protojson
@@ -244,6 +247,19 @@ func ParsesAs(desc protoreflect.MessageDescriptor) func(seq uint64, i int, body 
 		}
 		if err := proto.Unmarshal(body, dynamicpb.NewMessage(desc)); err != nil {
 			return fmt.Errorf("it is no %s: %w", desc.FullName(), err)
+		}
+		return nil
+	}
+}
+
+// ParsesAsJSON is ParsesAs for answers in JSON.
+func ParsesAsJSON(desc protoreflect.MessageDescriptor) func(seq uint64, i int, body []byte) error {
+	return func(seq uint64, _ int, body []byte) error {
+		if seq%sampled != 0 {
+			return nil
+		}
+		if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(body, dynamicpb.NewMessage(desc)); err != nil {
+			return fmt.Errorf("it is no %s: %s", desc.FullName(), clip(string(body)))
 		}
 		return nil
 	}

@@ -38,6 +38,10 @@ var againLines = []struct {
 	args   []string
 }{
 	{"the defaults", []string{"-rpc", "Search"}},
+	{"somebody's service, by reflection", []string{"-rpc", "pkg.S/M", "-addr", "a:1", "-reflect-addr", "b:1", "-data", `{"a":"it's"}`}},
+	{"somebody's service, by files", []string{"-rpc", "M", "-addr", "a:1", "-proto", "a.proto", "-proto", "b.proto", "-I", "x", "-I", "p=y", "-protoset", "s.binpb", "-data", "@file"}},
+	{"a stream of theirs", []string{"-rpc", "M", "-addr", "a:1", "-stream", "half", "-receive", "3", "-receive-for", "2s", "-messages", "7"}},
+	{"a route by its number", []string{"-rpc", "Search", "-transport", "rest", "-http-rule", "3"}},
 	{"the defaults of a stream", []string{"-rpc", "SearchIO"}},
 	{"the defaults of a stream of answers", []string{"-rpc", "SearchOut"}},
 	{"an RPC's full name", []string{"-rpc", "person.SearchService/SearchIn"}},

@@ -89,7 +89,8 @@ func load(fs *flag.FlagSet, p *Plan) {
 	fs.StringVar(&p.Turns, "stream", "", "on a bidi stream, who speaks when: `lockstep|free|half`; default lockstep for the target's own RPCs, free for others")
 	contract.NumberVar(fs, &p.Receive, "receive", 0, "end a server's stream from this side after so many `answers`, as a success; 0 leaves it to the server")
 	contract.DurationVar(fs, &p.ReceiveFor, "receive-for", 0, "end a server's stream from this side after so long, as a success")
-	fs.StringVar(&p.HTTPMethod, "http-method", http.MethodGet, "with -transport rest, the route's method: `GET|POST`")
+	fs.StringVar(&p.HTTPMethod, "http-method", http.MethodGet, "with -transport rest, the route's `method`: GET, POST, PUT, PATCH or DELETE; the first route that fits, of others' services of any method")
+	contract.NumberVar(fs, &p.HTTPRule, "http-rule", 0, "with -transport rest, the `number` of the route among those of the method's google.api.http option, from 1; 0 is the first that fits")
 	for _, name := range []string{"c", "concurrency"} {
 		contract.NumberVar(fs, &p.Workers, name, 50, "workers, each with one call in flight")
 	}

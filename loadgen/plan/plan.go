@@ -23,6 +23,7 @@ type Plan struct {
 	Addr       string `json:"addr"` // empty: an embedded target
 	Transport  string `json:"transport"`
 	HTTPMethod string `json:"http_method,omitempty"`
+	HTTPRule   int    `json:"http_rule,omitempty"`
 
 	Workers int           `json:"concurrency"`
 	Conns   int           `json:"conns"`
@@ -112,7 +113,7 @@ func (p Plan) Own() bool {
 func (p Plan) Options() scenario.Options {
 	return scenario.Options{
 		Turns: transport.Turns(max(0, slices.Index(transport.TurnsNames, p.Turns))), Receive: p.Receive, ReceiveFor: p.ReceiveFor, //nolint:gosec // one of three
-		Transport: p.Transport, HTTPMethod: p.HTTPMethod, Messages: p.Messages, Size: p.Size,
+		Transport: p.Transport, HTTPMethod: p.HTTPMethod, HTTPRule: p.HTTPRule, Messages: p.Messages, Size: p.Size,
 		Interval: p.Interval, Pace: p.pace(), Timeout: p.Timeout, Metadata: p.Metadata,
 	}
 }

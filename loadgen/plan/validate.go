@@ -54,7 +54,7 @@ func (p *Plan) resolve(given map[string]bool) {
 		p.Conns = min(n, p.Workers) // one to each
 	}
 	p.HTTPMethod = strings.ToUpper(p.HTTPMethod)
-	if p.Transport != transport.REST && !given["http-method"] {
+	if (p.Transport != transport.REST || !p.Own() || p.HTTPRule > 0) && !given["http-method"] {
 		p.HTTPMethod = ""
 	}
 	if p.Transport != transport.GRPC && !given["client-interceptors"] {
@@ -277,11 +277,16 @@ func (p *Plan) choices(given map[string]bool) (all []error) {
 	if p.Out == "-" {
 		all = append(all, errors.New("-o -: a run has several files; for the result alone on the terminal, -q -format json"))
 	}
-	if p.Transport == transport.REST {
+	if p.Transport == transport.REST && p.HTTPMethod != "" {
 		all = append(all, oneOf("http-method", p.HTTPMethod, scenario.HTTPMethods))
 	}
-	if given["http-method"] && p.Transport != transport.REST {
-		all = append(all, errors.New("-http-method is for -transport rest"))
+	if p.HTTPRule < 0 {
+		all = append(all, fmt.Errorf("-http-rule %d: want 1 or more", p.HTTPRule))
+	}
+	for _, name := range []string{"http-method", "http-rule"} {
+		if given[name] && p.Transport != transport.REST {
+			all = append(all, fmt.Errorf("-%s is for -transport rest", name))
+		}
 	}
 	if p.Transport != transport.GRPC && len(p.ClientInterceptors) > 0 {
 		all = append(all, errors.New("-client-interceptors are for -transport grpc"))

@@ -128,7 +128,7 @@ func TestRunRefusesForTheRPC(t *testing.T) {
 		{"a rate of messages of a unary call", "-rpc Search -message-rate 5", "-message-rate 5"},
 		{"an interval of a unary call", "-rpc Search -interval 1ms", "-interval 1ms"},
 		{"a payload of health", "-rpc Check -size 100", "-size 100"},
-		{"an unknown REST method", "-rpc Search -transport rest -http-method PATCH", `-http-method "PATCH": want one of GET, POST`},
+		{"an unknown REST method", "-rpc Search -transport rest -http-method PATCH", "-http-method PATCH: the routes are [GET /api/person/"},
 		{"grpc-go's interceptors over REST", "-rpc Search -transport rest -client-interceptors requestid", "-client-interceptors are for -transport grpc"},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"google.golang.org/grpc"
@@ -39,14 +40,22 @@ func Define(ctx context.Context, p plan.Plan) (scenario.Definition, error) {
 	if err != nil {
 		return d, plan.Usage(err)
 	}
-	return d, plan.Usage(p.CheckMethod(d.Method, d.Kind)...)
+	problems := p.CheckMethod(d.Method, d.Kind)
+	if p.Transport == transport.REST {
+		if !slices.Contains(d.Transports(), p.Transport) {
+			problems = append(problems, fmt.Errorf("-transport rest: %s has no google.api.http option, by which a gateway takes unary calls", d.Method))
+		} else if _, _, err := d.Build(p.Options()); err != nil {
+			problems = append(problems, fmt.Errorf("-transport rest: %w", err))
+		}
+	}
+	return d, plan.Usage(problems...)
 }
 
 // Method finds the plan's RPC, with the types that its data may name. Done releases what was needed to find it; it is nil
 // beside an error.
 func Method(ctx context.Context, p plan.Plan) (md protoreflect.MethodDescriptor, types message.Resolver, done func(), err error) {
 	if d, err := scenario.Find(p.RPC); err == nil && !p.Schema.Files() && p.Schema.ReflectAddr == "" { // the target's own
-		return ownMethod(d), protoregistry.GlobalTypes, func() {}, nil
+		return d.Descriptor(), protoregistry.GlobalTypes, func() {}, nil
 	}
 	s, done, err := OpenSchema(ctx, p, false)
 	if err != nil {
@@ -69,34 +78,23 @@ func Method(ctx context.Context, p plan.Plan) (md protoreflect.MethodDescriptor,
 	return md, s.Types(), done, nil
 }
 
-// ownMethod is the descriptor of one of the target's RPCs, whose messages are linked in.
-func ownMethod(d scenario.Definition) protoreflect.MethodDescriptor {
-	name := protoreflect.FullName(strings.ReplaceAll(d.Method, "/", "."))
-	found, err := protoregistry.GlobalFiles.FindDescriptorByName(name)
-	md, ok := found.(protoreflect.MethodDescriptor)
-	if err != nil || !ok {
-		panic(fmt.Sprintf("run: %s is in the list of the target's RPCs, and not linked in", d.Method))
-	}
-	return md
-}
-
 // OpenSchema reads the plan's files, and connects to whom reflection is asked of: where there are no files, or ask says so.
 // Done ends that connection; it is nil beside an error.
 func OpenSchema(ctx context.Context, p plan.Plan, ask bool) (s *schema.Schema, done func(), err error) {
 	c := schema.Config{Protos: p.Schema.Protos, Imports: p.Schema.Imports, Sets: p.Schema.Sets, Metadata: p.Metadata}
-	done = func() {}
+	hangUp := func() {}
 	if ask || !p.Schema.Files() {
 		cc, err := connect(ctx, p)
 		if err != nil {
 			return nil, nil, err
 		}
-		c.Server, done = cc, func() { _ = cc.Close() } // it has answered
+		c.Server, hangUp = cc, func() { _ = cc.Close() } // it has answered
 	}
 	if s, err = schema.Open(ctx, c); err != nil {
-		done()
+		hangUp()
 		return nil, nil, plan.Usage(err)
 	}
-	return s, func() { s.Close(); done() }, nil
+	return s, func() { s.Close(); hangUp() }, nil
 }
 
 // connect connects to whom reflection is asked of.

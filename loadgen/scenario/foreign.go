@@ -21,13 +21,16 @@ func Foreign(md protoreflect.MethodDescriptor, requests []proto.Message) (Defini
 		Kind:   kindOf(md),
 		// dynamic messages: nothing of the method is linked in.
 		Request: dynamicpb.NewMessage(md.Input()), Response: dynamicpb.NewMessage(md.Output()),
-		Given: len(requests),
+		Given: len(requests), descriptor: md,
 	}
 	if len(requests) == 0 {
 		return d, errors.New("there is nothing to send")
 	}
 	if len(requests) > 1 && !d.Streams() {
 		return d, fmt.Errorf("-data: %s sends one message a call, and there are %d", d.Method, len(requests))
+	}
+	if len(requests) == 1 {
+		d.example = func(int) (request, want proto.Message) { return requests[0], nil }
 	}
 	encoded, err := message.Encode(requests)
 	if err != nil {

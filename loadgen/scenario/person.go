@@ -1,10 +1,7 @@
 package scenario
 
 import (
-	"fmt"
-	"net/http"
-	"net/url"
-	"strconv"
+	"google.golang.org/protobuf/proto"
 
 	"grpcbench/loadgen/message"
 	"grpcbench/loadgen/transport"
@@ -32,7 +29,7 @@ func personRPCs() []Definition {
 	search := define("Search", transport.Unary, "one request, one answer", func(size int) (message.Source, error) {
 		return echo(req(size), searchAnswer(size))
 	})
-	search.json = searchJSON
+	search.example = func(size int) (request, want proto.Message) { return req(size), searchAnswer(size) }
 	return []Definition{
 		search,
 		define("SearchIn", transport.ClientStream, "many requests, one answer that counts them", func(size int) (message.Source, error) {
@@ -61,29 +58,4 @@ func judgeCount(body, _ []byte, sent int) error {
 		return err
 	}
 	return message.SameProto(want)(body, encoded[0].Append(nil, 0, 0), sent)
-}
-
-// searchJSON makes Search's messages for REST: request targets for GET, documents for POST.
-func searchJSON(httpMethod string, size int) (message.Source, string, error) {
-	const path = "/api/person"
-	answer := searchAnswer(size)
-	// The order of fields that protojson writes, so that a plain comparison mostly does.
-	want := fmt.Appendf(nil, `{"name":%q,"age":%d,"body":{"name":%q}}`, answer.GetName(), answer.GetAge(), answer.GetBody().GetName())
-	request := fmt.Appendf(nil, `{"name":%q,"age":%d,"body":{"name":"hi"}}`, payload(size), personAge)
-	if httpMethod == http.MethodGet {
-		query := url.Values{"name": {payload(size)}, "age": {strconv.Itoa(personAge)}, "body.name": {"hi"}}
-		request = fmt.Appendf(nil, "%s?%s", path, query.Encode())
-	}
-	sent, err := message.New(request)
-	if err != nil {
-		return message.Source{}, "", err
-	}
-	expected, err := message.New(want)
-	if err != nil {
-		return message.Source{}, "", err
-	}
-	return message.Source{
-		Messages: []message.Template{sent},
-		Answer:   message.Answer{Want: expected, Judge: message.SameJSON},
-	}, path, nil
 }

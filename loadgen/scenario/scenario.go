@@ -4,12 +4,12 @@ package scenario
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"grpcbench/loadgen/message"
 	"grpcbench/loadgen/transport"
@@ -31,8 +31,9 @@ type Definition struct {
 	Endless bool
 
 	source func(size int) (message.Source, error)
-	// json makes the Source of the REST route of Options.HTTPMethod; nil where there is no route.
-	json func(httpMethod string, size int) (message.Source, string, error)
+	// example is the one message that is sent and the answer that is expected, nil for any; nil where a call has more.
+	example    func(size int) (request, want proto.Message)
+	descriptor protoreflect.MethodDescriptor // nil for the target's own
 	// Given is how many messages there are to send, where they are not the target's own.
 	Given int
 	// lead is how many messages precede the counted ones on a client's stream.
@@ -42,8 +43,9 @@ type Definition struct {
 // Options are a run's choices about its calls.
 type Options struct {
 	Transport string
-	// HTTPMethod chooses the REST route.
+	// HTTPMethod and HTTPRule, counted from 1, choose the REST route; without them it is the first that fits.
 	HTTPMethod string
+	HTTPRule   int
 	// Messages is how many messages a client's stream carries; 0 means until the run ends.
 	Messages int
 	// Size is the payload in bytes, 0 the scenario's own.
@@ -80,7 +82,7 @@ func Names() []string {
 
 // Transports are those that carry the RPC.
 func (d Definition) Transports() []string {
-	if d.json != nil {
+	if len(d.routes()) > 0 {
 		return []string{transport.GRPC, transport.Wire, transport.REST}
 	}
 	return []string{transport.GRPC, transport.Wire}
@@ -93,6 +95,12 @@ func (d Definition) Streams() bool { return d.Kind&transport.ClientStream != 0 }
 func (d Definition) Check(o Options) (problems []error) {
 	if !slices.Contains(d.Transports(), o.Transport) {
 		problems = append(problems, fmt.Errorf("-transport %s: it does not carry %s (%s does)", o.Transport, d.Name, strings.Join(d.Transports(), ", ")))
+	}
+	if o.Transport == transport.REST && len(problems) == 0 {
+		request, _ := d.example(d.DefaultSize)
+		if _, _, _, err := pick(d.routes(), o, request); err != nil {
+			problems = append(problems, fmt.Errorf("-transport rest: %w", err))
+		}
 	}
 	switch {
 	case o.Size < 0:
@@ -133,8 +141,7 @@ func (d Definition) Build(o Options) (transport.Spec, transport.Source, error) {
 	var src message.Source
 	var err error
 	if o.Transport == transport.REST {
-		spec.HTTPMethod = o.HTTPMethod
-		src, spec.Path, err = d.json(o.HTTPMethod, size)
+		src, err = d.overREST(o, size, &spec)
 	} else {
 		src, err = d.source(size)
 	}
@@ -174,6 +181,3 @@ func echo(request, want proto.Message) (message.Source, error) {
 	}
 	return message.Source{Messages: t[:1], Answer: message.Answer{Want: t[1], Judge: message.SameProto(want)}}, nil
 }
-
-// HTTPMethods are the REST routes' methods that a run may choose.
-var HTTPMethods = []string{http.MethodGet, http.MethodPost}

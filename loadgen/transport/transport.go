@@ -74,7 +74,8 @@ type Spec struct {
 	Gzip bool
 	// Metadata goes with every call, key and value by turns.
 	Metadata []string
-	// Path and HTTPMethod are the REST route; a GET's messages are its request targets.
+	// HTTPMethod is the REST route's. Messages are its bodies, for the request target Path; where that is empty, and of a
+	// GET, they are the targets, each followed by a line's end and the body, if it has one.
 	HTTPMethod, Path string
 }
 

@@ -122,7 +122,7 @@ func (c *conn) newWorker(ctx context.Context, call *transport.Call) func() {
 		}
 		w.header.Add(key, value)
 	}
-	if c.spec.HTTPMethod != http.MethodGet {
+	if c.spec.HTTPMethod != http.MethodGet && c.spec.HTTPMethod != http.MethodDelete {
 		w.header.Set("Content-Type", "application/json")
 	}
 	if c.spec.Timeout > 0 {
@@ -158,8 +158,12 @@ func (w *worker) roundTrip(ctx context.Context) error {
 	}
 	w.hint = len(body)
 	target, content := w.base+w.spec.Path, io.Reader(bytes.NewReader(body))
-	if w.spec.HTTPMethod == http.MethodGet {
-		target, content = w.base+string(body), nil
+	if w.spec.Path == "" || w.spec.HTTPMethod == http.MethodGet {
+		first, rest, some := bytes.Cut(body, []byte{'\n'})
+		target, content = w.base+string(first), nil
+		if some {
+			content = bytes.NewReader(rest)
+		}
 	}
 	req, err := http.NewRequestWithContext(ctx, w.spec.HTTPMethod, target, content)
 	if err != nil {

@@ -1,0 +1,89 @@
+package message_test
+
+import (
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"grpcbench/loadgen/message"
+)
+
+// shelf is a type with a field of every sort that a URL tells.
+func shelf(t *testing.T) protoreflect.MessageDescriptor {
+	t.Helper()
+	file := &descriptorpb.FileDescriptorProto{}
+	if err := protojson.Unmarshal([]byte(`{
+		"name": "shelf.proto", "package": "lib", "syntax": "proto3",
+		"enumType": [{"name": "Kind", "value": [{"name": "NONE", "number": 0}, {"name": "ODD", "number": 1}]}],
+		"messageType": [{"name": "Shelf", "field": [
+			{"name": "name", "number": 1, "type": "TYPE_STRING", "label": "LABEL_OPTIONAL"},
+			{"name": "book_id", "number": 2, "type": "TYPE_INT64", "label": "LABEL_OPTIONAL"},
+			{"name": "tags", "number": 3, "type": "TYPE_STRING", "label": "LABEL_REPEATED"},
+			{"name": "kind", "number": 4, "type": "TYPE_ENUM", "typeName": ".lib.Kind", "label": "LABEL_OPTIONAL"},
+			{"name": "raw", "number": 5, "type": "TYPE_BYTES", "label": "LABEL_OPTIONAL"},
+			{"name": "on", "number": 6, "type": "TYPE_BOOL", "label": "LABEL_OPTIONAL"},
+			{"name": "of", "number": 7, "type": "TYPE_MESSAGE", "typeName": ".lib.Shelf", "label": "LABEL_OPTIONAL"},
+			{"name": "all", "number": 8, "type": "TYPE_MESSAGE", "typeName": ".lib.Shelf", "label": "LABEL_REPEATED"}
+		]}]}`), file); err != nil {
+		t.Fatal(err)
+	}
+	d, err := protodesc.NewFile(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.Messages().ByName("Shelf")
+}
+
+// What a message becomes by a route: https://google.aip.dev/127 and google/api/http.proto say how.
+func TestRequest(t *testing.T) {
+	for _, tt := range []struct {
+		reason               string
+		method, path, body   string
+		data                 string
+		target, sent, misfit string
+	}{
+		{"a variable", "GET", "/v1/{name}", "", `{"name":"a"}`, "/v1/a", "", ""},
+		{"what is to be escaped", "GET", "/v1/{name}", "", `{"name":"a b?c#%ü"}`, "/v1/a%20b%3Fc%23%25%C3%BC", "", ""},
+		{"a pattern of several segments", "GET", "/v1/{name=shelves/*/books/*}:read", "", `{"name":"shelves/1/books/a b"}`, "/v1/shelves/1/books/a%20b:read", "", ""},
+		{"all that follow", "GET", "/v1/{name=files/**}", "", `{"name":"files/a/b/c"}`, "/v1/files/a/b/c", "", ""},
+		{"a literal that it is", "GET", "/v1/{name=qm}/x", "", `{"name":"qm"}`, "/v1/qm/x", "", ""},
+		{"a literal that it is not", "GET", "/v1/{name=qm}/x", "", `{"name":"other"}`, "", "", `takes qm as the field name, not "other"`},
+		{"two segments for one", "GET", "/v1/{name}", "", `{"name":"a/b"}`, "", "", "one segment"},
+		{"a field within", "GET", "/v1/{of.of.name}", "", `{"of":{"of":{"name":"deep"}}}`, "/v1/deep", "", ""},
+		{"a number that is not set", "GET", "/v1/{book_id}", "", `{}`, "/v1/0", "", ""},
+		{"text that is not set", "GET", "/v1/{name}", "", `{}`, "", "", "the path needs the field name"},
+		{"an enum and a bool that are not set", "GET", "/v1/{kind}/{on}", "", `{}`, "/v1/NONE/false", "", ""},
+		{"no such field", "GET", "/v1/{nmae}", "", `{}`, "", "", "lib.Shelf has no field nmae"},
+		{"the rest in the query", "GET", "/v1/{name}", "", `{"name":"a","bookId":"7","tags":["x","y z"],"kind":"ODD","raw":"+/8=","on":true,"of":{"name":"b","of":{"on":true}}}`,
+			"/v1/a?book_id=7&kind=ODD&of.name=b&of.of.on=true&on=true&raw=%2B%2F8%3D&tags=x&tags=y+z", "", ""},
+		{"what no query has", "GET", "/v1/x", "", `{"all":[{"name":"a"}]}`, "", "", "the field all cannot be in a query"},
+		{"all of it is the body", "POST", "/v1", "*", `{"name":"a","all":[{"on":true}]}`, "/v1", `{"all":[{"on":true}],"name":"a"}`, ""},
+		{"what the path leaves is", "POST", "/v1/{name}:do", "*", `{"name":"a","on":true}`, "/v1/a:do", `{"on":true}`, ""},
+		{"a field is, and the rest is the query", "PUT", "/v1/{name}", "of", `{"name":"a","on":true,"of":{"bookId":"3"}}`, "/v1/a?on=true", `{"book_id":"3"}`, ""},
+		{"a field is that is not set", "PUT", "/v1/{name}", "of", `{"name":"a"}`, "/v1/a", `{}`, ""},
+	} {
+		t.Run(tt.reason, func(t *testing.T) {
+			m := dynamicpb.NewMessage(shelf(t))
+			if err := protojson.Unmarshal([]byte(tt.data), m); err != nil {
+				t.Fatal(err)
+			}
+			target, body, err := message.Route{HTTPMethod: tt.method, Template: tt.path, Body: tt.body}.Request(m)
+			switch {
+			case tt.misfit != "":
+				if err == nil || !strings.Contains(err.Error(), tt.misfit) {
+					t.Errorf("%q, %q, %v, want an error of %q", target, body, err, tt.misfit)
+				}
+			case err != nil || target != tt.target || string(body) != tt.sent:
+				t.Errorf("%q, %q, %v, want %q, %q", target, body, err, tt.target, tt.sent)
+			}
+			if (body == nil) != (tt.body == "") && err == nil {
+				t.Errorf("the body is %q of a route whose body is %q", body, tt.body)
+			}
+		})
+	}
+}
