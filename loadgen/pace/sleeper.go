@@ -42,7 +42,7 @@ func (p *Probe) Sleep(d time.Duration) (late int64) {
 		if !p.wait.wait() {
 			time.Sleep(time.Duration(left))
 		}
-		p.wait.late = 0 // it wants no second timer
+		p.wait.forgive() // it wants no second timer
 	}
 	return p.now() - at
 }

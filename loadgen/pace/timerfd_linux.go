@@ -102,6 +102,9 @@ func (t *timerfd) judge(late time.Duration) {
 	}
 }
 
+// forgive forgets waits that ended late, so that none has both timers.
+func (t *timerfd) forgive() { t.late = 0 }
+
 // interrupt ends a wait that was set before.
 func (t *timerfd) interrupt() { _ = t.file.SetReadDeadline(time.Unix(1, 0)) }
 

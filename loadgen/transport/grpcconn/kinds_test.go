@@ -1,7 +1,9 @@
 package grpcconn_test
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -107,6 +109,69 @@ func wantWithin(t *testing.T, l *ledger, call transport.Call) {
 				t.Errorf("series %d: a latency of %v within a call of %v", series, time.Duration(ns), time.Duration(call.End-call.Sent))
 			}
 		}
+	}
+}
+
+// turns answers each message twice, and ends as its client has.
+func turns(_ any, s grpc.ServerStream) error {
+	for {
+		m, err := receive(s)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		for range 2 {
+			if err == nil {
+				err = answer(s, m)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// Streams that are not in lockstep, and how this side ends them.
+func TestTurns(t *testing.T) {
+	for _, tt := range []struct {
+		reason   string
+		spec     transport.Spec
+		sent     int
+		received int
+		gaps     int
+		code     codes.Code
+	}{
+		{"free", transport.Spec{Send: 3, Turns: transport.Free}, 3, 6, 5, codes.OK},
+		{"free, at an interval", transport.Spec{Send: 3, Turns: transport.Free, Interval: 3 * time.Millisecond}, 3, 6, 5, codes.OK},
+		{"free, at a pace", transport.Spec{Send: 3, Turns: transport.Free, Pace: 3 * time.Millisecond}, 3, 6, 5, codes.OK},
+		{"half", transport.Spec{Send: 3, Turns: transport.Half}, 3, 6, 5, codes.OK},
+		{"ended after some answers", transport.Spec{Send: 1, Receive: 2, Turns: transport.Free}, 1, 2, 1, codes.OK},
+		{"ended while it sends", transport.Spec{Send: 1000, Receive: 2, Turns: transport.Free, Interval: time.Hour}, 1, 2, 1, codes.OK},
+		{"ended after some time", transport.Spec{Send: 2, ReceiveFor: 100 * time.Millisecond, Turns: transport.Free}, 2, 4, 3, codes.OK},
+		{"a deadline that is sooner", transport.Spec{Send: 1, ReceiveFor: time.Hour, Timeout: 100 * time.Millisecond, Turns: transport.Free}, 1, 2, 1, codes.DeadlineExceeded},
+		{"lockstep, ended after some answers", transport.Spec{Send: 5, Receive: 2}, 2, 2, 0, codes.OK},
+	} {
+		t.Run(tt.reason, func(t *testing.T) {
+			handler := grpc.StreamHandler(turns)
+			if tt.spec.Turns == transport.Lockstep {
+				handler = echo
+			}
+			tt.spec.Kind = transport.Bidi
+			call, l := one(t, serve(t, handler), tt.spec, source{want: func(seq uint64, i, _ int) string {
+				if tt.spec.Turns != transport.Lockstep {
+					i /= 2
+				}
+				return text(seq, i)
+			}}, grpcconn.Options{})
+			if call.Code != tt.code || call.MessagesSent != tt.sent || call.MessagesReceived != tt.received {
+				t.Errorf("%v %q: %d sent, %d received, want %v, %d, %d", call.Code, call.Message, call.MessagesSent, call.MessagesReceived, tt.code, tt.sent, tt.received)
+			}
+			if got := len(l.messages[transport.MessageGap]); got != tt.gaps {
+				t.Errorf("%d gaps between answers, want %d", got, tt.gaps)
+			}
+			if took := time.Duration(call.End - call.Sent); took > 10*time.Second {
+				t.Errorf("it took %v", took)
+			}
+		})
 	}
 }
 

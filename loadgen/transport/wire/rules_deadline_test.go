@@ -209,3 +209,36 @@ func TestDeadlineFreesStream(t *testing.T) {
 		r.want(b, "OK")
 	})
 }
+
+// A call that is to last so long ends then, as a success, whatever its server still has to say; a sooner deadline is one.
+func TestReceiveFor(t *testing.T) {
+	for _, tt := range []struct {
+		reason  string
+		timeout time.Duration
+		want    string
+		took    time.Duration
+	}{
+		{"without a deadline", 0, "OK", time.Second},
+		{"with one that is later", time.Minute, "OK", time.Second},
+		{"with one that is sooner", 300 * time.Millisecond, "DeadlineExceeded", 300 * time.Millisecond},
+	} {
+		t.Run(tt.reason, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				r := newRig(t, transport.Spec{Kind: transport.ServerStream, ReceiveFor: time.Second, Timeout: tt.timeout}).connect()
+				p, c := r.peer(1), r.start()
+				if tt.timeout > 0 && r.told(p, 1) != tt.timeout {
+					t.Errorf("the server is told of another timeout than %v", tt.timeout)
+				}
+				p.begin(1)
+				for range 2 {
+					p.message(1, "a")
+				}
+				time.Sleep(1500 * time.Millisecond)
+				r.want(c, tt.want)
+				if took := time.Duration(c.End - c.Sent); took != tt.took || c.MessagesReceived != 2 {
+					t.Errorf("it took %v, with %d answers, want %v and 2", took, c.MessagesReceived, tt.took)
+				}
+			})
+		})
+	}
+}

@@ -116,6 +116,26 @@ func TestKinds(t *testing.T) {
 			then:  []dialogue{{say: begin}, {say("a"), []string{"DATA 1: 8"}}, {say("b"), []string{"RST_STREAM 1: CANCEL"}}}, want: "OK", sent: 2, taken: 2, counts: "1 2 0 2",
 		},
 		{
+			name: "free", reason: "all messages go out at once, and answers come as they come, more of them or fewer", spec: transport.Spec{Kind: transport.Bidi, Send: 2, Turns: transport.Free},
+			first: []string{"HEADERS 1", "DATA 1: 8", "DATA 1: 8", "DATA 1: 0 END"},
+			then:  []dialogue{{say: begin}, {say: say("a", "b", "c")}, {say: end}}, want: "OK", sent: 2, taken: 3, counts: "1 0 2 2",
+		},
+		{
+			name: "free, without an answer", reason: "which is for the service to say", spec: transport.Spec{Kind: transport.Bidi, Send: 1, Turns: transport.Free},
+			first: []string{"HEADERS 1", "DATA 1: 8", "DATA 1: 0 END"}, then: []dialogue{{say: begin}, {say: end}}, want: "OK", sent: 1, taken: 0, counts: "0 0 0 1",
+		},
+		{
+			name: "half", reason: "as free, where nothing takes its time", spec: transport.Spec{Kind: transport.Bidi, Send: 2, Turns: transport.Half},
+			first: []string{"HEADERS 1", "DATA 1: 8", "DATA 1: 8", "DATA 1: 0 END"},
+			then:  []dialogue{{say: begin}, {say: say("a", "b")}, {say: end}}, want: "OK", sent: 2, taken: 2, counts: "1 0 1 2",
+		},
+		{
+			name: "free, received", reason: "a stream that this side ends is not half-closed before: the server would end it at that",
+			spec:  transport.Spec{Kind: transport.Bidi, Send: 1, Receive: 2, Turns: transport.Free},
+			first: []string{"HEADERS 1", "DATA 1: 8"},
+			then:  []dialogue{{say: begin}, {say("a"), nil}, {say("b"), []string{"RST_STREAM 1: CANCEL"}}}, want: "OK", sent: 1, taken: 2, counts: "1 0 1 1",
+		},
+		{
 			name: "bidi, unasked", reason: "an answer before its message", spec: transport.Spec{Kind: transport.Bidi, Send: 2},
 			src: source{broken: 2}, first: []string{"HEADERS 1", "DATA 1: 8"},
 			then: []dialogue{{say: begin}, {say("a"), []string{"DATA 1: 8"}}, {say("b", "c"), []string{"DATA 1: 0 END"}}, {say: end}}, want: "OK", sent: 2, taken: 3, counts: "1 2 0 2",
