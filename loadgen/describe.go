@@ -12,6 +12,7 @@ import (
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/report"
 	"grpcbench/loadgen/run"
+	"grpcbench/loadgen/scenario"
 	"grpcbench/loadgen/schema"
 )
 
@@ -22,7 +23,7 @@ func list(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	if d.Embedded() && !d.Schema.Files() {
-		return report.List(stdout)
+		return listOwn(stdout)
 	}
 	s, done, err := run.OpenSchema(ctx, d.Plan, !d.Embedded())
 	if err != nil {
@@ -49,6 +50,29 @@ func list(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	for _, note := range s.Notes() {
 		fmt.Fprintln(stdout, "note:", note)
+	}
+	return nil
+}
+
+// listOwn writes the RPCs of the target.
+func listOwn(w io.Writer) error {
+	rows := [][]string{{"rpc", "kind", "transports", "method", "what it does"}}
+	for _, d := range scenario.All() {
+		rows = append(rows, []string{d.Name, d.Kind.String(), strings.Join(d.Transports(), ","), d.Method, d.About})
+	}
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], len(cell))
+		}
+	}
+	for _, row := range rows {
+		for i, cell := range row {
+			row[i] = cell + strings.Repeat(" ", widths[i]-len(cell))
+		}
+		if _, err := fmt.Fprintln(w, strings.TrimRight(strings.Join(row, "  "), " ")); err != nil {
+			return fmt.Errorf("write the list: %w", err)
+		}
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ var rules = []rule{
 		reason: "a report reads documents: it must not be able to make a run",
 	},
 	{
-		from: "loadgen/report", never: []string{"loadgen/transport/...", "loadgen/recorder"},
+		from: "loadgen/report", never: []string{"loadgen/transport/...", "loadgen/recorder", "loadgen/scenario", "loadgen/schema"},
 		reason: "what a report shows stands in the document, nowhere else",
 	},
 	{
@@ -60,6 +60,11 @@ var rules = []rule{
 	{from: "loadgen/requestid", only: leaf, reason: "ids are text, the same for every transport"},
 	{from: "loadgen/transport", only: leaf, reason: "it is the vocabulary of engine and transports, and takes no side"},
 	{from: "loadgen/message", only: leaf, reason: "messages are bytes: they do not know who sends them"},
+	{from: "loadgen/schema", only: leaf, reason: "it alone knows the libraries for schemas, and nobody's calls"},
+	{
+		from: "loadgen/...", except: []string{"loadgen/schema"}, never: []string{"github.com/jhump/...", "github.com/bufbuild/..."},
+		reason: "schema is the only package that knows the libraries for schemas",
+	},
 	{from: "loadgen/stats", only: leaf, reason: "statistics are pure"},
 	{from: "loadgen/verdict", only: leaf, reason: "rules look at facts, not at the run that they judge"},
 	{from: "loadgen/schedule", only: leaf, reason: "a schedule is pure: arrivals do not know of clocks or calls"},

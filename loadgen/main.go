@@ -33,6 +33,7 @@ const usage = `usage:
   loadgen overhead                           what each interceptor costs; -interceptors LIST, -budget 2m
   loadgen timeouts                           how deadlines behave, at both ends; -deadlines 50ms,200ms, -budget 1m
   loadgen call -rpc GetUser -data '{...}'    one call, answer as JSON
+  loadgen data -rpc NAME -data '{...}'        what calls would send; -seq 0..9
   loadgen suite                              all of it, in -budget 5m, into one folder
   loadgen report [DIR...]                    show runs; -format html|md|csv|json|text, -o FILE
   loadgen compare OLD NEW                    what changed, and what is noise; -fail-on 'p99>+5%'
@@ -119,6 +120,8 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 		return comparison(rest, stdout, stderr)
 	case "list":
 		return list(ctx, rest, stdout)
+	case "data":
+		return data(ctx, rest, stdin, stdout)
 	case "describe":
 		return describe(ctx, rest, stdout)
 	case "keep-awake": // for experiments, not for people

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"grpcbench/loadgen/transport"
@@ -110,4 +111,43 @@ func ReadReport(args []string, usage io.Writer) (Report, error) {
 		r.Dirs = []string{"results"}
 	}
 	return r, Usage(problems...)
+}
+
+// Data is what `loadgen data` shows: the calls From to To of a run.
+type Data struct {
+	Plan
+	From, To uint64
+}
+
+// mostShown bounds how many calls' data are shown.
+const mostShown = 1_000_000
+
+// ReadDataCommand reads the command line of `loadgen data`, which has a run's flags. Errors are as for [Run].
+func ReadDataCommand(args []string, usage io.Writer) (Data, error) {
+	var d Data
+	seq := "0"
+	p, fs, problems := read("data", args, func(fs *flag.FlagSet, p *Plan) {
+		common(fs, p)
+		load(fs, p)
+		fs.StringVar(&seq, "seq", seq, "`number` of the call, or FROM..TO")
+	})
+	if help(problems) {
+		printUsage(usage, "loadgen data -rpc NAME [-data JSON] [-seq FROM..TO] [flags]", fs)
+		return d, flag.ErrHelp
+	}
+	set := given(fs)
+	d.Plan = p
+	d.resolve(set)
+	problems = append(problems, d.problems(set)...)
+	from, to, several := strings.Cut(seq, "..")
+	var err error
+	if d.From, err = strconv.ParseUint(from, 10, 40); err == nil {
+		if d.To = d.From; several {
+			d.To, err = strconv.ParseUint(to, 10, 40)
+		}
+	}
+	if err != nil || d.To < d.From || d.To-d.From >= mostShown {
+		problems = append(problems, fmt.Errorf("-seq %s: want a number, or FROM..TO of %d at most", seq, mostShown))
+	}
+	return d, Usage(problems...)
 }

@@ -11,7 +11,6 @@ import (
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/report/number"
 	"grpcbench/loadgen/result"
-	"grpcbench/loadgen/scenario"
 )
 
 // Show writes runs in a format: text, md, csv, json, html or none.
@@ -111,29 +110,6 @@ func show(w io.Writer, format string, encode, text, markdown func(io.Writer) err
 	default:
 		return fmt.Errorf("no such format %q", format)
 	}
-}
-
-// List writes the RPCs that loadgen knows.
-func List(w io.Writer) error {
-	rows := [][]string{{"rpc", "kind", "transports", "method", "what it does"}}
-	for _, d := range scenario.All() {
-		rows = append(rows, []string{d.Name, d.Kind.String(), strings.Join(d.Transports(), ","), d.Method, d.About})
-	}
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], len(cell))
-		}
-	}
-	for _, row := range rows {
-		for i, cell := range row {
-			row[i] = cell + strings.Repeat(" ", widths[i]-len(cell))
-		}
-		if _, err := fmt.Fprintln(w, strings.TrimRight(strings.Join(row, "  "), " ")); err != nil {
-			return fmt.Errorf("write the list: %w", err)
-		}
-	}
-	return nil
 }
 
 // Version writes what this binary is built from.

@@ -17,7 +17,6 @@ import (
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/report"
 	"grpcbench/loadgen/result"
-	"grpcbench/loadgen/scenario"
 )
 
 var formats = []string{"text", "md", "csv", "json", "html"}
@@ -86,9 +85,6 @@ func TestWritersErrorIsTold(t *testing.T) {
 		if err := report.Show(fullDisk{}, format, unary(), bidi()); !errors.Is(err, errFull) {
 			t.Errorf("%s: %v, want the writer's error", format, err)
 		}
-	}
-	if err := report.List(fullDisk{}); !errors.Is(err, errFull) {
-		t.Errorf("List: %v, want the writer's error", err)
 	}
 	if err := report.Version(fullDisk{}); !errors.Is(err, errFull) {
 		t.Errorf("Version: %v, want the writer's error", err)
@@ -160,30 +156,6 @@ func TestWriteRefuses(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(empty, "x.html")); !os.IsNotExist(err) {
 		t.Errorf("a report of no run left a file (%v)", err)
-	}
-}
-
-func TestList(t *testing.T) {
-	var b strings.Builder
-	if err := report.List(&b); err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
-	all := scenario.All()
-	if len(lines) != len(all)+1 {
-		t.Fatalf("%d lines for %d RPCs and a head:\n%s", len(lines), len(all), b.String())
-	}
-	method := strings.Index(lines[0], "method")
-	for i, d := range all {
-		line := lines[i+1]
-		for _, want := range []string{d.Kind.String(), strings.Join(d.Transports(), ","), d.About} {
-			if !strings.HasPrefix(line, d.Name+" ") || !strings.Contains(line, want) || !strings.HasPrefix(line[method:], d.Method) {
-				t.Errorf("%q does not show %s with %q, its method below the head", line, d.Name, want)
-			}
-		}
-		if strings.TrimRight(line, " ") != line {
-			t.Errorf("%q ends in spaces", line)
-		}
 	}
 }
 

@@ -54,8 +54,10 @@ func Define(ctx context.Context, p plan.Plan) (scenario.Definition, error) {
 // Method finds the plan's RPC, with the types that its data may name. Done releases what was needed to find it; it is nil
 // beside an error.
 func Method(ctx context.Context, p plan.Plan) (md protoreflect.MethodDescriptor, types message.Resolver, done func(), err error) {
-	if d, err := scenario.Find(p.RPC); err == nil && !p.Schema.Files() && p.Schema.ReflectAddr == "" { // the target's own
-		return d.Descriptor(), protoregistry.GlobalTypes, func() {}, nil
+	own, err := scenario.Find(p.RPC)
+	isOwn := err == nil && !p.Schema.Files()
+	if isOwn && p.Embedded() {
+		return own.Descriptor(), protoregistry.GlobalTypes, func() {}, nil
 	}
 	s, done, err := OpenSchema(ctx, p, false)
 	if err != nil {
@@ -70,6 +72,10 @@ func Method(ctx context.Context, p plan.Plan) (md protoreflect.MethodDescriptor,
 			}
 			doneToo()
 		}
+	}
+	if err != nil && isOwn { // a target of ours elsewhere, whose reflection is behind something that does not let it through
+		done()
+		return own.Descriptor(), protoregistry.GlobalTypes, func() {}, nil
 	}
 	if err != nil {
 		done()
