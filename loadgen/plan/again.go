@@ -17,7 +17,7 @@ func (p Plan) Again() []string {
 
 // loadFlags say what load is made; the others, to whom, how long, and what becomes of it.
 var loadFlags = []string{
-	"transport", "http-method", "c", "conns", "rate", "arrival", "stages", "messages", "interval", "message-rate", "size", "client-interceptors",
+	"transport", "http-method", "http-rule", "data", "stream", "receive", "receive-for", "c", "conns", "rate", "arrival", "stages", "messages", "interval", "message-rate", "size", "client-interceptors",
 }
 
 // Load is the part of the command line that says what load is made: runs that share it repeat each other.

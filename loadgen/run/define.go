@@ -56,8 +56,11 @@ func Define(ctx context.Context, p plan.Plan) (scenario.Definition, error) {
 func Method(ctx context.Context, p plan.Plan) (md protoreflect.MethodDescriptor, types message.Resolver, done func(), err error) {
 	own, err := scenario.Find(p.RPC)
 	isOwn := err == nil && !p.Schema.Files()
-	if isOwn && p.Embedded() {
+	switch {
+	case isOwn && p.Embedded():
 		return own.Descriptor(), protoregistry.GlobalTypes, func() {}, nil
+	case p.Embedded() && !p.Schema.Files():
+		return nil, nil, nil, plan.Usage(fmt.Errorf("%w; another server's are at its -addr", err))
 	}
 	s, done, err := OpenSchema(ctx, p, false)
 	if err != nil {
