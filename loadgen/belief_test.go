@@ -131,7 +131,7 @@ func TestStarvedGeneratorIsInvalid(t *testing.T) { // SB-2, every time
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.wantInvalid("client", "CPU"); err != nil {
+	if err := m.wantInvalid("client", "the load generator itself"); err != nil {
 		t.Error(err)
 	}
 }

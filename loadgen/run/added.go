@@ -15,14 +15,25 @@ import (
 // For no response is later than without its lateness by more than that, both at their percentile are a bound where the
 // two go together, which is the worst that is likely; and so is, whatever the two are to each other,
 // R(p) - R(p-b) + L(1-b), for b of the calls at most are later than L(1-b).
-func added(response *recorder.Latencies, pacing *recorder.Latencies, noticed *hdrhistogram.Histogram) (all []verdict.Added) {
+//
+// Where calls wait for a worker, whoever notices answers late keeps the workers busy for longer, and that adds up: then
+// the wait is the load generator's too.
+func added(total *recorder.Interval, noticed *hdrhistogram.Histogram) (all []verdict.Added) {
+	response, pacing := total.Headline(), total.Latencies[recorder.Pacing]
 	if response.Count() == 0 {
 		return nil
+	}
+	waits := total.Latencies[recorder.Lag]
+	if !heldUp(total, noticed) {
+		waits = nil
 	}
 	late := func(p float64) int64 {
 		var sum int64
 		if pacing != nil && pacing.Count() > 0 {
 			sum += pacing.Histogram.ValueAtPercentile(p)
+		}
+		if waits != nil {
+			sum += waits.Histogram.ValueAtPercentile(p)
 		}
 		if noticed != nil && noticed.TotalCount() > 0 {
 			sum += max(0, noticed.ValueAtPercentile(p)-min(noticed.ValueAtPercentile(25), wakeUp))
@@ -44,6 +55,18 @@ func added(response *recorder.Latencies, pacing *recorder.Latencies, noticed *hd
 		all = append(all, verdict.Added{P: p, Ns: min(least, response.Histogram.ValueAtPercentile(p))})
 	}
 	return all
+}
+
+// heldUp says whether calls waited for workers that were busy for a tenth longer, or more, since their answers were
+// noticed late.
+func heldUp(total *recorder.Interval, noticed *hdrhistogram.Histogram) bool {
+	lag, service := total.Latencies[recorder.Lag], total.Latencies[recorder.Service]
+	if lag == nil || lag.Count() == 0 || service.Count() == 0 || noticed == nil || noticed.TotalCount() == 0 {
+		return false
+	}
+	waited := float64(lag.Sum-total.Before-total.Held) / float64(lag.Count())
+	late := max(0, noticed.Mean()-float64(min(noticed.ValueAtPercentile(25), wakeUp)))
+	return waited > 0.1*total.Headline().Mean() && late > 0.1*service.Mean()
 }
 
 // wakeUp is the most that is taken for a core's wake-up, in nanoseconds.

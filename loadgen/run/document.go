@@ -108,7 +108,7 @@ func (r *run) document(ctx context.Context, o engine.Outcome) (*result.Document,
 	}
 	d.Exemplars = r.exemplars(d, o.Start)
 	err := r.usage(ctx, d)
-	d.Added = append(d.Added, added(total.Headline(), total.Latencies[recorder.Pacing], o.Noticed)...)
+	d.Added = append(d.Added, added(total, o.Noticed)...)
 	facts := r.facts(d, o)
 	d.Arrivals = facts.Arrivals
 	d.Verdict = verdict.Judge(facts)

@@ -53,7 +53,7 @@ func (r *run) soFar() verdict.Verdict {
 	}
 	if l := total.Latencies[recorder.Pacing]; l != nil {
 		f.Pacing = quantiles(l.Histogram)
-		f.Added = added(total.Headline(), l, nil)
+		f.Added = added(total, nil)
 	}
 	if r.health != nil {
 		f.Windows = r.health.windows
