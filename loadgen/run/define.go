@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -62,11 +63,20 @@ func Method(ctx context.Context, p plan.Plan) (md protoreflect.MethodDescriptor,
 	case p.Embedded() && !p.Schema.Files():
 		return nil, nil, nil, plan.Usage(fmt.Errorf("%w; another server's are at its -addr", err))
 	}
+	hurry := func() bool { return true }
+	if isOwn { // it is known anyway, where the server takes its time to tell
+		asking, cancel := context.WithCancel(ctx)
+		ctx, hurry = asking, time.AfterFunc(askOwn, cancel).Stop
+	}
 	s, done, err := OpenSchema(ctx, p, false)
+	if err != nil && isOwn { // who calls it will say so too, and what is wrong with the data comes first
+		return own.Descriptor(), protoregistry.GlobalTypes, func() {}, nil
+	}
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	md, err = s.Method(p.RPC)
+	hurry()
 	if errors.Is(err, schema.ErrNotFound) && p.Schema.Files() && !p.Embedded() { // the server may know more
 		if more, doneToo, asked := OpenSchema(ctx, p, true); asked == nil {
 			if found, err := more.Method(p.RPC); err == nil {
@@ -86,6 +96,9 @@ func Method(ctx context.Context, p plan.Plan) (md protoreflect.MethodDescriptor,
 	}
 	return md, s.Types(), done, nil
 }
+
+// askOwn is how long a server is asked for a method that has the name of one of the target's own.
+const askOwn = time.Second
 
 // OpenSchema reads the plan's files, and connects to whom reflection is asked of: where there are no files, or ask says so.
 // Done ends that connection; it is nil beside an error.

@@ -3,9 +3,10 @@ package socket
 
 import "net"
 
-// Conn returns nc with reads and writes by a [Socket]; nc itself where it has no file descriptor. It is used as nc is.
+// Conn returns nc with reads and writes by a [Socket]; nc itself where it has no file descriptor, or the race detector
+// watches. It is used as nc is.
 func Conn(nc net.Conn) net.Conn {
-	if s := New(nc); s != nil {
+	if s := New(nc); s != nil && !watched {
 		return &conn{nc, s}
 	}
 	return nc
