@@ -63,11 +63,15 @@ func Method(ctx context.Context, p plan.Plan) (md protoreflect.MethodDescriptor,
 	case p.Embedded() && !p.Schema.Files():
 		return nil, nil, nil, plan.Usage(fmt.Errorf("%w; another server's are at its -addr", err))
 	}
-	hurry := func() bool { return true }
+	patience := p.ConnectTimeout
 	if isOwn { // it is known anyway, where the server takes its time to tell
-		asking, cancel := context.WithCancel(ctx)
-		ctx, hurry = asking, time.AfterFunc(askOwn, cancel).Stop
+		patience = min(patience, askOwn)
 	}
+	ctx, tire := context.WithCancelCause(ctx)
+	tired := time.AfterFunc(patience, func() {
+		tire(fmt.Errorf("the server's reflection does not answer within %v: -proto or -protoset do without", patience))
+	})
+	defer tired.Stop()
 	s, done, err := OpenSchema(ctx, p, false)
 	if err != nil && isOwn { // who calls it will say so too, and what is wrong with the data comes first
 		return own.Descriptor(), protoregistry.GlobalTypes, func() {}, nil
@@ -75,8 +79,9 @@ func Method(ctx context.Context, p plan.Plan) (md protoreflect.MethodDescriptor,
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	md, err = s.Method(p.RPC)
-	hurry()
+	if md, err = s.Method(p.RPC); err != nil && context.Cause(ctx) != nil {
+		err = fmt.Errorf("%w (%w)", context.Cause(ctx), err)
+	}
 	if errors.Is(err, schema.ErrNotFound) && p.Schema.Files() && !p.Embedded() { // the server may know more
 		if more, doneToo, asked := OpenSchema(ctx, p, true); asked == nil {
 			if found, err := more.Method(p.RPC); err == nil {
@@ -92,7 +97,7 @@ func Method(ctx context.Context, p plan.Plan) (md protoreflect.MethodDescriptor,
 	}
 	if err != nil {
 		done()
-		return nil, nil, nil, plan.Usage(fmt.Errorf("-rpc %w", err))
+		return nil, nil, nil, plan.Usage(fmt.Errorf("-rpc: %w", err))
 	}
 	return md, s.Types(), done, nil
 }
