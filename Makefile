@@ -52,11 +52,15 @@ SLOW    := $(sort $(dir $(shell grep -l 'testing\.Short()' $(FILES))))
 TESTS   := $(shell awk -F '[ \050]' '$$1 == "func" {test = ""} $$1 == "func" && $$2 ~ /^Test/ {test = $$2} \
 	test && /testing.Short|(twoOfThree|overBoth|tries).t,/ {print test}' $(FILES) | sort -u)
 empty   :=
-SLOWRUN := go test -race -timeout 25m -p 1 -parallel 8 -run '^($(subst $(empty) $(empty),|,$(TESTS)))$$' $(addprefix ./,$(SLOW))
+SLOWRUN := go test -v -race -timeout 25m -p 1 -parallel 8 -run '^($(subst $(empty) $(empty),|,$(TESTS)))$$' $(addprefix ./,$(SLOW))
 
+# -v tells what was skipped and why; what passed is left out of it.
+SLOWTOLD := $(SLOWRUN) | sed -E '/^(=== |PASS$$| *--- PASS)/d'
+
+slowtest: SHELL := bash
 slowtest: ## the tests of time; each is skipped, and says why, where the machine is busy
 	@echo "go test -race: the tests of time, $(words $(TESTS)) of them"
-	@$(SLOWRUN) $(if $(RETRY),|| $(SLOWRUN))
+	@set -o pipefail; $(SLOWTOLD) $(if $(RETRY),|| $(SLOWTOLD))
 
 lint: $(if $(LINT),,$(BIN)/golangci-lint) ## golangci-lint; installed into .tmp/bin where it is missing
 	$(or $(LINT),$(BIN)/golangci-lint) run
