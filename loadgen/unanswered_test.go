@@ -105,7 +105,7 @@ func TestStreamsStopBeingAnswered(t *testing.T) {
 			p.wantExit(t, 4, 20*time.Second) // silent to its end
 			d := p.wantResult(t)
 			rtt, first := d.Latency["message_rtt"], d.Latency["first_message"] // which a stream that has just begun waits for
-			if d.Counts.Unfinished != 5 || rtt.Censored+first.Censored != 5 || time.Duration(max(rtt.MaxNs, first.MaxNs)) < time.Second {
+			if d.Counts.Unfinished != 5 || rtt.Censored > 5 || rtt.Censored+first.Censored < 5 || time.Duration(max(rtt.MaxNs, first.MaxNs)) < time.Second {
 				t.Errorf("%d streams unfinished, %d round trips and %d first messages of at least %v; want 5, and 5 of at least a second",
 					d.Counts.Unfinished, rtt.Censored, first.Censored, time.Duration(rtt.MaxNs))
 			}
