@@ -104,9 +104,10 @@ func TestStreamsStopBeingAnswered(t *testing.T) {
 			time.AfterFunc(4*time.Second, func() { _ = syscall.Kill(stopped, syscall.SIGCONT) })
 			p.wantExit(t, 4, 20*time.Second) // silent to its end
 			d := p.wantResult(t)
-			rtt, first := d.Latency["message_rtt"], d.Latency["first_message"] // which a stream that has just begun waits for
-			if d.Counts.Unfinished != 5 || rtt.Censored > 5 || rtt.Censored+first.Censored < 5 || time.Duration(max(rtt.MaxNs, first.MaxNs)) < time.Second {
-				t.Errorf("%d streams unfinished, %d round trips and %d first messages of at least %v; want 5, and 5 of at least a second",
+			// A stream that has just begun waits for its first message too, and one that has all its answers for its end alone.
+			rtt, first := d.Latency["message_rtt"], d.Latency["first_message"]
+			if d.Counts.Unfinished != 5 || rtt.Censored > 5 || rtt.Censored+first.Censored < 3 || time.Duration(max(rtt.MaxNs, first.MaxNs)) < time.Second {
+				t.Errorf("%d streams unfinished, %d round trips and %d first messages of at least %v; want 5, and most of these of at least a second",
 					d.Counts.Unfinished, rtt.Censored, first.Censored, time.Duration(rtt.MaxNs))
 			}
 		})
