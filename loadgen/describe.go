@@ -128,7 +128,6 @@ func lookUp(ctx context.Context, d plan.Describe) (protoreflect.Descriptor, func
 		if found, err := protoregistry.GlobalFiles.FindDescriptorByName(full); err == nil {
 			return found, func() {}, nil
 		}
-		d.RPC = d.Name
 		md, _, done, err := run.Method(ctx, d.Plan)
 		return md, done, err
 	}

@@ -140,11 +140,14 @@ func (m method) lines(r io.Reader) next {
 			case "quit":
 				return nil, io.EOF
 			default:
-				sent, err := run.Parse(line, m, m.types)
+				all, err := message.ParseJSON([]byte(line), m.Input(), m.types)
+				if err == nil && len(all) > 1 {
+					err = fmt.Errorf("want one message a line, not %d", len(all))
+				}
 				if err != nil {
 					return nil, plan.Usage(fmt.Errorf("stdin line %d: %w", n, err))
 				}
-				return sent, nil
+				return all[0], nil
 			}
 		}
 		if err := in.Err(); err != nil {

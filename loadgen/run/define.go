@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
@@ -134,16 +133,4 @@ func connect(ctx context.Context, p plan.Plan) (*grpc.ClientConn, error) {
 	return grpcconn.Connect(ctx, cmp.Or(p.Schema.ReflectAddr, addr), grpcconn.Options{
 		TLS: config, Authority: p.Authority, UserAgent: transport.UserAgent(p.Metadata), Timeout: p.ConnectTimeout,
 	})
-}
-
-// Parse reads one message of an RPC's request.
-func Parse(text string, md protoreflect.MethodDescriptor, types message.Resolver) (proto.Message, error) {
-	all, err := message.ParseJSON([]byte(text), md.Input(), types)
-	if err != nil {
-		return nil, err
-	}
-	if len(all) > 1 {
-		return nil, fmt.Errorf("want one message, not %d", len(all))
-	}
-	return all[0], nil
 }

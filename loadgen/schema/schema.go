@@ -34,7 +34,6 @@ type Config struct {
 // Schema finds methods and types. Its methods may be called concurrently.
 type Schema struct {
 	files  *protoregistry.Files // from files, and their imports
-	own    []string             // the files that were named
 	server *reflection          // nil without one
 	notes  []string
 }

@@ -28,7 +28,6 @@ func (s *Schema) readSets(paths []string) error {
 		for _, f := range set.GetFile() {
 			if !slices.ContainsFunc(all.GetFile(), func(g *descriptorpb.FileDescriptorProto) bool { return g.GetName() == f.GetName() }) {
 				all.File = append(all.File, f)
-				s.own = append(s.own, f.GetName())
 			}
 		}
 	}

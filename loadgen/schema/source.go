@@ -53,7 +53,6 @@ func (s *Schema) compile(ctx context.Context, protos, imports []string) error {
 		if err := s.add(f); err != nil {
 			return err
 		}
-		s.own = append(s.own, f.Path())
 	}
 	if len(src.lacking) > 0 {
 		slices.Sort(src.lacking)
