@@ -111,7 +111,7 @@ func load(fs *flag.FlagSet, p *Plan) {
 	contract.NumberVar(fs, &p.Messages, "messages", 100, "messages a client's stream carries; 0 until the run ends")
 	contract.DurationVar(fs, &p.Interval, "interval", 0, "least time between two messages of a stream")
 	contract.NumberVar(fs, &p.MessageRate, "message-rate", 0, "messages per second that clients' streams send, all together, at intended times")
-	contract.NumberVar(fs, &p.Size, "size", 0, "payload `bytes` of a message; 0 is the RPC's own")
+	contract.SizeVar(fs, &p.Size, "size", 0, "payload of a message, a `size`; 0 is the RPC's own")
 	fs.BoolVar(&p.Gzip, "gzip", false, "compress what is sent; over rest a gateway would not understand it")
 	contract.DurationVar(fs, &p.Keepalive, "keepalive", 0, "ask a server that was silent for so long whether it is there, and give its connection up where it is silent for as long again; 0 never asks")
 	fs.StringVar(&p.ServiceConfig, "service-config", "", "over grpc, grpc-go's service config: `JSON` or @FILE, for retries, hedging, load balancing")

@@ -69,6 +69,7 @@ func TestRun(t *testing.T) {
 		{"unless one is given", []string{"-messages", "0", "-timeout", "20s"}, func(p *plan.Plan) { p.Messages, p.Warmup = 0, 0 }},
 		{"messages apart", []string{"-interval", "5ms"}, func(p *plan.Plan) { p.Interval = 5 * time.Millisecond }},
 		{"payload", []string{"-size", "1024"}, func(p *plan.Plan) { p.Size = 1024 }},
+		{"payload with a unit", []string{"-size", "4KiB"}, func(p *plan.Plan) { p.Size = 4096 }},
 		{"histograms per worker", []string{"-per-worker"}, func(p *plan.Plan) { p.PerWorker = true }},
 		{"an address", []string{"-addr", "unix:/tmp/x"}, func(p *plan.Plan) { p.Addr = "unix:/tmp/x" }},
 		{"TLS", []string{"-tls"}, func(p *plan.Plan) { p.TLS.On = true }},

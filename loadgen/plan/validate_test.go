@@ -88,7 +88,7 @@ func TestRunRefuses(t *testing.T) {
 		{"a connect timeout without a unit", "-connect-timeout 5", "flag -connect-timeout: want a duration with a unit"},
 		{"no duration at all", "-d soon", "flag -d: want a duration with a unit"},
 		{"negative messages", "-messages -1", "-messages -1"},
-		{"a negative size", "-size -1", "-size -1"},
+		{"a negative size", "-size -1", "flag -size"},
 		{"a size too small to tell messages apart", "-size 15", "at least 16"},
 		{"an unknown transport", "-transport http", `-transport "http": want one of grpc, wire, rest`},
 		{"an RPC without a REST route", "-transport rest", "does not carry SearchIO"},

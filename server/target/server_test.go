@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -206,5 +207,12 @@ func TestPanicsLeaveTheTargetAlive(t *testing.T) {
 	wantCall(t, r.ready.Addr)
 	if log := r.stderr.String(); strings.Count(log, "msg=panic") != 2 || !strings.Contains(log, "(*injector).apply") {
 		t.Errorf("logged %s, want two panics with their stacks", log)
+	}
+}
+
+// Requests may come compressed, to the server that nothing of loadgen is linked into as well.
+func TestGzipIsRegistered(t *testing.T) {
+	if encoding.GetCompressor("gzip") == nil {
+		t.Error("no gzip")
 	}
 }

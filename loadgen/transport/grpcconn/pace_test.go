@@ -1,6 +1,7 @@
 package grpcconn_test
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/status"
 
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/transport/grpcconn"
@@ -145,6 +147,24 @@ func TestNothingIsSentAfterTheEnd(t *testing.T) {
 			if err := <-ends; errors.Is(err, io.EOF) {
 				t.Errorf("%s: the server saw a whole stream", tt.reason)
 			}
+		}
+	}
+}
+
+// A message whose time comes after the server ended the stream was not sent, and is not counted.
+func TestNothingIsCountedAfterTheServersEnd(t *testing.T) {
+	for _, kind := range []transport.Kind{transport.ClientStream, transport.Bidi} {
+		addr := serve(t, func(_ any, s grpc.ServerStream) error {
+			m, err := receive(s)
+			if err == nil && kind == transport.Bidi {
+				err = answer(s, m)
+			}
+			return cmp.Or(err, status.Error(codes.FailedPrecondition, "enough"))
+		})
+		spec := transport.Spec{Kind: kind, Send: 3, Interval: 100 * time.Millisecond, Timeout: patience}
+		call, _ := one(t, addr, spec, source{}, grpcconn.Options{})
+		if call.Code != codes.FailedPrecondition || call.MessagesSent != 1 || call.BytesSent == 0 {
+			t.Errorf("%v: the call ended %v %q with %d messages of %d bytes sent, want FailedPrecondition and 1", kind, call.Code, call.Message, call.MessagesSent, call.BytesSent)
 		}
 	}
 }

@@ -133,6 +133,10 @@ func halfClose(ctx context.Context, s grpc.ClientStream) error {
 // send sends the next message.
 func (w *worker) send(s grpc.ClientStream) error {
 	err := s.SendMsg(&w.out)
+	if errors.Is(err, io.EOF) { // the server had ended the stream, perhaps while it waited for this message's time
+		w.call.MessagesSent--
+		w.call.BytesSent -= int64(w.out.hint)
+	}
 	if err == nil && w.desc.ClientStreams {
 		w.call.Owner.Message(w.call, transport.SendBlocked, transport.Now()-w.lastSend)
 	}
