@@ -48,6 +48,7 @@ func (r *run) facts(d *result.Document, o engine.Outcome) verdict.Facts {
 	f.ClockSource, f.ClockCost = clock()
 	f.Arrivals = r.arrivals(o, f.Pacing[50])
 	f.DriftP, f.DriftShare = drift(d.Series)
+	f.Outage = findOutage(d.Series)
 	return f
 }
 

@@ -60,6 +60,8 @@ type Facts struct {
 
 	// Arrivals judges how evenly, or how randomly, the calls of a constant rate went out.
 	Arrivals Arrivals
+	// Outage is when every call failed, where others of the run did not.
+	Outage Outage
 	// Drift is the p-value of a trend in the windows' medians, and how much their first and last third differ.
 	DriftP, DriftShare float64
 }
@@ -69,6 +71,13 @@ type Facts struct {
 type Added struct {
 	P  float64 `json:"p"`
 	Ns int64   `json:"ns"` // at most
+}
+
+// Outage is a stretch of the run's seconds in which Failed calls ended, and none of them well. From and To are seconds
+// into the measured window.
+type Outage struct {
+	From, To float64
+	Failed   int64
 }
 
 // Window is a second of the run; shares are of 1.

@@ -59,6 +59,13 @@ func unanswered(f *Facts, v *Verdict) {
 	}
 }
 
+// outage: a server that is gone for a while makes a run of two halves, whose figures together are those of neither.
+func outage(f *Facts, v *Verdict) {
+	if o := f.Outage; o.Failed > 0 {
+		v.add(Suspect, "from %.0f s to %.0f s of the run every call failed, %d of them: the server was gone or refused all, and the figures mix that time with the rest", o.From, o.To, o.Failed)
+	}
+}
+
 // percentileNames lists percentiles, from the first on.
 func percentileNames(all []float64) string {
 	names := make([]string, len(all))
