@@ -38,11 +38,13 @@ checkbuild: ## build and vet, tests included, for every platform of PLATFORMS (l
 		GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 go build ./... && \
 		GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 go vet ./... || exit 1; done
 
-test: ## vet, lint where golangci-lint is there, and every exact test with the race detector: on a busy machine too
+# RACE=-race is for CI and for whoever changes what goes on at once: it takes three times as long, and in such a build
+# sockets are read another way.
+test: ## vet, lint where golangci-lint is there, and every exact test: on a busy machine too (RACE=-race: with the race detector)
 	go vet ./...
 	@if [ -n "$(LINT)" ]; then echo "$(LINT) run"; $(LINT) run; \
 		else echo "lint skipped: golangci-lint is not installed (make lint installs it)"; fi
-	go test -race -short ./... $(if $(RETRY),|| go test -race -short -p 1 ./...)
+	go test $(RACE) -short ./... $(if $(RETRY),|| go test $(RACE) -short -p 1 ./...)
 
 # The tests of time, which -short leaves out, a package at a time: they want the machine for themselves. Within one,
 # those that need little of it go together; they share it out themselves.
@@ -52,14 +54,14 @@ SLOW    := $(sort $(dir $(shell grep -l 'testing\.Short()' $(FILES))))
 TESTS   := $(shell awk -F '[ \050]' '$$1 == "func" {test = ""} $$1 == "func" && $$2 ~ /^Test/ {test = $$2} \
 	test && /testing.Short|(twoOfThree|overBoth|tries).t,/ {print test}' $(FILES) | sort -u)
 empty   :=
-SLOWRUN := go test -v -race -timeout 25m -p 1 -parallel 8 -run '^($(subst $(empty) $(empty),|,$(TESTS)))$$' $(addprefix ./,$(SLOW))
+SLOWRUN := go test -v $(RACE) -timeout 25m -p 1 -parallel 8 -run '^($(subst $(empty) $(empty),|,$(TESTS)))$$' $(addprefix ./,$(SLOW))
 
 # -v tells what was skipped and why; what passed is left out of it.
 SLOWTOLD := $(SLOWRUN) | sed -E '/^(=== |PASS$$| *--- PASS)/d'
 
 slowtest: SHELL := bash
 slowtest: ## the tests of time; each is skipped, and says why, where the machine is busy
-	@echo "go test -race: the tests of time, $(words $(TESTS)) of them"
+	@echo "go test $(RACE): the tests of time, $(words $(TESTS)) of them"
 	@set -o pipefail; $(SLOWTOLD) $(if $(RETRY),|| $(SLOWTOLD))
 
 lint: $(if $(LINT),,$(BIN)/golangci-lint) ## golangci-lint; installed into .tmp/bin where it is missing
