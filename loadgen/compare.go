@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"grpcbench/loadgen/compare"
-	"grpcbench/loadgen/plan"
+	"grpcbench/loadgen/flags"
 	"grpcbench/loadgen/report"
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/verdict"
@@ -16,7 +16,7 @@ import (
 
 // comparison compares the runs of two folders, and shows it.
 func comparison(args []string, stdout, stderr io.Writer) (err error) {
-	p, err := plan.ReadCompare(args, stdout)
+	p, err := flags.ReadCompare(args, stdout)
 	if err != nil {
 		return err
 	}

@@ -11,25 +11,19 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/dynamicpb"
 
-	"grpcbench/loadgen/plan"
+	"grpcbench/loadgen/flags"
 	"grpcbench/loadgen/run"
 	"grpcbench/loadgen/transport"
 )
 
 // data writes what calls would send, a message as JSON on each line; over rest the request itself.
 func data(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) error {
-	d, err := plan.ReadDataCommand(args, stdout)
+	d, err := flags.ReadDataCommand(args, stdin, stdout)
+	p, def, err := run.Define(ctx, d.Plan, err)
 	if err != nil {
 		return err
 	}
-	if d.DataText, err = plan.ReadData(d.Data, stdin); err != nil {
-		return plan.Usage(err)
-	}
-	def, err := run.Define(ctx, d.Plan)
-	if err != nil {
-		return err
-	}
-	spec, src, err := def.Build(d.Options())
+	spec, src, err := def.Build(run.Options(p))
 	if err != nil {
 		return err
 	}

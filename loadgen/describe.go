@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"grpcbench/loadgen/flags"
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/report"
 	"grpcbench/loadgen/run"
@@ -18,7 +19,7 @@ import (
 
 // list writes the services and methods of a server, or of files; without either, the target's own RPCs.
 func list(ctx context.Context, args []string, stdout io.Writer) error {
-	d, err := plan.ReadDescribe("list", args, stdout)
+	d, err := flags.ReadDescribe("list", args, stdout)
 	if err != nil {
 		return err
 	}
@@ -85,7 +86,7 @@ func signature(md protoreflect.MethodDescriptor) string {
 
 // describe shows a service, method or type as source, with JSON to fill in.
 func describe(ctx context.Context, args []string, stdout io.Writer) error {
-	d, err := plan.ReadDescribe("describe", args, stdout)
+	d, err := flags.ReadDescribe("describe", args, stdout)
 	if err != nil {
 		return err
 	}
@@ -121,7 +122,7 @@ func describe(ctx context.Context, args []string, stdout io.Writer) error {
 }
 
 // lookUp finds what a name means: a full name first, then a method by a part of it.
-func lookUp(ctx context.Context, d plan.Describe) (protoreflect.Descriptor, func(), error) {
+func lookUp(ctx context.Context, d flags.Describe) (protoreflect.Descriptor, func(), error) {
 	full := protoreflect.FullName(strings.ReplaceAll(strings.Trim(d.Name, "/."), "/", "."))
 	d.RPC = d.Name
 	if d.Embedded() && !d.Schema.Files() {

@@ -38,15 +38,15 @@ var rules = []rule{
 		reason: "the server under test must not carry its own load generator: it is measured, and stands alone as a binary",
 	},
 	{
-		from: "loadgen/...", except: []string{"loadgen"}, never: []string{"server/..."}, but: []string{"server/contract"}, indirectly: true,
+		from: "loadgen/...", except: []string{"loadgen"}, never: []string{"server/..."}, but: []string{"server/contract", "server/flagset"}, indirectly: true,
 		reason: "the load generator knows a target by what goes over the wire; what both must spell alike is in contract",
 	},
 	{
-		from: "loadgen", never: []string{"server/..."}, but: []string{"server/contract", "server/target"},
+		from: "loadgen", never: []string{"server/..."}, but: []string{"server/contract", "server/flagset", "server/target"},
 		reason: "the binary can be its own target, by target.Run, and reaches into nothing of it",
 	},
 	{
-		from: "loadgen/report", never: []string{"loadgen/engine", "loadgen/run", "loadgen/child", "loadgen/experiment", "loadgen/transport/grpcconn", "loadgen/transport/wire", "loadgen/transport/rest"}, indirectly: true,
+		from: "loadgen/report", never: []string{"loadgen/engine", "loadgen/run", "loadgen/child", "loadgen/experiment", "loadgen/flags", "loadgen/scenario", "loadgen/schema", "pb/...", "loadgen/transport/grpcconn", "loadgen/transport/wire", "loadgen/transport/rest"}, indirectly: true,
 		reason: "a report reads documents: it must not be able to make a run",
 	},
 	{
@@ -56,6 +56,15 @@ var rules = []rule{
 	{
 		from: "...", except: []string{"bench", "bench/peers", "bench/regress"}, never: []string{"bench/..."},
 		reason: "benchmarks look at the code; code that needs them would ship them",
+	},
+	{from: "loadgen/plan", only: []string{"loadgen/schedule"}, reason: "who reads a result reads its plan: it is data, and not how the data came to be"},
+	{
+		from: "loadgen/result", never: []string{"loadgen/flags", "loadgen/scenario", "loadgen/schema", "loadgen/message", "pb/...", "flag", "google.golang.org/grpc", "google.golang.org/protobuf/proto"}, indirectly: true,
+		reason: "to read a JSON file one needs neither flags nor schemas",
+	},
+	{
+		from: "loadgen/compare", never: []string{"loadgen/flags", "loadgen/scenario", "loadgen/schema", "pb/..."}, indirectly: true,
+		reason: "a comparison reads documents, and stands on what they hold alone",
 	},
 	{from: "loadgen/requestid", only: leaf, reason: "ids are text, the same for every transport"},
 	{from: "loadgen/transport", only: leaf, reason: "it is the vocabulary of engine and transports, and takes no side"},
@@ -72,6 +81,7 @@ var rules = []rule{
 	{from: "loadgen/quiet", only: []string{"loadgen/pace"}, reason: "it looks at the machine, not at what is tested"},
 	{from: "...", except: []string{"loadgen/quiet"}, never: []string{"loadgen/quiet"}, reason: "only tests ask whether the machine is quiet"},
 	{from: "loadgen/recorder", only: leaf, reason: "what is recorded does not depend on how the calls travelled"},
+	{from: "server/flagset", only: leaf, reason: "both halves import it: anything in it would be in both"},
 	{from: "server/contract", only: leaf, reason: "both halves import it: anything in it would be in both"},
 	{from: "pb/...", only: leaf, reason: "it is generated"},
 	{
@@ -99,8 +109,12 @@ var rules = []rule{
 	{from: "loadgen/metrics", only: []string{"loadgen/recorder", "loadgen/verdict"}, reason: "it serves what was recorded"},
 	{from: "loadgen/trace", only: []string{"loadgen/requestid"}, reason: "a span is a call's, whatever carried it"},
 	{
-		from: "loadgen/...", except: []string{"loadgen", "loadgen/plan"}, never: []string{"flag"},
-		reason: "plan is the only reader of flags",
+		from: "loadgen/...", except: []string{"loadgen", "loadgen/flags"}, never: []string{"flag"},
+		reason: "flags is the only reader of flags",
+	},
+	{
+		from: "loadgen/flags", never: []string{"loadgen/scenario", "loadgen/schema", "loadgen/message", "loadgen/run"}, indirectly: true,
+		reason: "what needs a schema is checked once there is one",
 	},
 	{from: "server/interceptor", only: []string{"server/contract"}, reason: "an interceptor knows no service"},
 	{from: "server/service", only: []string{"pb/..."}, reason: "a handler knows nothing of what is around it"},
@@ -207,6 +221,11 @@ func TestRulesCanBeBroken(t *testing.T) {
 		{"loadgen/report", "loadgen/transport/rest", false},
 		{"loadgen/run", "bench", true},
 		{"loadgen/message", "loadgen/transport", true},
+		{"loadgen/result", "flag", false},
+		{"loadgen/result", "loadgen/scenario", false},
+		{"loadgen/report", "pb/person", false},
+		{"loadgen/flags", "loadgen/schema", false},
+		{"loadgen/plan", "loadgen/transport", true},
 		{"loadgen/transport", "loadgen/requestid", true},
 		{"loadgen/transport/rest", "loadgen/transport/grpcconn", true},
 		{"loadgen/transport/grpcconn", "loadgen/scenario", true},

@@ -13,6 +13,7 @@ import (
 
 	"grpcbench/loadgen/call"
 	"grpcbench/loadgen/child"
+	"grpcbench/loadgen/flags"
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/report"
 	"grpcbench/server/target"
@@ -96,7 +97,7 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 	case "run":
 		return load(ctx, rest, stdin, stdout, stderr)
 	case "call":
-		c, err := plan.ReadCall(rest, stdout)
+		c, err := flags.ReadCall(rest, stdout)
 		if err != nil {
 			return err
 		}
@@ -111,7 +112,7 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 	case "suite":
 		return suite(ctx, rest, stdout, stderr)
 	case "report":
-		r, err := plan.ReadReport(rest, stdout)
+		r, err := flags.ReadReport(rest, stdout)
 		if err != nil {
 			return err
 		}

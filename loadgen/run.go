@@ -9,8 +9,8 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"grpcbench/loadgen/flags"
 	"grpcbench/loadgen/live"
-	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/report"
 	"grpcbench/loadgen/run"
 	"grpcbench/loadgen/verdict"
@@ -23,12 +23,10 @@ const gcPercent = 400
 
 // load carries out a run and shows it.
 func load(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
-	p, err := plan.Run(args, stdout)
+	p, err := flags.Run(args, stdin, stdout)
+	p, def, err := run.Define(ctx, p, err)
 	if err != nil {
 		return err
-	}
-	if p.DataText, err = plan.ReadData(p.Data, stdin); err != nil {
-		return plan.Usage(err)
 	}
 	if err := target.CheckFlags(p.Target); err != nil {
 		return fmt.Errorf("-target: %w", err)
@@ -38,7 +36,7 @@ func load(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	doc, err := run.Run(ctx, p, view)
+	doc, err := run.Run(ctx, p, def, view)
 	view.Close()
 	if doc == nil {
 		return err

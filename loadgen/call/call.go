@@ -22,6 +22,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"grpcbench/loadgen/child"
+	"grpcbench/loadgen/flags"
 	"grpcbench/loadgen/message"
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/result"
@@ -35,7 +36,7 @@ import (
 // Run makes the call. Each answer goes to stdout as a line of JSON. A request
 // that is not JSON of the RPC's type is a *plan.UsageError that names the
 // field; a call that fails is an error with its code.
-func Run(ctx context.Context, c plan.Call, stdin io.Reader, stdout, stderr io.Writer) error {
+func Run(ctx context.Context, c flags.Call, stdin io.Reader, stdout, stderr io.Writer) error {
 	md, types, done, err := run.Method(ctx, c.Plan)
 	if err != nil {
 		return err
@@ -44,7 +45,7 @@ func Run(ctx context.Context, c plan.Call, stdin io.Reader, stdout, stderr io.Wr
 	m := method{md, types}
 	requests := m.lines(stdin)
 	if c.HasData || !md.IsStreamingClient() {
-		text, err := plan.ReadData(c.Plan.Data, stdin)
+		text, err := flags.ReadData(c.Plan.Data, stdin)
 		if err != nil {
 			return plan.Usage(err)
 		}
@@ -75,7 +76,7 @@ func Run(ctx context.Context, c plan.Call, stdin io.Reader, stdout, stderr io.Wr
 		return err
 	}
 	defer cc.Close()
-	if c.Timeout > 0 {
+	if streams := md.IsStreamingClient() || md.IsStreamingServer(); c.Timeout > 0 && (c.HasTimeout || !streams) { // a chat has no deadline
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
 		defer cancel()

@@ -19,7 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"grpcbench/loadgen/call"
-	"grpcbench/loadgen/plan"
+	"grpcbench/loadgen/flags"
 	"grpcbench/server/contract"
 	"grpcbench/server/target"
 )
@@ -64,9 +64,9 @@ func serve(t *testing.T, args ...string) string {
 }
 
 // read is the command line of `loadgen call`.
-func read(t *testing.T, args ...string) plan.Call {
+func read(t *testing.T, args ...string) flags.Call {
 	t.Helper()
-	c, err := plan.ReadCall(args, io.Discard)
+	c, err := flags.ReadCall(args, io.Discard)
 	if err != nil {
 		t.Fatalf("ReadCall(%q): %v", args, err)
 	}

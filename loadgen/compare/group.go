@@ -18,7 +18,7 @@ type group struct {
 // groups puts runs together by what they do, in the order of their first.
 func groups(runs []*result.Document) (all []group) {
 	for _, d := range runs {
-		name := d.Plan.Load()
+		name := d.Load()
 		i := 0
 		for i < len(all) && all[i].name != name {
 			i++
@@ -40,7 +40,7 @@ func names(all []group) string {
 }
 
 // notCompared are settings that say where a run's files went, and what was asked of it.
-var notCompared = []string{"out", "name", "format", "quiet", "slo", "metrics", "otlp"}
+var notCompared = []string{"command", "out", "name", "format", "quiet", "slo", "metrics", "otlp"}
 
 // differences names what other runs do not share with the first, with the first value that is another.
 func differences(first *result.Document, others []*result.Document) (all []string) {

@@ -1,15 +1,13 @@
-// Package plan turns a command line into a [Plan]: every setting of a run,
-// resolved and checked. It is the only reader of flags.
+// Package plan holds every setting of a run, and of an experiment, as plain data. Who reads a result reads it too: how it
+// is made from a command line is in package flags.
 package plan
 
 import (
 	"math"
-	"slices"
+	"net/http"
 	"time"
 
-	"grpcbench/loadgen/scenario"
 	"grpcbench/loadgen/schedule"
-	"grpcbench/loadgen/transport"
 )
 
 // Plan is every setting of one run. It is plain data: result.json holds it as it is.
@@ -75,6 +73,9 @@ type Plan struct {
 	Name   string `json:"name"`
 	Format string `json:"format"`
 	Quiet  bool   `json:"quiet"`
+
+	// Command is the command line that makes the same run once more, but for where its result goes.
+	Command []string `json:"command,omitempty"`
 }
 
 // ByData is a number of messages that the data has.
@@ -103,23 +104,8 @@ type TLS struct {
 // Embedded says whether the run starts a target of its own.
 func (p Plan) Embedded() bool { return p.Addr == "" }
 
-// Own says whether the RPC is one of the target's own, of which all is known.
-func (p Plan) Own() bool {
-	_, err := scenario.Find(p.RPC)
-	return err == nil && !p.Schema.Files() && p.Data == ""
-}
-
-// Options are the plan's choices about calls, for the scenario.
-func (p Plan) Options() scenario.Options {
-	return scenario.Options{
-		Turns: transport.Turns(max(0, slices.Index(transport.TurnsNames, p.Turns))), Receive: p.Receive, ReceiveFor: p.ReceiveFor, //nolint:gosec // one of three
-		Transport: p.Transport, HTTPMethod: p.HTTPMethod, HTTPRule: p.HTTPRule, Messages: p.Messages, Size: p.Size,
-		Interval: p.Interval, Pace: p.pace(), Timeout: p.Timeout, Metadata: p.Metadata,
-	}
-}
-
-// pace is the time between two messages of one stream, by which all workers' together make MessageRate.
-func (p Plan) pace() time.Duration {
+// Pace is the time between two messages of one stream, by which all workers' together make MessageRate.
+func (p Plan) Pace() time.Duration {
 	if p.MessageRate == 0 {
 		return 0
 	}
@@ -187,3 +173,15 @@ const (
 	Uniform = "uniform"
 	Poisson = "poisson"
 )
+
+// ClientInterceptors are the names that -client-interceptors takes.
+var ClientInterceptors = []string{"requestid", "metrics", "logging"}
+
+// Formats are what -format takes; Silent is what -q makes of none.
+var Formats = []string{"text", "json", "md", "csv"}
+
+// Silent is the format of a run whose result goes to its files only.
+const Silent = "none"
+
+// HTTPMethods are those that a run may choose a route by.
+var HTTPMethods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}

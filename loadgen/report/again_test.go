@@ -14,7 +14,7 @@ func TestMarkdownCommandIsTheCommand(t *testing.T) {
 		{"a fence of its own", "```` x", "-name '```` x'"},
 	} {
 		d := unary()
-		d.Plan.Name = tt.name
+		d.Plan.Command = []string{"loadgen", "-rpc", "Search", "-name", tt.name}
 		text := string(shown(t, "md", d))
 		_, after, _ := strings.Cut(text, "To run it again:\n\n")
 		head, rest, _ := strings.Cut(after, "sh\n")

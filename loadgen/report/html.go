@@ -40,7 +40,7 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 	"deadlines": deadlineTable, "legend": func() string { return deadlineLegend }, "matrix": deadlineMatrix,
 	"wrong": wrongLines, "timeouts": timeoutsHeadline,
 	"string": func(s any) string { return fmt.Sprint(s) },
-	"again":  func(p plan.Plan) string { return plan.Line(p.Again()) },
+	"again":  func(p plan.Plan) string { return plan.Line(p.Command) },
 	"server": func(d *result.Document) string {
 		if d.Server == nil {
 			return ""

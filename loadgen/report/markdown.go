@@ -80,7 +80,10 @@ func markdownRun(b *strings.Builder, d *result.Document) {
 
 // markdownAgain writes the command that makes the run again, as it is: in a fence that is longer than any in it.
 func markdownAgain(b *strings.Builder, d *result.Document) {
-	line := plain(plan.Line(d.Plan.Again()))
+	if len(d.Plan.Command) == 0 {
+		return // of a version that did not keep it
+	}
+	line := plain(plan.Line(d.Plan.Command))
 	fence := "```"
 	for strings.Contains(line, fence) {
 		fence += "`"

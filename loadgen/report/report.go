@@ -115,7 +115,10 @@ func show(w io.Writer, format string, encode, text, markdown func(io.Writer) err
 // Version writes what this binary is built from.
 func Version(w io.Writer) error {
 	e := result.Capture()
-	parts := []string{"grpcbench", e.Git, e.Go, "grpc-go " + e.GRPC, e.OS}
+	parts := []string{"grpcbench", e.Git, e.Go, e.GRPC, e.OS}
+	if e.GRPC != "" {
+		parts[3] = "grpc-go " + e.GRPC
+	}
 	_, err := fmt.Fprintln(w, strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " "))
 	return err
 }

@@ -55,7 +55,7 @@ func unary() *result.Document {
 	response := latency(412_345, 121_234.5, 48_123, 9_876_543, 112_345, 134_567, 165_432, 198_765, 345_678, 999_950, 2_345_678)
 	return &result.Document{
 		Schema: result.Schema, RunID: "0a1b2c3d", Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
-		Plan:       plan.Plan{RPC: "Search", Transport: "grpc", Workers: 50, Conns: 1, D: 10 * time.Second, Warmup: time.Second, Messages: 1, Out: "results/one", Format: "text"},
+		Plan:       plan.Plan{RPC: "Search", Transport: "grpc", Workers: 50, Conns: 1, D: 10 * time.Second, Warmup: time.Second, Messages: 1, Out: "results/one", Format: "text", Command: []string{"loadgen", "-rpc", "Search", "-d", "10s"}},
 		DurationNs: 10_000_123_456, Loop: "closed", Notes: []string{"closed loop: response is service"},
 		Verdict: verdict.Verdict{Status: verdict.Valid, Reasons: []string{}},
 		Counts: recorder.Counts{

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
-	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/grpc/codes"
 
 	"grpcbench/loadgen/plan"
@@ -186,8 +186,19 @@ type Target struct {
 	Interceptors []string `json:"interceptors,omitempty"`
 }
 
-// CodeName is the code as gRPC spells it, such as DEADLINE_EXCEEDED.
-func CodeName(c codes.Code) string { return code.Code(c).String() }
+// CodeName is the code as gRPC spells it, such as DEADLINE_EXCEEDED; of a code that gRPC does not have, its number.
+func CodeName(c codes.Code) string {
+	if int(c) < len(codeNames) {
+		return codeNames[c]
+	}
+	return strconv.Itoa(int(c))
+}
+
+// codeNames are those of google.rpc.Code.
+var codeNames = [...]string{
+	"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED",
+	"FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
+}
 
 // Name is how reports call the run: its label, or else its RPC.
 func (d *Document) Name() string {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"google.golang.org/genproto/googleapis/rpc/code"
 	"os"
 	"path/filepath"
 	"strings"
@@ -228,6 +229,15 @@ func TestNewUsage(t *testing.T) {
 	}{{1_000_000, 2}, {1, 2e6}, {0, 2e6}} {
 		if got := result.NewUsage(contract.Usage{CPUSeconds: 2}, tt.calls).CPUMicrosPerCall; got != tt.want {
 			t.Errorf("2 s for %d calls are %v us a call, want %v", tt.calls, got, tt.want)
+		}
+	}
+}
+
+// The names are google.rpc's own.
+func TestCodeNames(t *testing.T) {
+	for c := range codes.Code(20) {
+		if got, want := result.CodeName(c), code.Code(c).String(); got != want { //nolint:gosec // a few
+			t.Errorf("code %d is %q, want %q", c, got, want)
 		}
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
-
-	"google.golang.org/grpc"
 )
 
 // Environment is where a run was made.
@@ -25,7 +23,7 @@ type Environment struct {
 // Capture reads the environment of this process; what the system does not tell stays empty.
 func Capture() Environment {
 	return Environment{
-		Go: runtime.Version(), GRPC: grpc.Version, OS: runtime.GOOS + "/" + runtime.GOARCH,
+		Go: runtime.Version(), GRPC: grpcVersion(), OS: runtime.GOOS + "/" + runtime.GOARCH,
 		Kernel:   firstLine("/proc/sys/kernel/osrelease"),
 		CPUModel: cpuModel(), CPUs: runtime.NumCPU(), GOMAXPROCS: runtime.GOMAXPROCS(0),
 		Git: revision(),
@@ -49,6 +47,18 @@ func cpuModel() string {
 	for line := range strings.Lines(string(data)) {
 		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
 			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// grpcVersion is that of the grpc-go which the binary was built with. To read results one need not link it.
+func grpcVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range info.Deps {
+			if m.Path == "google.golang.org/grpc" {
+				return strings.TrimPrefix(m.Version, "v")
+			}
 		}
 	}
 	return ""

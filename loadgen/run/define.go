@@ -21,10 +21,41 @@ import (
 	"grpcbench/loadgen/transport/grpcconn"
 )
 
-// Define finds the plan's RPC and makes what is sent to it. What is wrong with the plan, now that the RPC is known, is a
-// *plan.UsageError.
-func Define(ctx context.Context, p plan.Plan) (scenario.Definition, error) {
-	if p.Own() {
+// Define finds the plan's RPC and makes what is sent to it. It returns the plan with all that it left to the RPC filled in.
+// What is wrong with the plan, now that the RPC is known, is a *plan.UsageError; before stands what was wrong already,
+// which is told with it.
+func Define(ctx context.Context, p plan.Plan, before error) (plan.Plan, scenario.Definition, error) {
+	var usage *plan.UsageError
+	if errors.As(before, &usage) && p.RPC != "" && !p.Embedded() || before != nil && usage == nil {
+		return p, scenario.Definition{}, before // nobody is connected to for what cannot be carried out
+	}
+	d, err := define(ctx, p)
+	if err == nil {
+		err = plan.Usage(d.Check(Options(p))...)
+	}
+	if err = join(usage, err); err != nil {
+		return p, d, err
+	}
+	o := d.Resolve(Options(p))
+	p.RPC, p.Messages, p.Turns, p.HTTPMethod = d.Name, o.Messages, o.Turns, o.HTTPMethod
+	return p, d, nil
+}
+
+// join puts the problems of two usage errors into one.
+func join(usage *plan.UsageError, err error) error {
+	var more *plan.UsageError
+	switch {
+	case usage == nil:
+		return err
+	case errors.As(err, &more):
+		return plan.Usage(slices.Concat(usage.Problems, more.Problems)...)
+	default:
+		return usage
+	}
+}
+
+func define(ctx context.Context, p plan.Plan) (scenario.Definition, error) {
+	if own(p) {
 		return scenario.Find(p.RPC)
 	}
 	md, types, done, err := Method(ctx, p)
@@ -40,27 +71,38 @@ func Define(ctx context.Context, p plan.Plan) (scenario.Definition, error) {
 	if err != nil {
 		return d, plan.Usage(err)
 	}
-	problems := p.CheckMethod(d.Method, d.Kind)
-	if p.Transport == transport.REST {
-		if !slices.Contains(d.Transports(), p.Transport) {
-			problems = append(problems, fmt.Errorf("-transport rest: %s has no google.api.http option, by which a gateway takes unary calls", d.Method))
-		} else if _, _, err := d.Build(p.Options()); err != nil {
-			problems = append(problems, fmt.Errorf("-transport rest: %w", err))
-		}
+	d.Name = p.RPC
+	return d, nil
+}
+
+// own says whether the RPC is one of the target's own, of which all is known.
+func own(p plan.Plan) bool {
+	_, err := scenario.Find(p.RPC)
+	return err == nil && !p.Schema.Files() && p.Data == ""
+}
+
+// Options are the plan's choices about calls.
+func Options(p plan.Plan) scenario.Options {
+	return scenario.Options{
+		Transport: p.Transport, HTTPMethod: p.HTTPMethod, HTTPRule: p.HTTPRule, Messages: p.Messages, Size: p.Size,
+		Turns: p.Turns, Receive: p.Receive, ReceiveFor: p.ReceiveFor,
+		Interval: p.Interval, Pace: p.Pace(), Timeout: p.Timeout, Metadata: p.Metadata,
 	}
-	return d, plan.Usage(problems...)
 }
 
 // Method finds the plan's RPC, with the types that its data may name. Done releases what was needed to find it; it is nil
 // beside an error.
 func Method(ctx context.Context, p plan.Plan) (md protoreflect.MethodDescriptor, types message.Resolver, done func(), err error) {
+	if p.RPC == "" {
+		return nil, nil, nil, plan.Usage(fmt.Errorf("-rpc is missing: the target's RPCs are %s; with -addr, loadgen list shows a server's", strings.Join(scenario.Names(), ", ")))
+	}
 	own, err := scenario.Find(p.RPC)
 	isOwn := err == nil && !p.Schema.Files()
 	switch {
 	case isOwn && p.Embedded():
 		return own.Descriptor(), protoregistry.GlobalTypes, func() {}, nil
 	case p.Embedded() && !p.Schema.Files():
-		return nil, nil, nil, plan.Usage(fmt.Errorf("%w; another server's are at its -addr", err))
+		return nil, nil, nil, plan.Usage(fmt.Errorf("-rpc: %w; another server's are at its -addr", err))
 	}
 	patience := p.ConnectTimeout
 	if isOwn { // it is known anyway, where the server takes its time to tell

@@ -24,7 +24,6 @@ import (
 	"grpcbench/loadgen/child"
 	"grpcbench/loadgen/requestid"
 	"grpcbench/loadgen/result"
-	"grpcbench/loadgen/run"
 	"grpcbench/pb/person"
 	"grpcbench/server/contract"
 	"grpcbench/server/service"
@@ -312,7 +311,7 @@ func TestInterchangeClosesWhereARunCannotBegin(t *testing.T) {
 		t.Run(tt.reason, func(t *testing.T) {
 			addr := unused(t)
 			current := goleak.IgnoreCurrent()
-			doc, err := run.Run(testContext(t), read(t, append(tt.args, "-rpc=Search", "-n=10", "-metrics="+addr, "-otlp="+o.addr)...), nil)
+			doc, err := runPlan(testContext(t), read(t, append(tt.args, "-rpc=Search", "-n=10", "-metrics="+addr, "-otlp="+o.addr)...))
 			if err == nil || doc != nil {
 				t.Fatalf("Run: %+v, %v", doc, err)
 			}
@@ -337,7 +336,7 @@ func TestMetricsPortInUse(t *testing.T) {
 	}
 	defer l.Close()
 	p := read(t, "-rpc=Search", "-n=10", "-metrics="+l.Addr().String())
-	doc, err := run.Run(testContext(t), p, nil)
+	doc, err := runPlan(testContext(t), p)
 	if err == nil || doc != nil || !strings.Contains(err.Error(), "-metrics") || !strings.Contains(err.Error(), l.Addr().String()) {
 		t.Errorf("Run: %+v, %v, want an error that names -metrics and the address", doc, err)
 	}

@@ -23,6 +23,7 @@ import (
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/requestid"
 	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/scenario"
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/verdict"
 	"grpcbench/server/contract"
@@ -31,24 +32,14 @@ import (
 // ErrNoneSucceeded says that a run was carried out and no call of it succeeded.
 var ErrNoneSucceeded = errors.New("no call succeeded")
 
-// Run carries out p and writes its folder. An interrupted run is a run: when
+// Run carries out p, as [Define] has it, and writes its folder. An interrupted run is a run: when
 // ctx ends, it drains and writes what it has. The document is nil only where
 // nothing was measured; beside an error it says how far the run came. View, which
 // may be nil, shows how it goes.
-func Run(ctx context.Context, p plan.Plan, view *live.View) (doc *result.Document, err error) {
+func Run(ctx context.Context, p plan.Plan, def scenario.Definition, view *live.View) (doc *result.Document, err error) {
 	r := &run{plan: p, id: newID(), view: view, shown: view.Run(cmp.Or(p.Name, p.RPC), p.Rate)}
-	def, err := Define(ctx, p)
-	if err != nil {
-		return nil, err
-	}
 	r.method, r.kind = def.Method, def.Kind.String()
-	if p.Messages == plan.ByData {
-		r.plan.Messages = def.Given
-	}
-	if !p.Own() && p.Turns == "" && def.Kind == transport.Bidi {
-		r.plan.Turns = transport.TurnsNames[transport.Free] // others' streams are not known to answer each message
-	}
-	if r.spec, r.source, err = def.Build(r.plan.Options()); err != nil {
+	if r.spec, r.source, err = def.Build(Options(p)); err != nil {
 		return nil, err
 	}
 	r.spec.MaxMessage, r.spec.Gzip = int(p.MaxMessage), p.Gzip

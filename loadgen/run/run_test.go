@@ -145,7 +145,7 @@ func TestFolderOfAnUnfinishedRun(t *testing.T) {
 	var doc *result.Document
 	go func() {
 		var err error
-		doc, err = run.Run(ctx, p, nil)
+		doc, err = runPlan(ctx, p)
 		ended <- err
 	}()
 	for late := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {

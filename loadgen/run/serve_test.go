@@ -16,6 +16,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"go.uber.org/goleak"
 
+	"grpcbench/loadgen/flags"
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/run"
@@ -41,17 +42,26 @@ func TestMain(m *testing.M) {
 // read is the command line of `loadgen run`, with a folder of the test's own.
 func read(t *testing.T, args ...string) plan.Plan {
 	t.Helper()
-	p, err := plan.Run(append([]string{"-o=" + filepath.Join(t.TempDir(), "run"), "-q"}, args...), io.Discard)
+	p, err := flags.Run(append([]string{"-o=" + filepath.Join(t.TempDir(), "run"), "-q"}, args...), strings.NewReader(""), io.Discard)
 	if err != nil {
-		t.Fatalf("plan.Run(%q): %v", args, err)
+		t.Fatalf("flags.Run(%q): %v", args, err)
 	}
 	return p
+}
+
+// runPlan finds the plan's RPC and carries the plan out.
+func runPlan(ctx context.Context, p plan.Plan) (*result.Document, error) {
+	p, def, err := run.Define(ctx, p, nil)
+	if err != nil {
+		return nil, err
+	}
+	return run.Run(ctx, p, def, nil)
 }
 
 // carryOut makes a run that must end well.
 func carryOut(t *testing.T, args ...string) *result.Document {
 	t.Helper()
-	doc, err := run.Run(testContext(t), read(t, args...), nil)
+	doc, err := runPlan(testContext(t), read(t, args...))
 	if err != nil {
 		t.Fatalf("Run(%q): %v", args, err)
 	}

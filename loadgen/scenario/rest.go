@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -15,9 +14,6 @@ import (
 	"grpcbench/loadgen/message"
 	"grpcbench/loadgen/transport"
 )
-
-// HTTPMethods are those that a run may choose a route by.
-var HTTPMethods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 
 // Descriptor is the method's; of the target's own, whose messages are linked in, it is looked up there.
 func (d Definition) Descriptor() protoreflect.MethodDescriptor {

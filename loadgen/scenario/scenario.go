@@ -40,26 +40,32 @@ type Definition struct {
 	lead int
 }
 
-// Options are a run's choices about its calls.
+// Options are a run's choices about its calls. What is left out is the RPC's own.
 type Options struct {
 	Transport string
 	// HTTPMethod and HTTPRule, counted from 1, choose the REST route; without them it is the first that fits.
 	HTTPMethod string
 	HTTPRule   int
-	// Messages is how many messages a client's stream carries; 0 means until the run ends.
+	// Messages is how many messages a client's stream carries; 0 means until the run ends, and Own the RPC's own number.
 	Messages int
-	// Size is the payload in bytes, 0 the scenario's own.
+	// Size is the payload in bytes, 0 the RPC's own.
 	Size     int
 	Interval time.Duration
 	// Pace is the time between the intended sends of two messages; 0 for as fast as they go.
 	Pace     time.Duration
 	Timeout  time.Duration
 	Metadata []string
-	// Turns, Receive and ReceiveFor are as in transport.Spec.
-	Turns      transport.Turns
+	// Turns is a name of transport.TurnsNames, or empty; Receive and ReceiveFor are as in transport.Spec.
+	Turns      string
 	Receive    int
 	ReceiveFor time.Duration
 }
+
+// Own is a number of messages that the RPC chooses.
+const Own = -1
+
+// ownMessages is how many messages the streams of the target's own RPCs carry where nobody says.
+const ownMessages = 100
 
 // Find returns the definition of a short name or of pkg.Service/Method, in any case of letters for the short one.
 func Find(name string) (Definition, error) {
@@ -91,40 +97,91 @@ func (d Definition) Transports() []string {
 // Streams says whether a call sends as many messages as the run chooses.
 func (d Definition) Streams() bool { return d.Kind&transport.ClientStream != 0 }
 
-// Check names what is wrong with o for this RPC, flag by flag.
-func (d Definition) Check(o Options) (problems []error) {
-	if !slices.Contains(d.Transports(), o.Transport) {
-		problems = append(problems, fmt.Errorf("-transport %s: it does not carry %s (%s does)", o.Transport, d.Name, strings.Join(d.Transports(), ", ")))
+// Resolve fills in what o leaves to the RPC.
+func (d Definition) Resolve(o Options) Options {
+	switch {
+	case o.Messages >= 0:
+	case !d.Streams():
+		o.Messages = 1
+	case d.Given > 0:
+		o.Messages = d.Given
+	default:
+		o.Messages = ownMessages
 	}
-	if o.Transport == transport.REST && len(problems) == 0 {
+	if o.Turns == "" && d.Kind == transport.Bidi && d.Given > 0 {
+		o.Turns = transport.TurnsNames[transport.Free] // others' streams are not known to answer each message
+	}
+	if o.Transport == transport.REST && len(d.routes()) > 0 {
 		request, _ := d.example(d.DefaultSize)
-		if _, _, _, err := pick(d.routes(), o, request); err != nil {
-			problems = append(problems, fmt.Errorf("-transport rest: %w", err))
+		if route, _, _, err := pick(d.routes(), o, request); err == nil {
+			o.HTTPMethod = route.HTTPMethod
 		}
 	}
+	return o
+}
+
+// Check names what is wrong with o for this RPC, flag by flag.
+func (d Definition) Check(o Options) (problems []error) {
+	wrong := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	name := d.Name
+	if d.Given > 0 {
+		name = d.Method
+	}
+	switch transports := d.Transports(); {
+	case !slices.Contains(transport.Names, o.Transport): // said already
+	case !slices.Contains(transports, o.Transport) && d.Given > 0:
+		wrong("-transport rest: %s has no google.api.http option, by which a gateway takes unary calls", name)
+	case !slices.Contains(transports, o.Transport):
+		wrong("-transport %s: it does not carry %s (%s does)", o.Transport, name, strings.Join(transports, ", "))
+	case o.Transport == transport.REST:
+		request, _ := d.example(d.DefaultSize)
+		if _, _, _, err := pick(d.routes(), o, request); err != nil {
+			wrong("-transport rest: %w", err)
+		}
+	}
+	if !d.Streams() {
+		if o.Messages >= 0 && o.Messages != 1 {
+			wrong("-messages %d: %s sends one message a call", o.Messages, name)
+		}
+		if o.Interval > 0 {
+			wrong("-interval %v: %s sends one message a call", o.Interval, name)
+		}
+		if o.Pace > 0 {
+			wrong("-message-rate: %s sends one message a call", name)
+		}
+	}
+	if d.Kind != transport.Bidi && o.Turns != "" {
+		wrong("-stream %s: %s is no bidi stream, but a %v", o.Turns, name, d.Kind)
+	}
+	if d.Kind&transport.ServerStream == 0 && (o.Receive > 0 || o.ReceiveFor > 0) {
+		wrong("-receive and -receive-for: %s has one answer a call", name)
+	}
 	switch {
-	case o.Size < 0:
-		problems = append(problems, fmt.Errorf("-size %d: want 0 or more", o.Size))
+	case o.Size > 0 && d.Given > 0:
+		wrong("-size %d: what %s carries is in -data", o.Size, name)
 	case o.Size > 0 && !d.Sized:
-		problems = append(problems, fmt.Errorf("-size %d: %s carries no payload", o.Size, d.Name))
+		wrong("-size %d: %s carries no payload", o.Size, name)
 	case o.Size > 0 && o.Size < d.MinSize:
-		problems = append(problems, fmt.Errorf("-size %d: %s needs at least %d bytes, by which it tells its messages apart", o.Size, d.Name, d.MinSize))
+		wrong("-size %d: %s needs at least %d bytes, by which it tells its messages apart", o.Size, name, d.MinSize)
+	}
+	messages, apart := d.Resolve(o).Messages, max(o.Interval, o.Pace)
+	both := o.Interval > 0 && o.Pace > 0 // said already
+	if need := float64(messages-1) * apart.Seconds(); o.Timeout > 0 && need >= o.Timeout.Seconds() && !both && d.Streams() {
+		wrong("-messages %d of a stream, %v apart, take %.0fs: more than -timeout %v", messages, apart, need, o.Timeout)
 	}
 	return problems
 }
 
 // Build returns what every call of a run does, and the messages.
 func (d Definition) Build(o Options) (transport.Spec, transport.Source, error) {
+	o = d.Resolve(o)
 	spec := transport.Spec{
 		Method: "/" + d.Method, Kind: d.Kind, Send: 1,
 		Interval: o.Interval, Pace: o.Pace, Timeout: o.Timeout, Metadata: o.Metadata,
-		Turns: o.Turns, Receive: o.Receive, ReceiveFor: o.ReceiveFor,
+		Turns: transport.Turns(max(0, slices.Index(transport.TurnsNames, o.Turns))), Receive: o.Receive, ReceiveFor: o.ReceiveFor, //nolint:gosec // one of three
 	}
 	if d.Streams() {
-		switch spec.Send = o.Messages; {
-		case o.Messages < 0:
-			spec.Send = d.Given
-		case o.Messages > 0:
+		if spec.Send = o.Messages; o.Messages > 0 {
 			spec.Send += d.lead
 		}
 	}

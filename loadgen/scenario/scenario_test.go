@@ -155,16 +155,19 @@ func TestCheck(t *testing.T) {
 		{"the defaults fit", "Search", scenario.Options{Transport: "grpc"}, nil},
 		{"Search has a REST route", "Search", scenario.Options{Transport: "rest"}, nil},
 		{"no other RPC has one", "SearchIO", scenario.Options{Transport: "rest"}, []string{"-transport rest"}},
-		{"a transport that does not exist", "Search", scenario.Options{Transport: "pigeon"}, []string{"-transport pigeon"}},
 		{"the smallest payload", "GetUser", scenario.Options{Transport: "grpc", Size: 16}, nil},
 		{"less than the counter needs", "GetUser", scenario.Options{Transport: "grpc", Size: 15}, []string{"at least 16"}},
 		{"an upload needs no counter", "CreateRepo", scenario.Options{Transport: "grpc", Size: 1}, nil},
-		{"a negative size", "Search", scenario.Options{Transport: "grpc", Size: -1}, []string{"-size -1"}},
-		{"a negative size of no payload", "Check", scenario.Options{Transport: "grpc", Size: -1}, []string{"-size -1"}},
 		{"a payload for an RPC without one", "Check", scenario.Options{Transport: "grpc", Size: 100}, []string{"carries no payload"}},
 		{"a payload for Watch", "Watch", scenario.Options{Transport: "grpc", Size: 100}, []string{"carries no payload"}},
+		{"an interval of one message", "Search", scenario.Options{Transport: "grpc", Interval: 1}, []string{"-interval 1ns"}},
+		{"turns of what is no dialogue", "SearchIn", scenario.Options{Transport: "grpc", Turns: "free"}, []string{"-stream free: SearchIn is no bidi stream, but a client stream"}},
+		{"an end to one answer", "Search", scenario.Options{Transport: "grpc", Receive: 1}, []string{"one answer a call"}},
+		{"a stream that takes longer than its deadline", "SearchIO", scenario.Options{Transport: "grpc", Interval: time.Second, Timeout: 99 * time.Second}, []string{"-messages 100 of a stream, 1s apart, take 99s"}},
+		{"a route that is not there", "Search", scenario.Options{Transport: "rest", HTTPRule: 9}, []string{"-http-rule 9: there are"}},
 		{"all problems at once", "Watch", scenario.Options{Transport: "rest", Size: 100}, []string{"-transport rest", "-size 100"}},
 	} {
+		tt.options.Messages = scenario.Own
 		problems := find(t, tt.rpc).Check(tt.options)
 		if len(problems) != len(tt.says) {
 			t.Errorf("%s: %v, want %d problems", tt.reason, problems, len(tt.says))

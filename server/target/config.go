@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"grpcbench/server/contract"
+	"grpcbench/server/flagset"
 	"grpcbench/server/interceptor"
 )
 
@@ -68,22 +68,22 @@ func parse(args []string, embedded bool, usage io.Writer) (config, error) {
 	fs.StringVar(&inject, "inject", "", interceptor.FaultsUsage)
 	fs.BoolVar(&c.chain.AllowInject, "allow-inject", false, "let a call order its own faults by x-inject metadata")
 	fs.BoolVar(&c.serverTime, "server-time", true, "return the server's own handling time in an ORCA trailer")
-	contract.NumberVar(fs, &c.outCount, "search-out-count", 11, "answers of SearchOut")
-	contract.DurationVar(fs, &c.outInterval, "search-out-interval", 0, "time between answers of SearchOut")
-	contract.SizeVar(fs, &c.maxUpload, "max-upload", 64<<20, "largest CreateRepo upload, a `size`")
-	contract.SizeVar(fs, &c.maxMessage, "max-message", 4<<20, "largest message that is taken, a `size`")
-	contract.NumberVar(fs, &c.maxStreams, "max-streams", 0, "calls at a time on one connection (MAX_CONCURRENT_STREAMS); 0 for no limit")
-	contract.DurationVar(fs, &c.chain.UnaryTimeout, "unary-timeout", 300*time.Millisecond, "the timeout interceptor's limit for a unary handler")
-	contract.DurationVar(fs, &c.chain.RecvTimeout, "recv-timeout", 500*time.Millisecond, "the timeout interceptor's limit for each RecvMsg of a stream")
+	flagset.NumberVar(fs, &c.outCount, "search-out-count", 11, "answers of SearchOut")
+	flagset.DurationVar(fs, &c.outInterval, "search-out-interval", 0, "time between answers of SearchOut")
+	flagset.SizeVar(fs, &c.maxUpload, "max-upload", 64<<20, "largest CreateRepo upload, a `size`")
+	flagset.SizeVar(fs, &c.maxMessage, "max-message", 4<<20, "largest message that is taken, a `size`")
+	flagset.NumberVar(fs, &c.maxStreams, "max-streams", 0, "calls at a time on one connection (MAX_CONCURRENT_STREAMS); 0 for no limit")
+	flagset.DurationVar(fs, &c.chain.UnaryTimeout, "unary-timeout", 300*time.Millisecond, "the timeout interceptor's limit for a unary handler")
+	flagset.DurationVar(fs, &c.chain.RecvTimeout, "recv-timeout", 500*time.Millisecond, "the timeout interceptor's limit for each RecvMsg of a stream")
 	fs.StringVar(&c.tls.cert, "tls-cert", "", "PEM `file` of the server's certificate; with -tls-key turns TLS on")
 	fs.StringVar(&c.tls.key, "tls-key", "", "PEM `file` of the server's key")
 	fs.StringVar(&c.tls.clientCA, "client-ca", "", "PEM `file` of the CA that clients' certificates must come from (mTLS)")
 	fs.BoolVar(&c.observe, "observe", false, "with -supervised, keep what became of each call's deadline and handler for the parent")
-	contract.DurationVar(fs, &c.busy, "busy", 0, "keep a core busy for so long in each call, or for each message a stream receives: a known cost, to check measurements of cost with")
-	contract.DurationVar(fs, &c.drain, "drain", 10*time.Second, "on SIGTERM, wait this long for calls in flight")
+	flagset.DurationVar(fs, &c.busy, "busy", 0, "keep a core busy for so long in each call, or for each message a stream receives: a known cost, to check measurements of cost with")
+	flagset.DurationVar(fs, &c.drain, "drain", 10*time.Second, "on SIGTERM, wait this long for calls in flight")
 	fs.BoolVar(&c.supervised, "supervised", false, "read the flags from stdin as JSON, and end when stdin does (what loadgen does)")
 
-	problems := contract.ParseFlags(fs, args)
+	problems := flagset.ParseFlags(fs, args)
 	for _, p := range problems {
 		if errors.Is(p, flag.ErrHelp) {
 			fs.SetOutput(usage)

@@ -1,4 +1,5 @@
-package contract
+// Package flagset reads command lines as both binaries do: all that is wrong at once, durations and sizes with their units.
+package flagset
 
 import (
 	"encoding/json"

@@ -1,9 +1,10 @@
-package plan_test
+package flags_test
 
 import (
 	"bytes"
 	"errors"
 	"flag"
+	"grpcbench/loadgen/flags"
 	"io"
 	"strings"
 	"testing"
@@ -14,17 +15,17 @@ import (
 func TestReadCompare(t *testing.T) {
 	for _, tt := range []struct {
 		reason, args string
-		want         plan.Compare
+		want         flags.Compare
 		limits       string
 	}{
-		{"two folders", "a b", plan.Compare{Old: "a", New: "b", Format: "text"}, ""},
-		{"flags before", "-format md a b", plan.Compare{Old: "a", New: "b", Format: "md"}, ""},
-		{"flags between", "a -format=json b", plan.Compare{Old: "a", New: "b", Format: "json"}, ""},
-		{"flags behind", "a b --format bench -o out.txt", plan.Compare{Old: "a", New: "b", Format: "bench", Out: "out.txt"}, ""},
-		{"limits", "a b -fail-on p99>+5%,rate<-5%", plan.Compare{Old: "a", New: "b", Format: "text"}, "p99>+5% rate<-5%"},
-		{"the same folder twice", "a a", plan.Compare{Old: "a", New: "a", Format: "text"}, ""},
+		{"two folders", "a b", flags.Compare{Old: "a", New: "b", Format: "text"}, ""},
+		{"flags before", "-format md a b", flags.Compare{Old: "a", New: "b", Format: "md"}, ""},
+		{"flags between", "a -format=json b", flags.Compare{Old: "a", New: "b", Format: "json"}, ""},
+		{"flags behind", "a b --format bench -o out.txt", flags.Compare{Old: "a", New: "b", Format: "bench", Out: "out.txt"}, ""},
+		{"limits", "a b -fail-on p99>+5%,rate<-5%", flags.Compare{Old: "a", New: "b", Format: "text"}, "p99>+5% rate<-5%"},
+		{"the same folder twice", "a a", flags.Compare{Old: "a", New: "a", Format: "text"}, ""},
 	} {
-		got, err := plan.ReadCompare(strings.Fields(tt.args), failingWriter{t})
+		got, err := flags.ReadCompare(strings.Fields(tt.args), failingWriter{t})
 		if err != nil {
 			t.Errorf("%s: %v", tt.reason, err)
 			continue
@@ -53,7 +54,7 @@ func TestReadCompareRefuses(t *testing.T) {
 		{"an unknown flag", "a b -nosuch", []string{"-nosuch"}},
 		{"all of it", "-nosuch x -format pdf -fail-on slow a", []string{"-nosuch", `"pdf"`, "-fail-on", `"slow"`, "two folders"}},
 	} {
-		p, err := plan.ReadCompare(strings.Fields(tt.args), failingWriter{t})
+		p, err := flags.ReadCompare(strings.Fields(tt.args), failingWriter{t})
 		if _, ok := errors.AsType[*plan.UsageError](err); !ok {
 			t.Errorf("%s: %+v, %v, want a usage error", tt.reason, p, err)
 			continue
@@ -68,7 +69,7 @@ func TestReadCompareRefuses(t *testing.T) {
 
 // A problem is one line, with the flag that it is about.
 func TestReadCompareNamesTheFlagInTheLine(t *testing.T) {
-	_, err := plan.ReadCompare(strings.Fields("a b -fail-on p99>5%"), io.Discard)
+	_, err := flags.ReadCompare(strings.Fields("a b -fail-on p99>5%"), io.Discard)
 	if err == nil || strings.Contains(err.Error(), "\n") {
 		t.Errorf("one problem in more than one line: %q", err)
 	}
@@ -77,7 +78,7 @@ func TestReadCompareNamesTheFlagInTheLine(t *testing.T) {
 func TestCompareHelp(t *testing.T) {
 	for _, args := range []string{"-h", "a --help", "-nosuch a b c -h"} {
 		var usage bytes.Buffer
-		if _, err := plan.ReadCompare(strings.Fields(args), &usage); !errors.Is(err, flag.ErrHelp) {
+		if _, err := flags.ReadCompare(strings.Fields(args), &usage); !errors.Is(err, flag.ErrHelp) {
 			t.Errorf("%s: %v, want flag.ErrHelp", args, err)
 		}
 		for _, want := range []string{"usage: loadgen compare OLD NEW", "-fail-on changes", "-format text|md|json|bench", "-o file", "exit code 3"} {

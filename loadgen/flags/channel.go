@@ -1,8 +1,9 @@
-package plan
+package flags
 
 import (
 	"errors"
 	"fmt"
+	"grpcbench/loadgen/plan"
 	"os"
 	"strings"
 	"time"
@@ -15,7 +16,7 @@ import (
 
 // resolveServiceConfig reads the service config out of its file, so that the plan says what was used, whatever becomes of
 // the file. A file that cannot be read stays named, for serviceConfig to say why.
-func (p *Plan) resolveServiceConfig() {
+func resolveServiceConfig(p *plan.Plan) {
 	if file, ok := strings.CutPrefix(p.ServiceConfig, "@"); ok {
 		if text, err := os.ReadFile(file); err == nil {
 			p.ServiceConfig = strings.TrimSpace(string(text))
@@ -24,7 +25,7 @@ func (p *Plan) resolveServiceConfig() {
 }
 
 // serviceConfig asks grpc-go, which alone knows, whether it takes the service config.
-func (p *Plan) serviceConfig() error {
+func serviceConfig(p *plan.Plan) error {
 	if p.ServiceConfig == "" {
 		return nil
 	}
@@ -49,7 +50,7 @@ func (p *Plan) serviceConfig() error {
 const leastKeepalive = 10 * time.Second
 
 // keepalive checks how often a silent server is asked.
-func (p *Plan) keepalive() error {
+func keepalive(p *plan.Plan) error {
 	switch {
 	case p.Keepalive == 0:
 		return nil

@@ -1,9 +1,10 @@
-package plan
+package flags
 
 import (
 	"errors"
 	"flag"
 	"fmt"
+	"grpcbench/loadgen/plan"
 	"io"
 	"os"
 	"slices"
@@ -13,7 +14,7 @@ import (
 )
 
 // schemaFlags say where methods and types come from.
-func schemaFlags(fs *flag.FlagSet, s *Schema) {
+func schemaFlags(fs *flag.FlagSet, s *plan.Schema) {
 	fs.Var((*eachFlag)(&s.Protos), "proto", "`.proto` file of the service; repeatable. Without -proto and -protoset the server is asked, by reflection")
 	fs.Var((*eachFlag)(&s.Imports), "I", "`folder` of .proto files and their imports, or PREFIX=DIR; repeatable")
 	fs.Var((*eachFlag)(&s.Sets), "protoset", "`file` of a descriptor set (protoc --include_imports --descriptor_set_out, buf build -o); repeatable")
@@ -33,8 +34,8 @@ func (e *eachFlag) Set(s string) error {
 	return nil
 }
 
-// problems of a schema's flags.
-func (s *Schema) problems(addr string) (all []error) {
+// schemaProblems are those of a schema's flags.
+func schemaProblems(s *plan.Schema, addr string) (all []error) {
 	if len(s.Imports) > 0 && len(s.Protos) == 0 {
 		all = append(all, fmt.Errorf("-I %s: it is for -proto, which is not there", strings.Join(s.Imports, ", ")))
 	}
@@ -69,34 +70,20 @@ func ReadData(data string, stdin io.Reader) ([]byte, error) {
 	return text, nil
 }
 
-// CheckMethod names what of the plan is wrong for an RPC whose kind is known only once its schema is: flag by flag.
-func (p *Plan) CheckMethod(name string, kind transport.Kind) (all []error) {
-	wrong := func(format string, args ...any) { all = append(all, fmt.Errorf(format, args...)) }
-	if kind&transport.ClientStream == 0 {
-		if p.Messages != ByData && p.Messages != 1 {
-			wrong("-messages %d: %s sends one message a call", p.Messages, name)
-		}
-		if p.Interval > 0 {
-			wrong("-interval %v: %s sends one message a call", p.Interval, name)
-		}
-		if p.MessageRate > 0 {
-			wrong("-message-rate %v: %s sends one message a call", p.MessageRate, name)
-		}
+// readData reads what the plan's -data stands for.
+func readData(p *plan.Plan, stdin io.Reader) (problems []error) {
+	if p.Data == "" {
+		return nil
 	}
-	if kind != transport.Bidi && p.Turns != "" {
-		wrong("-stream %s: %s is no bidi stream, but a %v", p.Turns, name, kind)
+	var err error
+	if p.DataText, err = ReadData(p.Data, stdin); err != nil {
+		problems = append(problems, err)
 	}
-	if kind&transport.ServerStream == 0 && (p.Receive > 0 || p.ReceiveFor > 0) {
-		wrong("-receive and -receive-for: %s has one answer a call", name)
-	}
-	if p.Size > 0 {
-		wrong("-size %d: what %s carries is in -data", p.Size, name)
-	}
-	return all
+	return problems
 }
 
 // turns checks -stream, -receive and -receive-for.
-func (p *Plan) turns() (all []error) {
+func turns(p *plan.Plan) (all []error) {
 	if p.Turns != "" && !slices.Contains(transport.TurnsNames, p.Turns) {
 		all = append(all, oneOf("stream", p.Turns, transport.TurnsNames))
 	}

@@ -1,22 +1,22 @@
-package plan
+package flags
 
 import (
 	"flag"
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"time"
 
-	"grpcbench/loadgen/scenario"
-	"grpcbench/loadgen/transport"
-	"grpcbench/server/contract"
+	"grpcbench/loadgen/plan"
+	"grpcbench/server/flagset"
 )
 
 // Suite is the plan of `loadgen suite`: the plans of its parts, by the order in which they are carried out.
 type Suite struct {
-	Runs     []Plan
-	Overhead Overhead
-	Timeouts Timeouts
+	Runs     []plan.Plan
+	Overhead plan.Overhead
+	Timeouts plan.Timeouts
 	Out      string
 	Quiet    bool
 }
@@ -27,16 +27,17 @@ const (
 	leastSuite                   = 3 * time.Minute
 )
 
-// ReadSuite reads the command line of `loadgen suite`. Errors are as for [Run].
-func ReadSuite(args []string, now time.Time, usage io.Writer) (Suite, error) {
+// ReadSuite reads the command line of `loadgen suite`. Lines are its runs' command lines, the last word of each its name.
+// Errors are as for [Run].
+func ReadSuite(args []string, lines [][]string, now time.Time, usage io.Writer) (Suite, error) {
 	var s Suite
 	var budget time.Duration
 	fs := flag.NewFlagSet("suite", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	contract.DurationVar(fs, &budget, "budget", 5*time.Minute, "time for all of it")
+	flagset.DurationVar(fs, &budget, "budget", 5*time.Minute, "time for all of it")
 	fs.StringVar(&s.Out, "o", filepath.Join("results", now.UTC().Format("20060102T150405.000Z")+"-suite"), "`folder` of all its runs")
 	fs.BoolVar(&s.Quiet, "q", false, "print nothing but errors")
-	problems := contract.ParseFlags(fs, args)
+	problems := flagset.ParseFlags(fs, args)
 	if help(problems) {
 		printUsage(usage, "loadgen suite [flags]", fs)
 		return s, flag.ErrHelp
@@ -44,14 +45,13 @@ func ReadSuite(args []string, now time.Time, usage io.Writer) (Suite, error) {
 	if budget < leastSuite {
 		problems = append(problems, fmt.Errorf("-budget %v: the suite wants %v or more", budget, leastSuite))
 	}
-	if err := Usage(problems...); err != nil {
+	if err := plan.Usage(problems...); err != nil {
 		return s, err
 	}
-	lines := suiteLines()
 	each := time.Duration(float64(budget)*(1-overheadShare-timeoutsShare))/time.Duration(len(lines)) - 500*time.Millisecond // to start and end
 	for _, line := range lines {
 		name := line[len(line)-1]
-		p, err := Run(append(line, "-d", each.Round(10*time.Millisecond).String(), "-warmup", "500ms", "-q", "-o", filepath.Join(s.Out, name)), usage)
+		p, err := Run(append(line, "-d", each.Round(10*time.Millisecond).String(), "-warmup", "500ms", "-q", "-o", filepath.Join(s.Out, name)), strings.NewReader(""), usage)
 		if err != nil {
 			return s, fmt.Errorf("plan %s: %w", name, err)
 		}
@@ -67,23 +67,4 @@ func ReadSuite(args []string, now time.Time, usage io.Writer) (Suite, error) {
 
 func part(d time.Duration, share float64) string {
 	return time.Duration(float64(d) * share).Round(time.Second).String()
-}
-
-// suiteLines are the command lines of the standard runs: every RPC closed loop over each transport that can, and in an
-// open loop over wire. The last word of each is its name.
-func suiteLines() (all [][]string) {
-	for _, d := range scenario.All() {
-		for _, transport := range d.Transports() {
-			all = append(all, []string{"-rpc", d.Name, "-transport", transport, "-c", "50", "-name", d.Name + "-" + transport})
-		}
-		rate := "500"
-		if d.Streams() {
-			rate = "50"
-		}
-		if d.DefaultSize > 1<<10 {
-			rate = "5" // a call of CreateRepo is some MiB
-		}
-		all = append(all, []string{"-rpc", d.Name, "-transport", transport.Wire, "-rate", rate, "-name", d.Name + "-open"})
-	}
-	return all
 }

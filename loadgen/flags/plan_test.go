@@ -1,4 +1,4 @@
-package plan_test
+package flags_test
 
 import (
 	"bytes"
@@ -17,6 +17,7 @@ import (
 
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/requestid"
+	"grpcbench/loadgen/run"
 	"grpcbench/loadgen/scenario"
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/verdict"
@@ -32,14 +33,14 @@ func TestOptions(t *testing.T) {
 		Transport: "rest", HTTPMethod: "POST", Messages: 3, Size: 100,
 		Interval: time.Millisecond, Timeout: time.Second, Metadata: []string{"k", "v"},
 	}
-	if diff := cmp.Diff(want, p.Options()); diff != "" {
+	if diff := cmp.Diff(want, run.Options(p)); diff != "" {
 		t.Errorf("options (-want +got):\n%s", diff)
 	}
 }
 
 // result.json holds a plan as it is: what is read back is the same plan.
 func TestJSONRoundTrip(t *testing.T) {
-	p, err := plan.Run(strings.Fields("-rpc SearchIO -tls -cacert ca.pem -cert c -key k -d 3s -n 7 -size 99 -per-worker -q -name x -o y -authority z -target -drain=1s"), io.Discard)
+	p, err := readRun(strings.Fields("-rpc SearchIO -tls -cacert ca.pem -cert c -key k -d 3s -n 7 -size 99 -per-worker -q -name x -o y -authority z -target -drain=1s"), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +102,7 @@ func consistent(p plan.Plan) (broken []string) {
 	if err != nil {
 		return append(broken, err.Error())
 	}
-	for _, problem := range d.Check(p.Options()) {
+	for _, problem := range d.Check(run.Options(p)) {
 		broken = append(broken, problem.Error())
 	}
 	return broken
@@ -120,7 +121,7 @@ func FuzzRun(f *testing.F) {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
-		p, err := plan.Run(strings.Fields(strings.ToValidUTF8(line, "")), io.Discard)
+		p, err := readRun(strings.Fields(strings.ToValidUTF8(line, "")), io.Discard)
 		var usage *plan.UsageError
 		switch {
 		case err == nil:
@@ -150,10 +151,10 @@ func FuzzRun(f *testing.F) {
 }
 
 func ExampleRun() {
-	p, err := plan.Run([]string{"-rpc", "searchio", "--concurrency=8", "-n", "1000"}, io.Discard)
+	p, err := readRun([]string{"-rpc", "searchio", "--concurrency=8", "-n", "1000"}, io.Discard)
 	fmt.Println(p.RPC, p.Workers, p.Total, p.D, p.Timeout, err)
 
-	_, err = plan.Run([]string{"-rpc", "GetUser", "-d", "30", "-c", "0"}, io.Discard)
+	_, err = readRun([]string{"-rpc", "GetUser", "-d", "30", "-c", "0"}, io.Discard)
 	fmt.Println(err)
 	// Output:
 	// SearchIO 8 1000 0s 20s <nil>

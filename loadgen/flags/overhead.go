@@ -1,54 +1,30 @@
-package plan
+package flags
 
 import (
 	"flag"
 	"fmt"
+	"grpcbench/loadgen/plan"
 	"io"
 	"slices"
 	"strings"
 	"time"
 
 	"grpcbench/loadgen/verdict"
-	"grpcbench/server/contract"
-)
-
-// Overhead is the plan of `loadgen overhead`.
-type Overhead struct {
-	Interceptors []string      `json:"interceptors"`
-	Kinds        []string      `json:"kinds"`
-	Sides        []string      `json:"sides"`
-	Budget       time.Duration `json:"budget"`
-	Seed         uint64        `json:"seed"`
-	SLO          string        `json:"slo,omitempty"`
-	Out          string        `json:"o"`
-	Force        bool          `json:"-"`
-	Name         string        `json:"name,omitempty"`
-	Format       string        `json:"format"`
-	Quiet        bool          `json:"q"`
-}
-
-// What `loadgen overhead` can measure: the target's own interceptors in the order
-// of its "all", those of others, and what stands outside the chain.
-var (
-	OwnInterceptors       = []string{"recovery", "requestid", "logging", "metrics", "timeout", "inject"}
-	EcosystemInterceptors = []string{"mw-logging", "mw-recovery", "mw-prometheus", "otel", "otel-batch"}
-	OverheadInterceptors  = slices.Concat(OwnInterceptors, EcosystemInterceptors, []string{"server-time"})
-	OverheadKinds         = []string{"unary", "stream"}
-	OverheadSides         = []string{"server", "client"}
+	"grpcbench/server/flagset"
 )
 
 // ReadOverhead reads the command line of `loadgen overhead`. Errors are as for [Run].
-func ReadOverhead(args []string, usage io.Writer) (Overhead, error) {
-	o := Overhead{Interceptors: slices.Clone(OverheadInterceptors), Kinds: slices.Clone(OverheadKinds), Sides: slices.Clone(OverheadSides)}
+func ReadOverhead(args []string, usage io.Writer) (plan.Overhead, error) {
+	o := plan.Overhead{Interceptors: slices.Clone(plan.OverheadInterceptors), Kinds: slices.Clone(plan.OverheadKinds), Sides: slices.Clone(plan.OverheadSides)}
 	fs := flag.NewFlagSet("overhead", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Var((*listFlag)(&o.Interceptors), "interceptors", "`list` of what to measure")
 	fs.Var((*listFlag)(&o.Kinds), "kinds", "`list` of kinds: unary, stream")
 	fs.Var((*listFlag)(&o.Sides), "sides", "`list` of sides: server, client")
-	contract.DurationVar(fs, &o.Budget, "budget", 2*time.Minute, "time for all of it: sizes the rounds")
-	contract.NumberVar(fs, &o.Seed, "seed", 1, "of the order within each round")
+	flagset.DurationVar(fs, &o.Budget, "budget", 2*time.Minute, "time for all of it: sizes the rounds")
+	flagset.NumberVar(fs, &o.Seed, "seed", 1, "of the order within each round")
 	output(fs, &o.SLO, &o.Out, &o.Name, &o.Format, &o.Force, &o.Quiet, "as in 'overhead(logging)<5us'")
-	problems := contract.ParseFlags(fs, args)
+	problems := flagset.ParseFlags(fs, args)
 	if help(problems) {
 		printUsage(usage, "loadgen overhead [flags]", fs)
 		return o, flag.ErrHelp
@@ -56,7 +32,7 @@ func ReadOverhead(args []string, usage io.Writer) (Overhead, error) {
 	for _, l := range []struct {
 		flag       string
 		got, known []string
-	}{{"interceptors", o.Interceptors, OverheadInterceptors}, {"kinds", o.Kinds, OverheadKinds}, {"sides", o.Sides, OverheadSides}} {
+	}{{"interceptors", o.Interceptors, plan.OverheadInterceptors}, {"kinds", o.Kinds, plan.OverheadKinds}, {"sides", o.Sides, plan.OverheadSides}} {
 		if len(l.got) == 0 {
 			problems = append(problems, fmt.Errorf("-%s: want some of %s", l.flag, strings.Join(l.known, ",")))
 		}
@@ -72,7 +48,7 @@ func ReadOverhead(args []string, usage io.Writer) (Overhead, error) {
 	if o.Budget <= 0 {
 		problems = append(problems, fmt.Errorf("-budget %v: want a positive duration", o.Budget))
 	}
-	return o, Usage(append(problems, outputProblems(&o.Format, o.Quiet, given(fs), o.SLO, func(s string) error { _, err := verdict.ParseCostLimits(s); return err })...)...)
+	return o, plan.Usage(append(problems, outputProblems(&o.Format, o.Quiet, given(fs), o.SLO, func(s string) error { _, err := verdict.ParseCostLimits(s); return err })...)...)
 }
 
 // output are the flags of an experiment that say what becomes of its document.
@@ -87,7 +63,7 @@ func output(fs *flag.FlagSet, slo, out, name, format *string, force, quiet *bool
 // outputProblems checks them.
 func outputProblems(format *string, quiet bool, given map[string]bool, slo string, parse func(string) error) (problems []error) {
 	if quiet && !given["format"] {
-		*format = Silent
+		*format = plan.Silent
 	} else if err := oneOf("format", *format, []string{"text", "json", "md"}); err != nil {
 		problems = append(problems, err)
 	}

@@ -1,12 +1,10 @@
-package plan_test
+package flags_test
 
 import (
 	"io"
 	"os"
 	"path/filepath"
 	"testing"
-
-	"grpcbench/loadgen/plan"
 )
 
 // A service config is what grpc-go takes for one, given as it is or by its file.
@@ -35,7 +33,7 @@ func TestServiceConfig(t *testing.T) {
 			says(t, tt.reason, refused(t, args...), tt.refused)
 			continue
 		}
-		if p, err := plan.Run(args, io.Discard); err != nil || p.ServiceConfig != tt.want {
+		if p, err := readRun(args, io.Discard); err != nil || p.ServiceConfig != tt.want {
 			t.Errorf("%s: %q, %v, want %q", tt.reason, p.ServiceConfig, err, tt.want)
 		}
 	}
@@ -55,7 +53,7 @@ func TestKeepalive(t *testing.T) {
 			says(t, tt.reason, refused(t, args...), tt.refused)
 			continue
 		}
-		if _, err := plan.Run(args, io.Discard); err != nil {
+		if _, err := readRun(args, io.Discard); err != nil {
 			t.Errorf("%s: %v", tt.reason, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package plan
+package flags
 
 import (
 	"errors"
@@ -10,24 +10,15 @@ import (
 	"strings"
 	"time"
 
+	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/requestid"
-	"grpcbench/loadgen/scenario"
 	"grpcbench/loadgen/schedule"
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/verdict"
 )
 
-// ClientInterceptors are the names that -client-interceptors takes.
-var ClientInterceptors = []string{"requestid", "metrics", "logging"}
-
-// Formats are what -format takes; Silent is what -q makes of none.
-var Formats = []string{"text", "json", "md", "csv"}
-
-// Silent is the format of a run whose result goes to its files only.
-const Silent = "none"
-
 // resolve fills in what depends on which flags were given.
-func (p *Plan) resolve(given map[string]bool) {
+func resolve(p *plan.Plan, given map[string]bool) {
 	if given["total"] && !given["duration"] {
 		p.D = 0
 	}
@@ -39,8 +30,8 @@ func (p *Plan) resolve(given map[string]bool) {
 			p.Warmup = 0
 		}
 	}
-	p.resolveTLS(given)
-	p.resolveServiceConfig()
+	resolveTLS(p, given)
+	resolveServiceConfig(p)
 	if p.OTLP == "" && !given["trace-ratio"] {
 		p.TraceRatio = 0
 	}
@@ -48,76 +39,46 @@ func (p *Plan) resolve(given map[string]bool) {
 		p.D = schedule.Length(stages)
 	}
 	if p.Quiet && !given["format"] {
-		p.Format = Silent
+		p.Format = plan.Silent
 	}
 	if n := strings.Count(p.Addr, ",") + 1; n > 1 && !given["conns"] {
 		p.Conns = min(n, p.Workers) // one to each
 	}
 	p.HTTPMethod = strings.ToUpper(p.HTTPMethod)
-	if (p.Transport != transport.REST || !p.Own() || p.HTTPRule > 0) && !given["http-method"] {
-		p.HTTPMethod = ""
-	}
 	if p.Transport != transport.GRPC && !given["client-interceptors"] {
 		p.ClientInterceptors = nil // they are grpc-go's; the others send the request id themselves
-	}
-	if d, err := scenario.Find(p.RPC); err == nil && p.Own() {
-		p.RPC = d.Name
-		if !d.Streams() && !given["messages"] {
-			p.Messages = 1
-		}
-	} else if !given["messages"] {
-		p.Messages = ByData
 	}
 }
 
 // resolveTLS turns TLS on where a flag is about nothing else.
-func (p *Plan) resolveTLS(given map[string]bool) {
+func resolveTLS(p *plan.Plan, given map[string]bool) {
 	if given["cacert"] || given["cert"] || given["insecure-skip-verify"] {
 		p.TLS.On = true
 	}
 }
 
-// problems names everything that is wrong with the plan.
-func (p *Plan) problems(given map[string]bool) (all []error) {
+// problemsOf names everything that is wrong with the plan, as far as that can be said before its RPC is known.
+func problemsOf(p *plan.Plan, given map[string]bool) (all []error) {
 	wrong := func(format string, args ...any) { all = append(all, fmt.Errorf(format, args...)) }
-	d, err := p.findRPC()
-	switch {
-	case err != nil:
-		all = append(all, err)
-	case !p.Own(): // what there is to say of it is said once it is known
-	case slices.Contains(transport.Names, p.Transport):
-		all = append(all, d.Check(p.Options())...)
-		if given["messages"] && !d.Streams() {
-			wrong("-messages %d: %s sends one message a call", p.Messages, d.Name)
-		}
-		if given["interval"] && !d.Streams() {
-			wrong("-interval %v: %s sends one message a call", p.Interval, d.Name)
-		}
-	}
 	if p.Messages == 0 && p.Warmup > 0 {
 		wrong("-warmup %v: with -messages 0 the streams of the warm-up would last to the end, and nothing be measured", p.Warmup)
 	}
-	all = append(all, p.limits()...)
-	all = append(all, p.choices(given)...)
-	all = append(all, p.connection()...)
-	all = append(all, p.openLoop(given, d)...)
-	all = append(all, p.interchange()...)
-	all = append(all, p.metadataProblems()...)
-	all = append(all, p.Schema.problems(p.Addr)...)
-	all = append(all, p.turns()...)
+	all = append(all, limits(p, given)...)
+	all = append(all, choices(p, given)...)
+	all = append(all, connection(p)...)
+	all = append(all, openLoop(p, given)...)
+	all = append(all, interchange(p)...)
+	all = append(all, metadataProblems(p)...)
+	all = append(all, schemaProblems(&p.Schema, p.Addr)...)
+	all = append(all, turns(p)...)
 	if _, err := verdict.ParseSLO(p.SLO); err != nil {
 		wrong("-slo: %w", err)
-	}
-	apart := max(p.Interval, p.pace())
-	both := p.Interval > 0 && p.MessageRate > 0 // said already
-	if need := float64(p.Messages-1) * apart.Seconds(); p.Timeout > 0 && need >= p.Timeout.Seconds() && !both {
-		wrong("-messages %d of a stream, %v apart, take %.0fs: more than -timeout %v", p.Messages, apart, need, p.Timeout)
 	}
 	return all
 }
 
 // interchange checks where the run's figures and traces go.
-func (p *Plan) interchange() (all []error) {
+func interchange(p *plan.Plan) (all []error) {
 	for _, f := range []struct {
 		name, addr string
 		least      uint64 // port 0 is any that is free
@@ -141,22 +102,8 @@ func (p *Plan) interchange() (all []error) {
 	return all
 }
 
-func (p *Plan) findRPC() (scenario.Definition, error) {
-	if p.RPC == "" {
-		return scenario.Definition{}, fmt.Errorf("-rpc is missing: the RPCs are %s", strings.Join(scenario.Names(), ", "))
-	}
-	d, err := scenario.Find(p.RPC)
-	if err != nil && (p.Schema.Files() || !p.Embedded()) {
-		return d, nil // somebody's own
-	}
-	if err != nil {
-		return d, fmt.Errorf("-rpc: %w; another server's are at its -addr", err)
-	}
-	return d, nil
-}
-
 // connection checks what every subcommand that connects has.
-func (p *Plan) connection() (all []error) {
+func connection(p *plan.Plan) (all []error) {
 	if p.Addr != "" {
 		for addr := range strings.SplitSeq(p.Addr, ",") {
 			a, err := transport.ParseAddress(addr)
@@ -187,7 +134,7 @@ func (p *Plan) connection() (all []error) {
 }
 
 // limits checks the numbers.
-func (p *Plan) limits() (all []error) {
+func limits(p *plan.Plan, given map[string]bool) (all []error) {
 	if p.Workers < 1 || p.Workers > requestid.MaxWorkers {
 		all = append(all, fmt.Errorf("-c %d: want 1 to %d workers", p.Workers, requestid.MaxWorkers))
 	}
@@ -201,7 +148,7 @@ func (p *Plan) limits() (all []error) {
 		{"n", p.Total},
 		{"messages", int64(p.Messages)},
 	} {
-		if n.value < 0 && (n.flag != "messages" || n.value != ByData || p.Own()) {
+		if n.value < 0 && (n.flag != "messages" || given["messages"]) {
 			all = append(all, fmt.Errorf("-%s %d: want 0 or more", n.flag, n.value))
 		}
 	}
@@ -225,7 +172,7 @@ func (p *Plan) limits() (all []error) {
 }
 
 // openLoop checks what makes calls and messages start on time.
-func (p *Plan) openLoop(given map[string]bool, d scenario.Definition) (all []error) {
+func openLoop(p *plan.Plan, given map[string]bool) (all []error) {
 	wrong := func(format string, args ...any) { all = append(all, fmt.Errorf(format, args...)) }
 	for _, r := range []struct {
 		flag string
@@ -247,16 +194,13 @@ func (p *Plan) openLoop(given map[string]bool, d scenario.Definition) (all []err
 			wrong("-rate and -stages: give one of them")
 		}
 	}
-	if err := oneOf("arrival", p.Arrival, []string{Uniform, Poisson}); err != nil {
+	if err := oneOf("arrival", p.Arrival, []string{plan.Uniform, plan.Poisson}); err != nil {
 		all = append(all, err)
 	}
 	for _, flag := range []string{"arrival", "spin", "seed"} {
 		if given[flag] && !p.Open() {
 			wrong("-%s is for an open loop: give -rate or -stages", flag)
 		}
-	}
-	if p.MessageRate > 0 && p.Own() && !d.Streams() {
-		wrong("-message-rate %v: %s sends one message a call", p.MessageRate, p.RPC)
 	}
 	if p.MessageRate > 0 && p.Interval > 0 {
 		wrong("-message-rate and -interval: give one of them")
@@ -265,20 +209,20 @@ func (p *Plan) openLoop(given map[string]bool, d scenario.Definition) (all []err
 }
 
 // choices checks the words.
-func (p *Plan) choices(given map[string]bool) (all []error) {
+func choices(p *plan.Plan, given map[string]bool) (all []error) {
 	all = append(all, oneOf("transport", p.Transport, transport.Names))
-	if p.Format != Silent {
-		all = append(all, oneOf("format", p.Format, Formats))
+	if p.Format != plan.Silent {
+		all = append(all, oneOf("format", p.Format, plan.Formats))
 	}
 	if p.Gzip && p.Transport == transport.REST {
 		all = append(all, errors.New("-gzip: a gateway does not understand compressed requests; it is for -transport grpc and wire"))
 	}
-	all = append(all, p.serviceConfig(), p.keepalive())
+	all = append(all, serviceConfig(p), keepalive(p))
 	if p.Out == "-" {
 		all = append(all, errors.New("-o -: a run has several files; for the result alone on the terminal, -q -format json"))
 	}
 	if p.Transport == transport.REST && p.HTTPMethod != "" {
-		all = append(all, oneOf("http-method", p.HTTPMethod, scenario.HTTPMethods))
+		all = append(all, oneOf("http-method", p.HTTPMethod, plan.HTTPMethods))
 	}
 	if p.HTTPRule < 0 {
 		all = append(all, fmt.Errorf("-http-rule %d: want 1 or more", p.HTTPRule))
@@ -292,8 +236,8 @@ func (p *Plan) choices(given map[string]bool) (all []error) {
 		all = append(all, errors.New("-client-interceptors are for -transport grpc"))
 	}
 	for i, name := range p.ClientInterceptors {
-		if !slices.Contains(ClientInterceptors, name) {
-			all = append(all, fmt.Errorf("-client-interceptors: unknown %q, want some of %s", name, strings.Join(ClientInterceptors, ",")))
+		if !slices.Contains(plan.ClientInterceptors, name) {
+			all = append(all, fmt.Errorf("-client-interceptors: unknown %q, want some of %s", name, strings.Join(plan.ClientInterceptors, ",")))
 		} else if slices.Contains(p.ClientInterceptors[:i], name) {
 			all = append(all, fmt.Errorf("-client-interceptors: %q named twice", name))
 		}

@@ -1,9 +1,10 @@
-package plan
+package flags
 
 import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"grpcbench/loadgen/plan"
 	"os"
 	"slices"
 	"strings"
@@ -115,7 +116,7 @@ func variable(key string) string {
 }
 
 // metadataProblems are those that depend on the transport.
-func (p *Plan) metadataProblems() (all []error) {
+func metadataProblems(p *plan.Plan) (all []error) {
 	for i := 0; i+1 < len(p.Metadata); i += 2 {
 		key := p.Metadata[i]
 		if strings.HasPrefix(key, "grpc-") && (p.Transport != transport.REST || !strings.HasPrefix(key, "grpc-metadata-")) {

@@ -1,4 +1,4 @@
-package plan_test
+package flags_test
 
 import (
 	"bytes"
@@ -14,10 +14,13 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"grpcbench/loadgen/plan"
+	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/run"
+	"grpcbench/loadgen/scenario"
 )
 
 // sameRun compares plans but for where the result goes.
-var sameRun = cmp.Options{cmpopts.IgnoreFields(plan.Plan{}, "Force", "Metadata", "Out", "Format", "Quiet"), cmpopts.EquateEmpty()}
+var sameRun = cmp.Options{cmpopts.IgnoreFields(plan.Plan{}, "Force", "Metadata", "Command", "Out", "Format", "Quiet"), cmpopts.EquateEmpty()}
 
 // kept is a plan as result.json holds it, which is where reports find it.
 func kept(t *testing.T, p plan.Plan) (q plan.Plan) {
@@ -39,7 +42,7 @@ var againLines = []struct {
 }{
 	{"the defaults", []string{"-rpc", "Search"}},
 	{"somebody's service, by reflection", []string{"-rpc", "pkg.S/M", "-addr", "a:1", "-reflect-addr", "b:1", "-data", `{"a":"it's"}`}},
-	{"somebody's service, by files", []string{"-rpc", "M", "-addr", "a:1", "-proto", "a.proto", "-proto", "b.proto", "-I", "x", "-I", "p=y", "-protoset", "s.binpb", "-data", "@file"}},
+	{"somebody's service, by files", []string{"-rpc", "M", "-addr", "a:1", "-proto", "a.proto", "-proto", "b.proto", "-I", "x", "-I", "p=y", "-protoset", "s.binpb", "-data", "@again_test.go"}},
 	{"a stream of theirs", []string{"-rpc", "M", "-addr", "a:1", "-stream", "half", "-receive", "3", "-receive-for", "2s", "-messages", "7"}},
 	{"a route by its number", []string{"-rpc", "Search", "-transport", "rest", "-http-rule", "3"}},
 	{"the defaults of a stream", []string{"-rpc", "SearchIO"}},
@@ -100,11 +103,11 @@ var againLines = []struct {
 // again reads the command line that the plan is made again by.
 func again(t *testing.T, p plan.Plan) plan.Plan {
 	t.Helper()
-	args := p.Again()
+	args := p.Command
 	if args[0] != "loadgen" {
 		t.Fatalf("%q is no command line of loadgen", args)
 	}
-	got, err := plan.Run(args[1:], io.Discard)
+	got, err := readRun(args[1:], io.Discard)
 	if err != nil {
 		t.Fatalf("%q: %v", args, err)
 	}
@@ -115,17 +118,17 @@ func again(t *testing.T, p plan.Plan) plan.Plan {
 func TestAgain(t *testing.T) {
 	for _, tt := range againLines {
 		t.Run(tt.reason, func(t *testing.T) {
-			p, err := plan.Run(tt.args, io.Discard)
+			p, err := readRun(tt.args, io.Discard)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, q := range []plan.Plan{p, kept(t, p)} {
 				got := again(t, q)
 				if diff := cmp.Diff(p, got, sameRun); diff != "" {
-					t.Errorf("%q, made again by %q (-want +got):\n%s", tt.args, q.Again(), diff)
+					t.Errorf("%q, made again by %q (-want +got):\n%s", tt.args, q.Command, diff)
 				}
 				if got.Out != "" || got.Quiet || got.Format != "text" {
-					t.Errorf("%q says where the result goes", q.Again())
+					t.Errorf("%q says where the result goes", q.Command)
 				}
 			}
 		})
@@ -136,17 +139,17 @@ func TestAgain(t *testing.T) {
 func TestAgainIsShort(t *testing.T) {
 	for args, want := range map[string]string{
 		"-rpc Search": "loadgen -rpc Search",
-		"-rpc person.SearchService/Search -concurrency 50 -o x -q -format md": "loadgen -rpc Search",
+		"-rpc person.SearchService/Search -concurrency 50 -o x -q -format md": "loadgen -rpc person.SearchService/Search",
 		"-rpc Search -total 100 -concurrency 8":                               "loadgen -rpc Search -c 8 -n 100",
 		"-rpc Search -stages 10s:100":                                         "loadgen -rpc Search -stages 10s:100",
 		"-rpc Search -client-interceptors none":                               "loadgen -rpc Search -client-interceptors none",
 		"-rpc Search -transport rest":                                         "loadgen -rpc Search -transport rest",
 	} {
-		p, err := plan.Run(strings.Fields(args), io.Discard)
+		p, err := readRun(strings.Fields(args), io.Discard)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := plan.Line(p.Again()); got != want {
+		if got := plan.Line(p.Command); got != want {
 			t.Errorf("%s is made again by %s, want %s", args, got, want)
 		}
 	}
@@ -155,7 +158,7 @@ func TestAgainIsShort(t *testing.T) {
 // The table above leaves out no flag.
 func TestAgainOfEveryFlag(t *testing.T) {
 	var usage bytes.Buffer
-	plan.Run([]string{"-h"}, &usage) //nolint:errcheck // flag.ErrHelp
+	readRun([]string{"-h"}, &usage) //nolint:errcheck // flag.ErrHelp
 	var given []string
 	for _, tt := range againLines {
 		for _, a := range tt.args {
@@ -175,50 +178,50 @@ func TestAgainOfEveryFlag(t *testing.T) {
 
 // With -n the default duration is one only where it is given.
 func TestAgainOfTotalWithTheDefaultDuration(t *testing.T) {
-	p, err := plan.Run([]string{"-rpc", "Search", "-n", "100", "-d", "10s"}, io.Discard)
+	p, err := readRun([]string{"-rpc", "Search", "-n", "100", "-d", "10s"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(p, again(t, p), sameRun); diff != "" {
-		t.Errorf("made again by %q (-want +got):\n%s", p.Again(), diff)
+		t.Errorf("made again by %q (-want +got):\n%s", p.Command, diff)
 	}
 }
 
 // With -messages 0 the default deadline is one only where it is given.
 func TestAgainOfEndlessStreamsWithTheDefaultDeadline(t *testing.T) {
-	p, err := plan.Run([]string{"-rpc", "SearchIO", "-messages", "0", "-timeout", "20s"}, io.Discard)
+	p, err := readRun([]string{"-rpc", "SearchIO", "-messages", "0", "-timeout", "20s"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(p, again(t, p), sameRun); diff != "" {
-		t.Errorf("made again by %q (-want +got):\n%s", p.Again(), diff)
+		t.Errorf("made again by %q (-want +got):\n%s", p.Command, diff)
 	}
 }
 
 // Bytes that are no text are metadata of a -bin key, and are so again.
 func TestAgainOfBytes(t *testing.T) {
 	t.Setenv("X_BIN", "\x01\xff")
-	p, err := plan.Run([]string{"-rpc", "Search", "-H", "x-bin:\x01\xff"}, io.Discard)
+	p, err := readRun([]string{"-rpc", "Search", "-H", "x-bin:\x01\xff"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(p, again(t, p), sameRun); diff != "" {
-		t.Errorf("made again by %q (-want +got):\n%s", p.Again(), diff)
+		t.Errorf("made again by %q (-want +got):\n%s", p.Command, diff)
 	}
 }
 
 // A text that happens to read true is no flag that takes no value.
 func TestAgainOfALabelTrue(t *testing.T) {
 	for _, args := range [][]string{{"-rpc", "Search", "-name", "true"}, {"-rpc", "Search", "-name", "true", "-slo", "p99<1s"}, {"-rpc", "Search", "-authority", "true"}} {
-		p, err := plan.Run(args, io.Discard)
+		p, err := readRun(args, io.Discard)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := plan.Run(p.Again()[1:], io.Discard)
+		got, err := readRun(p.Command[1:], io.Discard)
 		if err != nil {
-			t.Errorf("%q, made again by %q: %v", args, p.Again(), err)
+			t.Errorf("%q, made again by %q: %v", args, p.Command, err)
 		} else if diff := cmp.Diff(p, got, sameRun); diff != "" {
-			t.Errorf("%q, made again by %q (-want +got):\n%s", args, p.Again(), diff)
+			t.Errorf("%q, made again by %q (-want +got):\n%s", args, p.Command, diff)
 		}
 	}
 }
@@ -240,11 +243,11 @@ func TestLineIsReadByAShell(t *testing.T) {
 		{"A=b", "-a=b", "--", "-", "a@b+c", "a,b:c/d.e_f"},
 	}
 	for _, tt := range againLines {
-		p, err := plan.Run(tt.args, io.Discard)
+		p, err := readRun(tt.args, io.Discard)
 		if err != nil {
 			t.Fatal(err)
 		}
-		lines = append(lines, p.Again())
+		lines = append(lines, p.Command)
 	}
 	for _, want := range lines {
 		// Each argument with a byte behind it that none has: a line break may be part of one.
@@ -276,14 +279,20 @@ func TestLine(t *testing.T) {
 // Runs repeat each other where they make the same load, to whomever, however long and whatever becomes of it.
 func TestLoad(t *testing.T) {
 	load := func(line string) string {
-		p, err := plan.Run(strings.Fields(line), io.Discard)
+		p, err := readRun(strings.Fields(line), io.Discard)
 		if err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
-		if q := kept(t, p); q.Load() != p.Load() {
-			t.Errorf("%s: the load is %q, read back %q", line, p.Load(), q.Load())
+		def, err := scenario.Find(p.RPC)
+		if err != nil {
+			t.Fatal(err)
 		}
-		return p.Load()
+		p.Messages = def.Resolve(run.Options(p)).Messages
+		d := result.Document{Plan: p, Kind: def.Kind.String()}
+		if q := (&result.Document{Plan: kept(t, p), Kind: d.Kind}); q.Load() != d.Load() {
+			t.Errorf("%s: the load is %q, read back %q", line, d.Load(), q.Load())
+		}
+		return d.Load()
 	}
 	for _, tt := range []struct{ reason, rest string }{
 		{"how long", "-d 3s"},

@@ -1,4 +1,4 @@
-package plan_test
+package flags_test
 
 import (
 	"encoding/json"
@@ -38,7 +38,7 @@ func TestMetadataValues(t *testing.T) {
 		{"base64: is a text's own", "x: base64:AAH/", "base64:AAH/", "base64:AAH/"},
 		{"a name of the user's", "User-Agent: me/1", "me/1", "me/1"},
 	} {
-		p, err := plan.Run([]string{"-rpc", "Search", "-H", tt.header}, io.Discard)
+		p, err := readRun([]string{"-rpc", "Search", "-H", tt.header}, io.Discard)
 		if err != nil {
 			t.Errorf("%s: %v", tt.reason, err)
 			continue
@@ -50,7 +50,7 @@ func TestMetadataValues(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if written := string(text) + plan.Line(p.Again()); strings.Contains(written, "S3cr3t") {
+		if written := string(text) + plan.Line(p.Command); strings.Contains(written, "S3cr3t") {
 			t.Errorf("%s: what is written of it holds the secret: %s", tt.reason, written)
 		}
 	}
@@ -67,7 +67,7 @@ func TestMetadataByTransport(t *testing.T) {
 		{"grpc", "grpc-metadata-tenant: blue", false},
 		{"wire", "grpc-metadata-tenant: blue", false},
 	} {
-		if _, err := plan.Run([]string{"-rpc", "Search", "-transport", tt.transport, "-H", tt.header}, io.Discard); (err == nil) != tt.ok {
+		if _, err := readRun([]string{"-rpc", "Search", "-transport", tt.transport, "-H", tt.header}, io.Discard); (err == nil) != tt.ok {
 			t.Errorf("over %s -H %q: %v, want it taken: %v", tt.transport, tt.header, err, tt.ok)
 		}
 	}

@@ -1,4 +1,4 @@
-package plan_test
+package flags_test
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ import (
 // refused runs a bad command line and returns its problems, one a line.
 func refused(t *testing.T, args ...string) []string {
 	t.Helper()
-	p, err := plan.Run(args, io.Discard)
+	p, err := readRun(args, io.Discard)
 	var usage *plan.UsageError
 	if !errors.As(err, &usage) {
 		t.Errorf("%q: error %v and %+v, want a usage error", args, err, p)
@@ -125,7 +125,7 @@ func TestRunRefusesForTheRPC(t *testing.T) {
 		{"messages of a unary call", "-rpc Search -messages 2", "-messages 2: Search sends one message"},
 		{"even of one that runs to the end", "-rpc Search -messages 0", "-messages 0"},
 		{"messages of a server stream", "-rpc SearchOut -messages 2", "-messages 2"},
-		{"a rate of messages of a unary call", "-rpc Search -message-rate 5", "-message-rate 5"},
+		{"a rate of messages of a unary call", "-rpc Search -message-rate 5", "-message-rate: Search sends one"},
 		{"an interval of a unary call", "-rpc Search -interval 1ms", "-interval 1ms"},
 		{"a payload of health", "-rpc Check -size 100", "-size 100"},
 		{"an unknown REST method", "-rpc Search -transport rest -http-method PATCH", "-http-method PATCH: the routes are [GET /api/person/"},
@@ -196,7 +196,7 @@ func TestStreamsFitTheirDeadline(t *testing.T) {
 		{"longer than a duration can say", "-messages 10000000000 -interval 1s", false},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
-			_, err := plan.Run(append([]string{"-rpc", "SearchIO"}, strings.Fields(tt.args)...), io.Discard)
+			_, err := readRun(append([]string{"-rpc", "SearchIO"}, strings.Fields(tt.args)...), io.Discard)
 			if (err == nil) != tt.fits || err != nil && !strings.Contains(err.Error(), "-timeout") {
 				t.Errorf("%s: %v, want fits = %v", tt.args, err, tt.fits)
 			}

@@ -1,59 +1,44 @@
-package plan
+// Package flags turns a command line into a plan: every setting of a run, resolved, and checked as far as that needs no
+// schema. It is the only reader of flags.
+package flags
 
 import (
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"net/http"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
-	"grpcbench/loadgen/scenario"
+	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/transport"
-	"grpcbench/server/contract"
+	"grpcbench/server/flagset"
 )
 
-// UsageError is a command line that cannot be carried out; it names everything that is wrong with it.
-type UsageError struct{ Problems []error }
-
-func (e *UsageError) Error() string {
-	texts := make([]string, len(e.Problems))
-	for i, p := range e.Problems {
-		texts[i] = p.Error()
-	}
-	return strings.Join(texts, "\n")
-}
-
-// Usage makes a UsageError of problems, or nil where there are none.
-func Usage(problems ...error) error {
-	if len(problems) == 0 {
-		return nil
-	}
-	return &UsageError{Problems: problems}
-}
-
-// Run reads the command line of `loadgen run`. Its errors are flag.ErrHelp,
+// Run reads the command line of `loadgen run`, and what its flags name: files, and stdin for -data @-. Its errors are flag.ErrHelp,
 // once the usage is written to usage, and *UsageError.
-func Run(args []string, usage io.Writer) (Plan, error) {
-	p, fs, problems := read("run", args, func(fs *flag.FlagSet, p *Plan) { common(fs, p); load(fs, p) })
+func Run(args []string, stdin io.Reader, usage io.Writer) (plan.Plan, error) {
+	p, fs, problems := read("run", args, func(fs *flag.FlagSet, p *plan.Plan) { common(fs, p); load(fs, p) })
 	if help(problems) {
 		printUsage(usage, "loadgen [run] -rpc NAME [flags]", fs)
 		return p, flag.ErrHelp
 	}
 	set := given(fs)
-	p.resolve(set)
-	return p, Usage(append(problems, p.problems(set)...)...)
+	resolve(&p, set)
+	p.Command = again(&p)
+	problems = append(problems, problemsOf(&p, set)...)
+	return p, plan.Usage(append(problems, readData(&p, stdin)...)...)
 }
 
 // read parses args into a new Plan with the flags that define adds.
-func read(name string, args []string, define func(*flag.FlagSet, *Plan)) (Plan, *flag.FlagSet, []error) {
-	var p Plan
+func read(name string, args []string, define func(*flag.FlagSet, *plan.Plan)) (plan.Plan, *flag.FlagSet, []error) {
+	var p plan.Plan
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // the caller says what is wrong, all at once
 	define(fs, &p)
-	problems := contract.ParseFlags(fs, args)
+	problems := flagset.ParseFlags(fs, args)
 	return p, fs, problems
 }
 
@@ -62,20 +47,20 @@ func help(problems []error) bool {
 }
 
 // common are the flags of every subcommand that makes calls.
-func common(fs *flag.FlagSet, p *Plan) {
-	fs.StringVar(&p.RPC, "rpc", "", "the RPC `name`: pkg.Service/Method of any service, or a part of it that is one alone; of the target's own "+strings.Join(scenario.Names(), ", "))
+func common(fs *flag.FlagSet, p *plan.Plan) {
+	fs.StringVar(&p.RPC, "rpc", "", "the RPC `name`: pkg.Service/Method of any service, or a part of it that is one alone; loadgen list shows the target's own")
 	schemaFlags(fs, &p.Schema)
 	fs.StringVar(&p.Addr, "addr", "", "`address`: host:port, unix:path or dns:///name:port, several with commas; empty starts an embedded target")
-	contract.DurationVar(fs, &p.Timeout, "timeout", 20*time.Second, "deadline of each call")
-	contract.DurationVar(fs, &p.ConnectTimeout, "connect-timeout", 10*time.Second, "longest wait for a connection")
+	flagset.DurationVar(fs, &p.Timeout, "timeout", 20*time.Second, "deadline of each call")
+	flagset.DurationVar(fs, &p.ConnectTimeout, "connect-timeout", 10*time.Second, "longest wait for a connection")
 	fs.Var(metadataFlag{&p.Metadata, &p.MetadataTold}, "H", "metadata `'key: value'` of each call; repeatable. A value @FILE or $NAME is read from there, and is in no file that is written")
-	fs.BoolVar(&p.TLS.On, "tls", false, "connect with TLS")
+	fs.BoolVar(&p.TLS.On, "tls", false, "connect with plan.TLS")
 	fs.StringVar(&p.TLS.CA, "cacert", "", "PEM `file` of the CA to trust; default the system's")
 	fs.StringVar(&p.TLS.Cert, "cert", "", "PEM `file` of the client's certificate (mTLS)")
 	fs.StringVar(&p.TLS.Key, "key", "", "PEM `file` of the client's key")
-	fs.BoolVar(&p.TLS.SkipVerify, "insecure-skip-verify", false, "with TLS, accept any certificate")
-	contract.SizeVar(fs, &p.MaxMessage, "max-message", 4<<20, "largest answer that is taken, a `size`; the server has a limit of its own")
-	fs.StringVar(&p.Authority, "authority", "", "`name` for the :authority header, and to verify over TLS")
+	fs.BoolVar(&p.TLS.SkipVerify, "insecure-skip-verify", false, "with plan.TLS, accept any certificate")
+	flagset.SizeVar(fs, &p.MaxMessage, "max-message", 4<<20, "largest answer that is taken, a `size`; the server has a limit of its own")
+	fs.StringVar(&p.Authority, "authority", "", "`name` for the :authority header, and to verify over plan.TLS")
 	fs.Var((*fieldsFlag)(&p.Target), "target", "`flags` of the embedded target, as in '-interceptors=none -inject=delay=5ms'")
 	fs.BoolFunc("insecure", "", func(string) error {
 		return errors.New("it means different things to different tools: plaintext is the default here, and -tls -insecure-skip-verify accepts any certificate")
@@ -83,44 +68,44 @@ func common(fs *flag.FlagSet, p *Plan) {
 }
 
 // load are the flags of a load run.
-func load(fs *flag.FlagSet, p *Plan) {
+func load(fs *flag.FlagSet, p *plan.Plan) {
 	fs.StringVar(&p.Transport, "transport", transport.GRPC, "how calls travel: `grpc|wire|rest`")
 	fs.StringVar(&p.Data, "data", "", "what to send, as `JSON`, @FILE or @-: a message; for streams an array, or messages one after the other, of which the last is sent again and again. Without it the empty message, or the RPC's own")
 	fs.StringVar(&p.Turns, "stream", "", "on a bidi stream, who speaks when: `lockstep|free|half`; default lockstep for the target's own RPCs, free for others")
-	contract.NumberVar(fs, &p.Receive, "receive", 0, "end a server's stream from this side after so many `answers`, as a success; 0 leaves it to the server")
-	contract.DurationVar(fs, &p.ReceiveFor, "receive-for", 0, "end a server's stream from this side after so long, as a success")
-	fs.StringVar(&p.HTTPMethod, "http-method", http.MethodGet, "with -transport rest, the route's `method`: GET, POST, PUT, PATCH or DELETE; the first route that fits, of others' services of any method")
-	contract.NumberVar(fs, &p.HTTPRule, "http-rule", 0, "with -transport rest, the `number` of the route among those of the method's google.api.http option, from 1; 0 is the first that fits")
+	flagset.NumberVar(fs, &p.Receive, "receive", 0, "end a server's stream from this side after so many `answers`, as a success; 0 leaves it to the server")
+	flagset.DurationVar(fs, &p.ReceiveFor, "receive-for", 0, "end a server's stream from this side after so long, as a success")
+	fs.StringVar(&p.HTTPMethod, "http-method", "", "with -transport rest, the route's `method`: GET, POST, PUT, PATCH or DELETE; without it the first route that fits")
+	flagset.NumberVar(fs, &p.HTTPRule, "http-rule", 0, "with -transport rest, the `number` of the route among those of the method's google.api.http option, from 1; 0 is the first that fits")
 	for _, name := range []string{"c", "concurrency"} {
-		contract.NumberVar(fs, &p.Workers, name, 50, "workers, each with one call in flight")
+		flagset.NumberVar(fs, &p.Workers, name, 50, "workers, each with one call in flight")
 	}
-	contract.NumberVar(fs, &p.Conns, "conns", 1, "connections that the workers share")
+	flagset.NumberVar(fs, &p.Conns, "conns", 1, "connections that the workers share")
 	for _, name := range []string{"d", "duration"} {
-		contract.DurationVar(fs, &p.D, name, 10*time.Second, "measured time")
+		flagset.DurationVar(fs, &p.D, name, 10*time.Second, "measured time")
 	}
 	for _, name := range []string{"n", "total"} {
-		contract.NumberVar(fs, &p.Total, name, 0, "measured calls; with -n alone there is no -d")
+		flagset.NumberVar(fs, &p.Total, name, 0, "measured calls; with -n alone there is no -d")
 	}
-	contract.NumberVar(fs, &p.Rate, "rate", 0, "calls per second, all workers together: an open loop; 0 is a closed loop")
-	fs.StringVar(&p.Arrival, "arrival", Uniform, "open loop: `uniform|poisson`")
+	flagset.NumberVar(fs, &p.Rate, "rate", 0, "calls per second, all workers together: an open loop; 0 is a closed loop")
+	fs.StringVar(&p.Arrival, "arrival", plan.Uniform, "open loop: `uniform|poisson`")
 	fs.StringVar(&p.Stages, "stages", "", "open loop in `stages`: 10s:100,30s:100..1000 is a step, then a ramp; it sets the duration")
-	contract.NumberVar(fs, &p.Seed, "seed", 1, "of -arrival poisson: the same seed gives the same schedule")
+	flagset.NumberVar(fs, &p.Seed, "seed", 1, "of -arrival poisson: the same seed gives the same schedule")
 	fs.BoolVar(&p.Spin, "spin", false, "open loop: spin for the last 60 us of a wait; precise, and takes a core")
-	contract.DurationVar(fs, &p.Warmup, "warmup", time.Second, "load before the measured time, not recorded; none with -messages 0")
-	contract.DurationVar(fs, &p.Drain, "drain", 5*time.Second, "at the end, wait this long for calls in flight; the rest count as unfinished")
-	contract.NumberVar(fs, &p.Messages, "messages", 100, "messages a client's stream carries; 0 until the run ends")
-	contract.DurationVar(fs, &p.Interval, "interval", 0, "least time between two messages of a stream")
-	contract.NumberVar(fs, &p.MessageRate, "message-rate", 0, "messages per second that clients' streams send, all together, at intended times")
-	contract.SizeVar(fs, &p.Size, "size", 0, "payload of a message, a `size`; 0 is the RPC's own")
+	flagset.DurationVar(fs, &p.Warmup, "warmup", time.Second, "load before the measured time, not recorded; none with -messages 0")
+	flagset.DurationVar(fs, &p.Drain, "drain", 5*time.Second, "at the end, wait this long for calls in flight; the rest count as unfinished")
+	flagset.NumberVar(fs, &p.Messages, "messages", plan.ByData, "messages a client's stream carries, 0 until the run ends; by default as many as -data has, 100 of the target's own")
+	flagset.DurationVar(fs, &p.Interval, "interval", 0, "least time between two messages of a stream")
+	flagset.NumberVar(fs, &p.MessageRate, "message-rate", 0, "messages per second that clients' streams send, all together, at intended times")
+	flagset.SizeVar(fs, &p.Size, "size", 0, "payload of a message, a `size`; 0 is the RPC's own")
 	fs.BoolVar(&p.Gzip, "gzip", false, "compress what is sent; over rest a gateway would not understand it")
-	contract.DurationVar(fs, &p.Keepalive, "keepalive", 0, "ask a server that was silent for so long whether it is there, and give its connection up where it is silent for as long again; 0 never asks")
+	flagset.DurationVar(fs, &p.Keepalive, "keepalive", 0, "ask a server that was silent for so long whether it is there, and give its connection up where it is silent for as long again; 0 never asks")
 	fs.StringVar(&p.ServiceConfig, "service-config", "", "over grpc, grpc-go's service config: `JSON` or @FILE, for retries, hedging, load balancing")
 	fs.BoolVar(&p.PerWorker, "per-worker", false, "keep a histogram of each worker too, in latency.hlog")
 	p.ClientInterceptors = []string{"requestid"}
 	fs.Var((*listFlag)(&p.ClientInterceptors), "client-interceptors", "`list` of requestid, metrics, logging, outermost first; or none")
 	fs.StringVar(&p.Metrics, "metrics", "", "serve the run's own figures to Prometheus at `address`/metrics while it lasts, as 127.0.0.1:9095, or :9095 for all to see")
 	fs.StringVar(&p.OTLP, "otlp", "", "send traces of calls to the OpenTelemetry collector at `host:port` (OTLP over gRPC, plaintext)")
-	contract.NumberVar(fs, &p.TraceRatio, "trace-ratio", 0.01, "with -otlp, the share of calls that are sampled; the others' traceparent tells the server not to")
+	flagset.NumberVar(fs, &p.TraceRatio, "trace-ratio", 0.01, "with -otlp, the share of calls that are sampled; the others' traceparent tells the server not to")
 	fs.StringVar(&p.SLO, "slo", "", "`limits` to keep, as in 'p99<10ms,p99.9(service)<50ms,errors<0.1%,achieved>99%'; missed is exit code 3")
 	outFlags(fs, &p.Out, &p.Force, "default results/<utc>-<rpc>")
 	fs.StringVar(&p.Name, "name", "", "a `label` for the run")
@@ -155,7 +140,7 @@ func printUsage(w io.Writer, line string, fs *flag.FlagSet) {
 		}
 		arg, text := flag.UnquoteUsage(f)
 		head := strings.TrimSpace("-" + f.Name + " " + arg)
-		if f.DefValue != "" && f.DefValue != "0" && f.DefValue != "0s" && f.DefValue != "false" {
+		if f.DefValue != "" && f.DefValue != "0" && f.DefValue != "0s" && f.DefValue != "false" && f.DefValue != strconv.Itoa(plan.ByData) {
 			text += " (default " + f.DefValue + ")"
 		}
 		fmt.Fprintf(w, "  %-28s %s\n", head, text)
@@ -178,7 +163,7 @@ func (l *listFlag) Set(s string) error {
 // fieldsFlag is a command line of its own.
 type fieldsFlag []string
 
-func (f *fieldsFlag) String() string { return Line(*f) }
+func (f *fieldsFlag) String() string { return plan.Line(*f) }
 
 // Set splits the line as a shell does: at blanks, but not within quotes; a backslash takes the next character as it is.
 func (f *fieldsFlag) Set(s string) error {

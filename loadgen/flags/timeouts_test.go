@@ -1,8 +1,9 @@
-package plan_test
+package flags_test
 
 import (
 	"errors"
 	"flag"
+	"grpcbench/loadgen/flags"
 	"io"
 	"strings"
 	"testing"
@@ -14,22 +15,22 @@ import (
 )
 
 func TestReadTimeouts(t *testing.T) {
-	got, err := plan.ReadTimeouts(strings.Fields("-transports wire,grpc -deadlines 20ms -budget 10s -name x -format json"), io.Discard)
+	got, err := flags.ReadTimeouts(strings.Fields("-transports wire,grpc -deadlines 20ms -budget 10s -name x -format json"), io.Discard)
 	want := plan.Timeouts{Transports: []string{"wire", "grpc"}, Deadlines: []time.Duration{20 * time.Millisecond}, Budget: 10 * time.Second, Name: "x", Format: "json"}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	all, err := plan.ReadTimeouts(nil, io.Discard)
+	all, err := flags.ReadTimeouts(nil, io.Discard)
 	if err != nil || len(all.Transports) != 3 || len(all.Deadlines) != 2 || all.Budget != time.Minute {
 		t.Errorf("the defaults are %+v, %v", all, err)
 	}
-	if _, err := plan.ReadTimeouts([]string{"-help"}, io.Discard); !errors.Is(err, flag.ErrHelp) {
+	if _, err := flags.ReadTimeouts([]string{"-help"}, io.Discard); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("-help: %v", err)
 	}
 }
 
 func TestReadTimeoutsRefuses(t *testing.T) {
-	_, err := plan.ReadTimeouts(strings.Fields("-transports http -deadlines 1ms,soon -budget -1s -slo p99<1ms -format html"), io.Discard)
+	_, err := flags.ReadTimeouts(strings.Fields("-transports http -deadlines 1ms,soon -budget -1s -slo p99<1ms -format html"), io.Discard)
 	if _, ok := errors.AsType[*plan.UsageError](err); !ok {
 		t.Fatalf("%v, want a usage error", err)
 	}

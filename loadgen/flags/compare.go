@@ -1,13 +1,14 @@
-package plan
+package flags
 
 import (
 	"errors"
 	"flag"
 	"fmt"
+	"grpcbench/loadgen/plan"
 	"io"
 
 	"grpcbench/loadgen/verdict"
-	"grpcbench/server/contract"
+	"grpcbench/server/flagset"
 )
 
 // Compare is what `loadgen compare` reads and writes.
@@ -30,7 +31,7 @@ func ReadCompare(args []string, usage io.Writer) (Compare, error) {
 	fs.StringVar(&failOn, "fail-on", "", "`changes` to fail on, as in 'p99>+5%,rate<-5%,errors>+0.1%': exit code 3 where one is beyond its limit and is not noise")
 	fs.StringVar(&c.Out, "o", "", "`file` to write; default the terminal")
 	fs.StringVar(&c.Format, "format", "text", "`text|md|json|bench`; bench is for benchstat -col side")
-	dirs, problems := contract.ParseArgs(fs, args)
+	dirs, problems := flagset.ParseArgs(fs, args)
 	if help(problems) {
 		printUsage(usage, "loadgen compare OLD NEW [flags]   (folders: all runs below each)", fs)
 		return c, flag.ErrHelp
@@ -47,5 +48,5 @@ func ReadCompare(args []string, usage io.Writer) (Compare, error) {
 	} else {
 		problems = append(problems, errors.New("compare wants two folders: OLD NEW"))
 	}
-	return c, Usage(problems...)
+	return c, plan.Usage(problems...)
 }

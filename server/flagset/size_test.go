@@ -1,4 +1,4 @@
-package contract
+package flagset
 
 import (
 	"flag"

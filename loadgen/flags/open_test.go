@@ -1,4 +1,4 @@
-package plan_test
+package flags_test
 
 import (
 	"io"
@@ -13,7 +13,7 @@ import (
 
 func planOf(t *testing.T, args string) plan.Plan {
 	t.Helper()
-	p, err := plan.Run(strings.Fields(args), io.Discard)
+	p, err := readRun(strings.Fields(args), io.Discard)
 	if err != nil {
 		t.Fatalf("%s: %v", args, err)
 	}
@@ -122,7 +122,7 @@ func TestPace(t *testing.T) {
 		{"-c 3 -message-rate 1000000000", 3 * time.Nanosecond},
 		{"-c 50", 0},
 	} {
-		if got := planOf(t, "-rpc SearchIO -messages 10 "+tt.args).Options().Pace; got != tt.want {
+		if got := planOf(t, "-rpc SearchIO -messages 10 "+tt.args).Pace(); got != tt.want {
 			t.Errorf("%s: a message each %v, want %v", tt.args, got, tt.want)
 		}
 	}

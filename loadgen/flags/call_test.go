@@ -1,9 +1,10 @@
-package plan_test
+package flags_test
 
 import (
 	"bytes"
 	"errors"
 	"flag"
+	"grpcbench/loadgen/flags"
 	"io"
 	"slices"
 	"strings"
@@ -19,25 +20,23 @@ func TestReadCall(t *testing.T) {
 	for _, tt := range []struct {
 		reason string
 		args   []string
-		set    func(*plan.Call)
+		set    func(*flags.Call)
 	}{
-		{"a unary call has a deadline", nil, func(*plan.Call) {}},
-		{"a request", []string{"-data", `{"id":"1"}`}, func(c *plan.Call) { c.Data, c.HasData = `{"id":"1"}`, true }},
-		{"an empty request is one", []string{"-data="}, func(c *plan.Call) { c.HasData = true }},
-		{"a chat has no deadline", []string{"-rpc", "GetHelp"}, func(c *plan.Call) { c.RPC, c.Timeout = "GetHelp", 0 }},
-		{"nor has another stream", []string{"-rpc", "SearchOut"}, func(c *plan.Call) { c.RPC, c.Timeout = "SearchOut", 0 }},
-		{"unless it is given one", []string{"-rpc", "GetHelp", "-timeout", "3s"}, func(c *plan.Call) { c.RPC, c.Timeout = "GetHelp", 3*time.Second }},
-		{"a server elsewhere", []string{"-addr", "dns:///a:1"}, func(c *plan.Call) { c.Addr, c.Target = "dns:///a:1", nil }},
-		{"the target's own flags", []string{"-target", "-interceptors=all"}, func(c *plan.Call) { c.Target = []string{"-interceptors=all"} }},
-		{"TLS by its CA", []string{"-cacert", "ca.pem"}, func(c *plan.Call) { c.TLS = plan.TLS{On: true, CA: "ca.pem"} }},
-		{"metadata", []string{"-H", "k: v"}, func(c *plan.Call) { c.Metadata, c.MetadataTold = []string{"k", "v"}, []string{"k", "v"} }},
+		{"a unary call has a deadline", nil, func(*flags.Call) {}},
+		{"a request", []string{"-data", `{"id":"1"}`}, func(c *flags.Call) { c.Data, c.HasData = `{"id":"1"}`, true }},
+		{"an empty request is one", []string{"-data="}, func(c *flags.Call) { c.HasData = true }},
+		{"a chat may be given one", []string{"-rpc", "GetHelp", "-timeout", "3s"}, func(c *flags.Call) { c.RPC, c.Timeout, c.HasTimeout = "GetHelp", 3*time.Second, true }},
+		{"a server elsewhere", []string{"-addr", "dns:///a:1"}, func(c *flags.Call) { c.Addr, c.Target = "dns:///a:1", nil }},
+		{"the target's own flags", []string{"-target", "-interceptors=all"}, func(c *flags.Call) { c.Target = []string{"-interceptors=all"} }},
+		{"TLS by its CA", []string{"-cacert", "ca.pem"}, func(c *flags.Call) { c.TLS = plan.TLS{On: true, CA: "ca.pem"} }},
+		{"metadata", []string{"-H", "k: v"}, func(c *flags.Call) { c.Metadata, c.MetadataTold = []string{"k", "v"}, []string{"k", "v"} }},
 	} {
-		got, err := plan.ReadCall(append([]string{"-rpc", "GetUser"}, tt.args...), io.Discard)
+		got, err := flags.ReadCall(append([]string{"-rpc", "GetUser"}, tt.args...), io.Discard)
 		if err != nil {
 			t.Errorf("%s: %v", tt.reason, err)
 			continue
 		}
-		want := plan.Call{Plan: plan.Plan{
+		want := flags.Call{Plan: plan.Plan{
 			RPC: "GetUser", Transport: "grpc", Timeout: 20 * time.Second, ConnectTimeout: 10 * time.Second, MaxMessage: 4 << 20,
 			Target: []string{"-interceptors=recovery,requestid"},
 		}}
@@ -53,15 +52,13 @@ func TestReadCallRefuses(t *testing.T) {
 		reason, args string
 		says         []string
 	}{
-		{"no RPC", "", []string{"-rpc is missing"}},
-		{"an unknown RPC, with the known", "-rpc Serach", []string{"Serach", "SearchIO"}},
 		{"a load run's flag", "-rpc Search -c 3", []string{"-c"}},
 		{"a request without its flag", `-rpc Search {}`, []string{`"{}"`}},
 		{"all at once", "-timeout -1s -connect-timeout 0s -cert x -bogus -rpc Search -addr a:1 -target -x=1 -insecure", []string{
 			"-timeout -1s", "-connect-timeout 0s", "-cert and -key", "-bogus", "-target", "plaintext is the default",
 		}},
 	} {
-		_, err := plan.ReadCall(strings.Fields(tt.args), io.Discard)
+		_, err := flags.ReadCall(strings.Fields(tt.args), io.Discard)
 		if _, ok := errors.AsType[*plan.UsageError](err); !ok {
 			t.Errorf("%s: %v, want a usage error", tt.reason, err)
 			continue
@@ -77,18 +74,18 @@ func TestReadCallRefuses(t *testing.T) {
 func TestReadReport(t *testing.T) {
 	for _, tt := range []struct {
 		reason, args string
-		want         plan.Report
+		want         flags.Report
 	}{
-		{"all results, for a pull request", "", plan.Report{Dirs: []string{"results"}, Format: "md"}},
-		{"a folder", "a", plan.Report{Dirs: []string{"a"}, Format: "md"}},
-		{"folders, in their order", "b a c", plan.Report{Dirs: []string{"b", "a", "c"}, Format: "md"}},
-		{"flags before folders", "-format html -o x.html a b", plan.Report{Dirs: []string{"a", "b"}, Out: "x.html", Format: "html"}},
-		{"flags after folders", "a b -format html -o x.html", plan.Report{Dirs: []string{"a", "b"}, Out: "x.html", Format: "html"}},
-		{"flags between folders", "a -format=csv b --o=x.csv c", plan.Report{Dirs: []string{"a", "b", "c"}, Out: "x.csv", Format: "csv"}},
-		{"flags alone", "-format json", plan.Report{Dirs: []string{"results"}, Format: "json"}},
-		{"a folder like a flag, after --", "-format text -- -a", plan.Report{Dirs: []string{"-a"}, Format: "text"}},
+		{"all results, for a pull request", "", flags.Report{Dirs: []string{"results"}, Format: "md"}},
+		{"a folder", "a", flags.Report{Dirs: []string{"a"}, Format: "md"}},
+		{"folders, in their order", "b a c", flags.Report{Dirs: []string{"b", "a", "c"}, Format: "md"}},
+		{"flags before folders", "-format html -o x.html a b", flags.Report{Dirs: []string{"a", "b"}, Out: "x.html", Format: "html"}},
+		{"flags after folders", "a b -format html -o x.html", flags.Report{Dirs: []string{"a", "b"}, Out: "x.html", Format: "html"}},
+		{"flags between folders", "a -format=csv b --o=x.csv c", flags.Report{Dirs: []string{"a", "b", "c"}, Out: "x.csv", Format: "csv"}},
+		{"flags alone", "-format json", flags.Report{Dirs: []string{"results"}, Format: "json"}},
+		{"a folder like a flag, after --", "-format text -- -a", flags.Report{Dirs: []string{"-a"}, Format: "text"}},
 	} {
-		got, err := plan.ReadReport(strings.Fields(tt.args), io.Discard)
+		got, err := flags.ReadReport(strings.Fields(tt.args), io.Discard)
 		if err != nil {
 			t.Errorf("%s: %v", tt.reason, err)
 			continue
@@ -112,7 +109,7 @@ func TestReadReportRefuses(t *testing.T) {
 		{"all at once", "-bogus -format pdf a", []string{"-bogus", "pdf"}},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
-			r, err := plan.ReadReport(strings.Fields(tt.args), io.Discard)
+			r, err := flags.ReadReport(strings.Fields(tt.args), io.Discard)
 			if _, ok := errors.AsType[*plan.UsageError](err); !ok {
 				t.Fatalf("%v and %+v, want a usage error", err, r)
 			}
@@ -133,8 +130,8 @@ func TestHelpOfSubcommands(t *testing.T) {
 		has  []string
 		not  []string
 	}{
-		{"call", func(a []string, w io.Writer) error { _, err := plan.ReadCall(a, w); return err }, []string{"loadgen call", "-data", "-rpc"}, []string{"-warmup", "-conns "}},
-		{"report", func(a []string, w io.Writer) error { _, err := plan.ReadReport(a, w); return err }, []string{"loadgen report", "-format", "-o file"}, []string{"-rpc"}},
+		{"call", func(a []string, w io.Writer) error { _, err := flags.ReadCall(a, w); return err }, []string{"loadgen call", "-data", "-rpc"}, []string{"-warmup", "-conns "}},
+		{"report", func(a []string, w io.Writer) error { _, err := flags.ReadReport(a, w); return err }, []string{"loadgen report", "-format", "-o file"}, []string{"-rpc"}},
 	} {
 		var usage bytes.Buffer
 		if err := tt.read([]string{"-h"}, &usage); !errors.Is(err, flag.ErrHelp) {

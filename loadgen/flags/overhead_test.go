@@ -1,8 +1,9 @@
-package plan_test
+package flags_test
 
 import (
 	"errors"
 	"flag"
+	"grpcbench/loadgen/flags"
 	"io"
 	"strings"
 	"testing"
@@ -14,7 +15,7 @@ import (
 )
 
 func TestReadOverhead(t *testing.T) {
-	got, err := plan.ReadOverhead(strings.Fields("-interceptors logging,otel -kinds unary -sides server -budget 60s -seed 7 -slo overhead(logging)<5us -o dir -q"), io.Discard)
+	got, err := flags.ReadOverhead(strings.Fields("-interceptors logging,otel -kinds unary -sides server -budget 60s -seed 7 -slo overhead(logging)<5us -o dir -q"), io.Discard)
 	want := plan.Overhead{
 		Interceptors: []string{"logging", "otel"}, Kinds: []string{"unary"}, Sides: []string{"server"},
 		Budget: time.Minute, Seed: 7, SLO: "overhead(logging)<5us", Out: "dir", Format: plan.Silent, Quiet: true,
@@ -22,18 +23,18 @@ func TestReadOverhead(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	all, err := plan.ReadOverhead(nil, io.Discard)
+	all, err := flags.ReadOverhead(nil, io.Discard)
 	if err != nil || len(all.Interceptors) != len(plan.OverheadInterceptors) || all.Budget != 2*time.Minute || all.Format != "text" {
 		t.Errorf("the defaults are %+v, %v", all, err)
 	}
-	if _, err := plan.ReadOverhead([]string{"-h"}, io.Discard); !errors.Is(err, flag.ErrHelp) {
+	if _, err := flags.ReadOverhead([]string{"-h"}, io.Discard); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("-h: %v", err)
 	}
 }
 
 // All that is wrong is named at once.
 func TestReadOverheadRefuses(t *testing.T) {
-	_, err := plan.ReadOverhead(strings.Fields("-interceptors loging,otel,otel -kinds bidi -sides none -budget 0s -slo p99<5ms -format csv stray"), io.Discard)
+	_, err := flags.ReadOverhead(strings.Fields("-interceptors loging,otel,otel -kinds bidi -sides none -budget 0s -slo p99<5ms -format csv stray"), io.Discard)
 	if _, ok := errors.AsType[*plan.UsageError](err); !ok {
 		t.Fatalf("%v, want a usage error", err)
 	}

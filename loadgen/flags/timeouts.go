@@ -1,41 +1,30 @@
-package plan
+package flags
 
 import (
 	"flag"
 	"fmt"
+	"grpcbench/loadgen/plan"
 	"io"
 	"slices"
 	"strings"
 	"time"
 
 	"grpcbench/loadgen/transport"
-	"grpcbench/server/contract"
+	"grpcbench/server/flagset"
 )
 
-// Timeouts is the plan of `loadgen timeouts`.
-type Timeouts struct {
-	Transports []string        `json:"transports"`
-	Deadlines  []time.Duration `json:"deadlines"`
-	Budget     time.Duration   `json:"budget"`
-	Out        string          `json:"o"`
-	Force      bool            `json:"-"`
-	Name       string          `json:"name,omitempty"`
-	Format     string          `json:"format"`
-	Quiet      bool            `json:"q"`
-}
-
 // ReadTimeouts reads the command line of `loadgen timeouts`. Errors are as for [Run].
-func ReadTimeouts(args []string, usage io.Writer) (Timeouts, error) {
-	t := Timeouts{Transports: slices.Clone(transport.Names)}
+func ReadTimeouts(args []string, usage io.Writer) (plan.Timeouts, error) {
+	t := plan.Timeouts{Transports: slices.Clone(transport.Names)}
 	deadlines := listFlag{"50ms", "200ms"}
 	var slo string
 	fs := flag.NewFlagSet("timeouts", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Var((*listFlag)(&t.Transports), "transports", "`list` of "+strings.Join(transport.Names, ", "))
 	fs.Var(&deadlines, "deadlines", "`list` of deadlines")
-	contract.DurationVar(fs, &t.Budget, "budget", time.Minute, "time for all of it: sizes the number of calls")
+	flagset.DurationVar(fs, &t.Budget, "budget", time.Minute, "time for all of it: sizes the number of calls")
 	output(fs, &slo, &t.Out, &t.Name, &t.Format, &t.Force, &t.Quiet, "not for this experiment")
-	problems := contract.ParseFlags(fs, args)
+	problems := flagset.ParseFlags(fs, args)
 	if help(problems) {
 		printUsage(usage, "loadgen timeouts [flags]", fs)
 		return t, flag.ErrHelp
@@ -58,7 +47,7 @@ func ReadTimeouts(args []string, usage io.Writer) (Timeouts, error) {
 	if t.Budget <= 0 {
 		problems = append(problems, fmt.Errorf("-budget %v: want a positive duration", t.Budget))
 	}
-	return t, Usage(append(problems, outputProblems(&t.Format, t.Quiet, given(fs), slo, func(s string) error {
+	return t, plan.Usage(append(problems, outputProblems(&t.Format, t.Quiet, given(fs), slo, func(s string) error {
 		if s != "" {
 			return fmt.Errorf("%q: timeouts has no limits of its own; its table says what is wrong", s)
 		}

@@ -1,21 +1,24 @@
-package plan
+package flags
 
 import (
 	"flag"
 	"fmt"
+	"grpcbench/loadgen/plan"
 	"io"
 	"strconv"
 	"strings"
 
 	"grpcbench/loadgen/transport"
-	"grpcbench/server/contract"
+	"grpcbench/server/flagset"
 )
 
 // Call is one RPC by hand.
 type Call struct {
-	Plan
+	plan.Plan
 	// HasData says that there is -data, else streams read stdin.
 	HasData bool
+	// HasTimeout says that there is -timeout, else streams, which may be a chat, have no deadline.
+	HasTimeout bool
 }
 
 // callTarget is the embedded target's chain for a call by hand: no timeout, for a person types slowly.
@@ -24,7 +27,7 @@ var callTarget = []string{"-interceptors=recovery,requestid"}
 // ReadCall reads the command line of `loadgen call`. Errors are as for [Run].
 func ReadCall(args []string, usage io.Writer) (Call, error) {
 	var c Call
-	p, fs, problems := read("call", args, func(fs *flag.FlagSet, p *Plan) {
+	p, fs, problems := read("call", args, func(fs *flag.FlagSet, p *plan.Plan) {
 		common(fs, p)
 		fs.StringVar(&p.Data, "data", "", "request as `JSON`, @FILE or @-; without it, a stream takes one message per line of stdin, until a line quit")
 	})
@@ -35,26 +38,21 @@ func ReadCall(args []string, usage io.Writer) (Call, error) {
 	set := given(fs)
 	c.Plan, c.HasData = p, set["data"]
 	c.Transport = transport.GRPC
-	c.resolveTLS(set)
-	d, err := c.findRPC()
-	if err != nil {
-		problems = append(problems, err)
-	} else if (d.Kind != 0 || d.Name == "") && !set["timeout"] {
-		c.Timeout = 0 // a chat has no deadline
-	}
+	resolveTLS(&c.Plan, set)
+	c.HasTimeout = set["timeout"]
 	if c.Embedded() && !set["target"] {
 		c.Target = callTarget
 	}
 	if strings.Contains(c.Addr, ",") {
 		problems = append(problems, fmt.Errorf("-addr %s: one call goes to one address", c.Addr))
 	}
-	problems = append(problems, c.Schema.problems(c.Addr)...)
-	return c, Usage(append(append(problems, c.connection()...), c.metadataProblems()...)...)
+	problems = append(problems, schemaProblems(&c.Schema, c.Addr)...)
+	return c, plan.Usage(append(append(problems, connection(&c.Plan)...), metadataProblems(&c.Plan)...)...)
 }
 
 // Describe is what `loadgen list` and `loadgen describe` look at.
 type Describe struct {
-	Plan
+	plan.Plan
 	// Name is of a service, method or type; empty for all services.
 	Name string
 }
@@ -65,13 +63,13 @@ func ReadDescribe(command string, args []string, usage io.Writer) (Describe, err
 	fs := flag.NewFlagSet(command, flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	common(fs, &d.Plan)
-	names, problems := contract.ParseArgs(fs, args)
+	names, problems := flagset.ParseArgs(fs, args)
 	if help(problems) {
 		printUsage(usage, "loadgen "+command+" [NAME] [flags]   (without -addr, -proto and -protoset: the target's own)", fs)
 		return d, flag.ErrHelp
 	}
 	d.Transport = transport.GRPC
-	d.resolveTLS(given(fs))
+	resolveTLS(&d.Plan, given(fs))
 	switch {
 	case len(names) == 1:
 		d.Name = names[0]
@@ -80,8 +78,8 @@ func ReadDescribe(command string, args []string, usage io.Writer) (Describe, err
 	case d.RPC != "":
 		d.Name = d.RPC
 	}
-	problems = append(problems, d.Schema.problems(d.Addr)...)
-	return d, Usage(append(append(problems, d.connection()...), d.metadataProblems()...)...)
+	problems = append(problems, schemaProblems(&d.Schema, d.Addr)...)
+	return d, plan.Usage(append(append(problems, connection(&d.Plan)...), metadataProblems(&d.Plan)...)...)
 }
 
 // Report is what `loadgen report` reads and writes.
@@ -98,24 +96,24 @@ func ReadReport(args []string, usage io.Writer) (Report, error) {
 	fs.SetOutput(io.Discard)
 	fs.StringVar(&r.Out, "o", "", "`file` to write; default the terminal")
 	fs.StringVar(&r.Format, "format", "md", "`html|md|csv|json|text`")
-	dirs, problems := contract.ParseArgs(fs, args)
+	dirs, problems := flagset.ParseArgs(fs, args)
 	r.Dirs = dirs
 	if help(problems) {
 		printUsage(usage, "loadgen report [DIR...] [flags]   (default DIR: results)", fs)
 		return r, flag.ErrHelp
 	}
-	if err := oneOf("format", r.Format, append([]string{"html"}, Formats...)); err != nil {
+	if err := oneOf("format", r.Format, append([]string{"html"}, plan.Formats...)); err != nil {
 		problems = append(problems, err)
 	}
 	if len(r.Dirs) == 0 {
 		r.Dirs = []string{"results"}
 	}
-	return r, Usage(problems...)
+	return r, plan.Usage(problems...)
 }
 
 // Data is what `loadgen data` shows: the calls From to To of a run.
 type Data struct {
-	Plan
+	plan.Plan
 	From, To uint64
 }
 
@@ -123,10 +121,10 @@ type Data struct {
 const mostShown = 1_000_000
 
 // ReadDataCommand reads the command line of `loadgen data`, which has a run's flags. Errors are as for [Run].
-func ReadDataCommand(args []string, usage io.Writer) (Data, error) {
+func ReadDataCommand(args []string, stdin io.Reader, usage io.Writer) (Data, error) {
 	var d Data
 	seq := "0"
-	p, fs, problems := read("data", args, func(fs *flag.FlagSet, p *Plan) {
+	p, fs, problems := read("data", args, func(fs *flag.FlagSet, p *plan.Plan) {
 		common(fs, p)
 		load(fs, p)
 		fs.StringVar(&seq, "seq", seq, "`number` of the call, or FROM..TO")
@@ -137,8 +135,8 @@ func ReadDataCommand(args []string, usage io.Writer) (Data, error) {
 	}
 	set := given(fs)
 	d.Plan = p
-	d.resolve(set)
-	problems = append(problems, d.problems(set)...)
+	resolve(&d.Plan, set)
+	problems = append(append(problems, problemsOf(&d.Plan, set)...), readData(&d.Plan, stdin)...)
 	from, to, several := strings.Cut(seq, "..")
 	var err error
 	if d.From, err = strconv.ParseUint(from, 10, 40); err == nil {
@@ -149,5 +147,5 @@ func ReadDataCommand(args []string, usage io.Writer) (Data, error) {
 	if err != nil || d.To < d.From || d.To-d.From >= mostShown {
 		problems = append(problems, fmt.Errorf("-seq %s: want a number, or FROM..TO of %d at most", seq, mostShown))
 	}
-	return d, Usage(problems...)
+	return d, plan.Usage(problems...)
 }
