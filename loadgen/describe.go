@@ -142,7 +142,7 @@ func lookUp(ctx context.Context, d flags.Describe) (protoreflect.Descriptor, fun
 	}
 	if err != nil {
 		done()
-		return nil, nil, plan.Usage(err)
+		return nil, nil, run.UsageOf(err)
 	}
 	return found, done, nil
 }

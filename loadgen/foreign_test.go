@@ -108,6 +108,9 @@ func TestForeignRefuses(t *testing.T) {
 		}
 		return handle(srv, s)
 	}))
+	broken := serveForeign(t, func(s *grpc.Server) { reflection.Register(s) }, grpc.StreamInterceptor(func(any, grpc.ServerStream, *grpc.StreamServerInfo, grpc.StreamHandler) error {
+		return status.Error(codes.Unavailable, "out of order")
+	}))
 	for _, tt := range []struct {
 		reason string
 		args   []string
@@ -124,6 +127,7 @@ func TestForeignRefuses(t *testing.T) {
 		{"a server without reflection", []string{"-addr=" + mute, "-rpc=UnaryCall"}, exitUsage, []string{"no reflection", "-proto", "-protoset"}},
 		{"reflection that wants to know who asks", []string{"-addr=" + guarded, "-rpc=UnaryCall"}, exitUsage, []string{"-H", "who are you?"}},
 		{"it is told", []string{"-addr=" + guarded, "-rpc=UnaryCall", "-H=authorization: me", "-n=5", "-warmup=0s"}, exitOK, nil},
+		{"reflection that fails, which is no fault of the command line", []string{"-addr=" + broken, "-rpc=UnaryCall"}, exitFailed, []string{"ask the server by reflection", "out of order", "-proto"}},
 		{"reflection elsewhere", []string{"-addr=" + mute, "-reflect-addr=" + addr, "-rpc=UnaryCall", "-n=5", "-warmup=0s"}, exitOK, nil},
 	} {
 		p := loadgen(t, append(tt.args, "-c=1")...)

@@ -138,7 +138,7 @@ func Method(ctx context.Context, p plan.Plan) (md protoreflect.MethodDescriptor,
 	}
 	if err != nil {
 		done()
-		return nil, nil, nil, plan.Usage(fmt.Errorf("-rpc: %w", err))
+		return nil, nil, nil, UsageOf(fmt.Errorf("-rpc: %w", err))
 	}
 	return md, s.Types(), done, nil
 }
@@ -160,9 +160,17 @@ func OpenSchema(ctx context.Context, p plan.Plan, ask bool) (s *schema.Schema, d
 	}
 	if s, err = schema.Open(ctx, c); err != nil {
 		hangUp()
-		return nil, nil, plan.Usage(err)
+		return nil, nil, UsageOf(err)
 	}
 	return s, func() { s.Close(); hangUp() }, nil
+}
+
+// UsageOf is an error of a schema as one of the command line, unless it is the server's, or the network's.
+func UsageOf(err error) error {
+	if errors.Is(err, schema.ErrNotAsked) {
+		return err
+	}
+	return plan.Usage(err)
 }
 
 // connect connects to whom reflection is asked of.

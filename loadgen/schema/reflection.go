@@ -2,6 +2,7 @@ package schema
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -72,6 +73,9 @@ func find(f protoreflect.FileDescriptor, name protoreflect.FullName) protoreflec
 // close ends the stream to the server.
 func (r *reflection) close() { r.client.Reset() }
 
+// ErrNotAsked is that the server did not answer as reflection does, or not at all: the names may be right.
+var ErrNotAsked = errors.New("ask the server by reflection")
+
 // explain says what the person can do about an error of reflection.
 func explain(err error) error {
 	if grpcreflect.IsElementNotFoundError(err) {
@@ -79,7 +83,7 @@ func explain(err error) error {
 	}
 	st, ok := status.FromError(err)
 	if !ok {
-		return fmt.Errorf("ask the server by reflection: %w; -proto or -protoset do without", err)
+		return fmt.Errorf("%w: %w; -proto or -protoset do without", ErrNotAsked, err)
 	}
 	switch st.Code() {
 	case codes.Unimplemented:
@@ -87,7 +91,7 @@ func explain(err error) error {
 	case codes.Unauthenticated, codes.PermissionDenied:
 		return fmt.Errorf("the server's reflection wants to know who asks: -H goes with it too (%w)", err)
 	default:
-		return fmt.Errorf("ask the server by reflection: %w; -proto or -protoset do without, -reflect-addr asks another", err)
+		return fmt.Errorf("%w: %w; -proto or -protoset do without, -reflect-addr asks another", ErrNotAsked, err)
 	}
 }
 

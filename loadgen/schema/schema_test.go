@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -220,6 +221,10 @@ func TestSets(t *testing.T) {
 	z := gzip.NewWriter(&zipped)
 	_, _ = z.Write(binary)
 	_ = z.Close()
+	packer, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	lacking, err := proto.Marshal(set(false))
 	if err != nil {
 		t.Fatal(err)
@@ -233,9 +238,11 @@ func TestSets(t *testing.T) {
 		{"binary", "a.binpb", binary, nil},
 		{"binary, by any name", "a", binary, nil},
 		{"gzipped", "a.binpb.gz", zipped.Bytes(), nil},
+		{"in zstd", "a.binpb.zst", packer.EncodeAll(binary, nil), nil},
 		{"JSON, with fields of buf's", "a.json", []byte(image), nil},
 		{"text", "a.txtpb", []byte(prototext.Format(set(true))), nil},
 		{"without its imports", "a.binpb", lacking, []string{"grpc/testing/messages.proto", "--include_imports", "grpc.testing.SimpleRequest"}},
+		{"cut short", "a.binpb.zst", packer.EncodeAll(binary, nil)[:40], []string{"unpack its zstd"}},
 		{"no set", "a.binpb", []byte("nonsense"), []string{"a.binpb", "no descriptor set", "protoc --include_imports"}},
 		{"nothing", "a.binpb", nil, []string{"no descriptor set"}},
 	} {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/klauspost/compress/zstd"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
@@ -17,7 +18,7 @@ import (
 )
 
 // readSets reads files as `protoc --include_imports --descriptor_set_out` and `buf build -o` write them: binary, JSON
-// (.json) or text (.txtpb), gzipped (.gz) or not.
+// (.json) or text (.txtpb), in gzip (.gz) or zstd (.zst) or not.
 func (s *Schema) readSets(paths []string) error {
 	all := &descriptorpb.FileDescriptorSet{}
 	for _, path := range paths {
@@ -66,6 +67,17 @@ func readSet(path string) (*descriptorpb.FileDescriptorSet, error) {
 			return nil, fmt.Errorf("unzip it: %w", err)
 		}
 		name = strings.TrimSuffix(name, ".gz")
+	}
+	if bytes.HasPrefix(data, []byte{0x28, 0xb5, 0x2f, 0xfd}) {
+		r, err := zstd.NewReader(bytes.NewReader(data), zstd.WithDecoderConcurrency(1))
+		if err == nil {
+			data, err = io.ReadAll(r)
+			r.Close()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("unpack its zstd: %w", err)
+		}
+		name = strings.TrimSuffix(name, ".zst")
 	}
 	set := &descriptorpb.FileDescriptorSet{}
 	switch {
