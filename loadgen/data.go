@@ -23,6 +23,7 @@ func data(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer)
 	if err != nil {
 		return err
 	}
+	defer run.CloseFeeds(def)
 	spec, src, err := def.Build(run.Options(p))
 	if err != nil {
 		return err
@@ -34,7 +35,7 @@ func data(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer)
 				return fmt.Errorf("make message %d of call %d: %w", i, seq, err)
 			}
 			if d.Transport != transport.REST {
-				if sent, err = asJSON(sent, dynamicpb.NewMessage(def.Request.ProtoReflect().Descriptor())); err != nil {
+				if sent, err = asJSON(sent, dynamicpb.NewMessage(def.Descriptor().Input())); err != nil {
 					return err
 				}
 			} else if spec.Path != "" {

@@ -28,6 +28,7 @@ func load(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	if err != nil {
 		return err
 	}
+	defer run.CloseFeeds(def)
 	if err := target.CheckFlags(p.Target); err != nil {
 		return fmt.Errorf("-target: %w", err)
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
@@ -49,12 +50,16 @@ func (s *shard) Done(c *transport.Call) {
 	if ended := s.run.cfg.Ended; ended != nil {
 		ended(c)
 	}
-	if c.Code == codes.OK && c.MessagesReceived < s.run.cfg.Spec.Answers {
+	switch spec := &s.run.cfg.Spec; {
+	case c.Code != codes.OK:
+	case spec.Success != codes.OK:
+		c.Code, c.Message = codes.DataLoss, fmt.Sprintf("it ended OK, and %v was expected", spec.Success)
+	case c.MessagesReceived < spec.Answers:
 		c.Code, c.Message = codes.DataLoss, "the stream ended without an answer"
 	}
 	s.mu.Lock()
 	s.record(c)
-	if neverLeft(c) && s.run.cfg.Arrivals == nil && !s.cut {
+	if c.Code != s.run.cfg.Spec.Success && neverLeft(c) && s.run.cfg.Arrivals == nil && !s.cut {
 		s.pauseLocked(c)
 		s.mu.Unlock()
 		return
@@ -207,7 +212,7 @@ func (s *shard) record(c *transport.Call) {
 	switch end := &s.run.ends[int(c.Worker)%len(s.run.conns)]; {
 	case unfinished:
 		end.Unfinished++
-	case s.sample.Code == codes.OK:
+	case s.sample.Code == s.run.cfg.Spec.Success:
 		end.OK++
 	default:
 		end.Failed++

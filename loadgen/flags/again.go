@@ -29,8 +29,8 @@ func again(p *plan.Plan) []string {
 				args = append(args, "-H", p.MetadataTold[i]+": "+p.MetadataTold[i+1])
 			}
 			return
-		case "proto", "I", "protoset":
-			for _, v := range map[string][]string{"proto": p.Schema.Protos, "I": p.Schema.Imports, "protoset": p.Schema.Sets}[f.Name] {
+		case "proto", "I", "protoset", "feed":
+			for _, v := range map[string][]string{"proto": p.Schema.Protos, "I": p.Schema.Imports, "protoset": p.Schema.Sets, "feed": p.Feeds}[f.Name] {
 				args = append(args, "-"+f.Name, v)
 			}
 			return

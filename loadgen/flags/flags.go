@@ -70,7 +70,10 @@ func common(fs *flag.FlagSet, p *plan.Plan) {
 // load are the flags of a load run.
 func load(fs *flag.FlagSet, p *plan.Plan) {
 	fs.StringVar(&p.Transport, "transport", transport.GRPC, "how calls travel: `grpc|wire|rest`")
-	fs.StringVar(&p.Data, "data", "", "what to send, as `JSON`, @FILE or @-: a message; for streams an array, or messages one after the other, of which the last is sent again and again. Without it the empty message, or the RPC's own")
+	fs.StringVar(&p.Data, "data", "", "what to send, as `JSON` with slots such as ${seq}, @FILE or @-: a message; for streams an array, or messages one after the other, of which the last is sent again and again. Without it the empty message, or the RPC's own")
+	fs.Var((*eachFlag)(&p.Feeds), "feed", "`FILE[,ORDER]` that ${row.COLUMN} in data draws from, or NAME=FILE[,ORDER] for ${NAME.COLUMN}; repeatable. CSV with a header, JSON lines, or messages in their lengths; the order is loop, once, random or shuffle")
+	fs.StringVar(&p.Expect, "expect", "", "what answers hold, as `JSON` or @FILE; its slots mean what the request had. Another answer is a failed call, DATA_LOSS")
+	fs.StringVar(&p.ExpectCode, "expect-code", "", "the `code` of a call that succeeds, as NOT_FOUND; default OK")
 	fs.StringVar(&p.Turns, "stream", "", "on a bidi stream, who speaks when: `lockstep|free|half`; default lockstep for the target's own RPCs, free for others")
 	flagset.NumberVar(fs, &p.Receive, "receive", 0, "end a server's stream from this side after so many `answers`, as a success; 0 leaves it to the server")
 	flagset.DurationVar(fs, &p.ReceiveFor, "receive-for", 0, "end a server's stream from this side after so long, as a success")
@@ -89,7 +92,7 @@ func load(fs *flag.FlagSet, p *plan.Plan) {
 	flagset.NumberVar(fs, &p.Rate, "rate", 0, "calls per second, all workers together: an open loop; 0 is a closed loop")
 	fs.StringVar(&p.Arrival, "arrival", plan.Uniform, "open loop: `uniform|poisson`")
 	fs.StringVar(&p.Stages, "stages", "", "open loop in `stages`: 10s:100,30s:100..1000 is a step, then a ramp; it sets the duration")
-	flagset.NumberVar(fs, &p.Seed, "seed", 1, "of -arrival poisson: the same seed gives the same schedule")
+	flagset.NumberVar(fs, &p.Seed, "seed", 1, "of random data and of -arrival poisson: the same seed gives the same")
 	fs.BoolVar(&p.Spin, "spin", false, "open loop: spin for the last 60 us of a wait; precise, and takes a core")
 	flagset.DurationVar(fs, &p.Warmup, "warmup", time.Second, "load before the measured time, not recorded; none with -messages 0")
 	flagset.DurationVar(fs, &p.Drain, "drain", 5*time.Second, "at the end, wait this long for calls in flight; the rest count as unfinished")

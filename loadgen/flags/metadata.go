@@ -55,7 +55,7 @@ func (m metadataFlag) Set(s string) error {
 	if !binary && strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return fmt.Errorf("the value of %q may hold printable ASCII only; a key that ends in -bin takes any bytes", key)
 	}
-	if told == "" && secret(key) {
+	if told == "" && plan.Secret(key) {
 		told = "$" + variable(key)
 	} else if told == "" {
 		told = escaped(value)
@@ -74,7 +74,8 @@ var transportKeys = []string{
 // resolveValue reads a value of the form @FILE or $NAME, and then tells that form: what it stands for is in no file that
 // a run writes. A value that begins with @ or $ itself has it doubled.
 func resolveValue(value string) (resolved, told string, err error) {
-	if value == "" || value[0] != '@' && value[0] != '$' {
+	if value == "" || value[0] != '@' && value[0] != '$' || strings.HasPrefix(value, "${") || strings.HasPrefix(value, "$${") { // slots
+
 		return value, "", nil
 	}
 	if strings.HasPrefix(value[1:], value[:1]) {
@@ -96,18 +97,10 @@ func resolveValue(value string) (resolved, told string, err error) {
 
 // escaped is the value as a flag has it.
 func escaped(value string) string {
-	if value != "" && (value[0] == '@' || value[0] == '$') {
+	if value != "" && (value[0] == '@' || value[0] == '$') && !strings.HasPrefix(value, "${") && !strings.HasPrefix(value, "$${") {
 		return value[:1] + value
 	}
 	return value
-}
-
-// secret says whether the values of a key are nobody's to read in a report. Bytes can be anything, so they are too.
-func secret(key string) bool {
-	last := key[strings.LastIndexAny(key, "-_.")+1:]
-	return slices.Contains([]string{
-		"authorization", "auth", "cookie", "token", "key", "apikey", "secret", "password", "passwd", "credential", "credentials", "signature", "jwt", "bin",
-	}, last)
 }
 
 // variable is the environment's name for a key's value.

@@ -5,8 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"grpcbench/loadgen/plan"
-	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -48,38 +46,6 @@ func schemaProblems(s *plan.Schema, addr string) (all []error) {
 		}
 	}
 	return all
-}
-
-// ReadData reads what -data stands for: itself, @FILE, or @- for stdin.
-func ReadData(data string, stdin io.Reader) ([]byte, error) {
-	file, ok := strings.CutPrefix(data, "@")
-	switch {
-	case !ok:
-		return []byte(data), nil
-	case file == "-":
-		text, err := io.ReadAll(stdin)
-		if err != nil {
-			return nil, fmt.Errorf("-data @-: read stdin: %w", err)
-		}
-		return text, nil
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("-data: %w", err)
-	}
-	return text, nil
-}
-
-// readData reads what the plan's -data stands for.
-func readData(p *plan.Plan, stdin io.Reader) (problems []error) {
-	if p.Data == "" {
-		return nil
-	}
-	var err error
-	if p.DataText, err = ReadData(p.Data, stdin); err != nil {
-		problems = append(problems, err)
-	}
-	return problems
 }
 
 // turns checks -stream, -receive and -receive-for.

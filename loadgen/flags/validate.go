@@ -32,6 +32,9 @@ func resolve(p *plan.Plan, given map[string]bool) {
 	}
 	resolveTLS(p, given)
 	resolveServiceConfig(p)
+	if p.Once() && !given["warmup"] { // its rows are for calls that are measured
+		p.Warmup = 0
+	}
 	if p.OTLP == "" && !given["trace-ratio"] {
 		p.TraceRatio = 0
 	}
@@ -71,6 +74,7 @@ func problemsOf(p *plan.Plan, given map[string]bool) (all []error) {
 	all = append(all, metadataProblems(p)...)
 	all = append(all, schemaProblems(&p.Schema, p.Addr)...)
 	all = append(all, turns(p)...)
+	all = append(all, dataProblems(p)...)
 	if _, err := verdict.ParseSLO(p.SLO); err != nil {
 		wrong("-slo: %w", err)
 	}
@@ -197,7 +201,7 @@ func openLoop(p *plan.Plan, given map[string]bool) (all []error) {
 	if err := oneOf("arrival", p.Arrival, []string{plan.Uniform, plan.Poisson}); err != nil {
 		all = append(all, err)
 	}
-	for _, flag := range []string{"arrival", "spin", "seed"} {
+	for _, flag := range []string{"arrival", "spin"} {
 		if given[flag] && !p.Open() {
 			wrong("-%s is for an open loop: give -rate or -stages", flag)
 		}

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,48 +22,31 @@ type Resolver interface {
 	protoregistry.ExtensionTypeResolver
 }
 
-// ParseJSON reads data of a type: one message as JSON, an array of messages, or several one after the other. No data is
-// the empty message. An error says where in the data it is, and what the type has there.
+// ParseJSON reads data of a type, without slots: one message as JSON, an array of messages, or several one after the other.
+// No data is the empty message. An error says where in the data it is, and what the type has there.
 func ParseJSON(data []byte, desc protoreflect.MessageDescriptor, types Resolver) ([]proto.Message, error) {
+	each, err := split(data, desc)
+	if err != nil {
+		return nil, err
+	}
 	var all []proto.Message
-	for d := json.NewDecoder(bytes.NewReader(data)); ; {
-		var raw json.RawMessage
-		err := d.Decode(&raw)
-		if errors.Is(err, io.EOF) {
-			break
+	for i, one := range each {
+		m, err := parse(one, desc, types, false)
+		if err != nil && len(each) > 1 {
+			err = fmt.Errorf("message %d: %w", i, err)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("not a %s: no JSON from byte %d on: %w", desc.FullName(), d.InputOffset(), err)
+			return nil, err
 		}
-		each := []json.RawMessage{raw}
-		if raw[0] == '[' {
-			if err := json.Unmarshal(raw, &each); err != nil {
-				return nil, fmt.Errorf("not a %s: no JSON: %w", desc.FullName(), err)
-			}
-		}
-		if len(each) == 0 {
-			return nil, fmt.Errorf("not a %s: an array without any", desc.FullName())
-		}
-		for _, one := range each {
-			m, err := parse(one, desc, types)
-			if err != nil && (len(each) > 1 || len(all) > 0) {
-				err = fmt.Errorf("message %d: %w", len(all), err)
-			}
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, m)
-		}
-	}
-	if len(all) == 0 {
-		all = append(all, dynamicpb.NewMessage(desc))
+		all = append(all, m)
 	}
 	return all, nil
 }
 
-func parse(data []byte, desc protoreflect.MessageDescriptor, types Resolver) (proto.Message, error) {
+// parse reads one message; partial takes it without what proto2 requires.
+func parse(data []byte, desc protoreflect.MessageDescriptor, types Resolver, partial bool) (proto.Message, error) {
 	m := dynamicpb.NewMessage(desc)
-	err := protojson.UnmarshalOptions{Resolver: types}.Unmarshal(data, m)
+	err := protojson.UnmarshalOptions{Resolver: types, AllowPartial: partial}.Unmarshal(data, m)
 	if err == nil {
 		return m, nil
 	}
@@ -223,19 +204,6 @@ func fieldNames(desc protoreflect.MessageDescriptor) string {
 		return "none at all"
 	}
 	return strings.Join(names, ", ")
-}
-
-// Encode makes messages into templates that are sent as they are.
-func Encode(all []proto.Message) ([]Template, error) {
-	var encoded []Template
-	for _, m := range all {
-		body, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
-		if err != nil {
-			return nil, fmt.Errorf("encode a %s: %w", m.ProtoReflect().Descriptor().FullName(), err)
-		}
-		encoded = append(encoded, Template{body: body, at: -1})
-	}
-	return encoded, nil
 }
 
 // ParsesAs judges a sample of answers by whether they are messages of the type: to look at each would cost more than the

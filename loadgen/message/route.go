@@ -1,7 +1,6 @@
 package message
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -12,7 +11,6 @@ import (
 	"strings"
 
 	"google.golang.org/genproto/googleapis/api/annotations"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
@@ -65,19 +63,22 @@ func Routes(md protoreflect.MethodDescriptor) []Route {
 	return all
 }
 
-// Request is a message as it travels by the route: the request target, and the body, which is nil where the route has
-// none. An error says which field does not fit.
-func (r Route) Request(m proto.Message) (target string, body []byte, err error) {
-	encoded, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(m)
+// Request is a program's messages as they travel by the route: the request target, and the body; without is that the route
+// has none. An error says which field does not fit.
+func (r Route) Request(p *Program) (target, body *Texts, without bool, err error) {
+	fields, err := p.tree()
 	if err != nil {
-		return "", nil, fmt.Errorf("write the request as JSON: %w", err)
+		return nil, nil, false, err
 	}
-	fields := map[string]any{}
-	d := json.NewDecoder(bytes.NewReader(encoded))
-	d.UseNumber() // floats stay as they are written
-	if err := d.Decode(&fields); err != nil {
-		return "", nil, fmt.Errorf("write the request as JSON: %w", err)
+	path, text, err := r.request(p.example, fields)
+	if err != nil {
+		return nil, nil, false, err
 	}
+	return p.texts(path, true), p.texts(string(text), false), text == nil, nil
+}
+
+// request writes a message whose fields are those of the tree.
+func (r Route) request(m proto.Message, fields map[string]any) (target string, body []byte, err error) {
 	path, err := r.path(m, fields)
 	if err != nil {
 		return "", nil, fmt.Errorf("%v: %w", r, err)
@@ -176,7 +177,7 @@ func take(desc protoreflect.MessageDescriptor, fields map[string]any, path []str
 	}
 	delete(fields, path[0])
 	if there {
-		return text(v)
+		return textOf(v)
 	}
 	switch field.Kind() {
 	case protoreflect.StringKind, protoreflect.BytesKind, protoreflect.MessageKind, protoreflect.GroupKind:
@@ -190,7 +191,7 @@ func take(desc protoreflect.MessageDescriptor, fields map[string]any, path []str
 	}
 }
 
-func text(v any) (string, error) {
+func textOf(v any) (string, error) {
 	switch v := v.(type) {
 	case string:
 		return v, nil
@@ -220,7 +221,7 @@ func intoQuery(query url.Values, prefix string, fields map[string]any) error {
 			values = []any{fields[name]}
 		}
 		for _, v := range values {
-			s, err := text(v)
+			s, err := textOf(v)
 			if err != nil {
 				return fmt.Errorf("the field %s%s cannot be in a query: take a route with a body", prefix, name)
 			}

@@ -7,8 +7,8 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
-	"google.golang.org/protobuf/types/dynamicpb"
 
 	"grpcbench/loadgen/message"
 )
@@ -68,20 +68,25 @@ func TestRequest(t *testing.T) {
 		{"a field is that is not set", "PUT", "/v1/{name}", "of", `{"name":"a"}`, "/v1/a", `{}`, ""},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
-			m := dynamicpb.NewMessage(shelf(t))
-			if err := protojson.Unmarshal([]byte(tt.data), m); err != nil {
+			programs, err := new(message.Slots).Compile([]byte(tt.data), shelf(t), protoregistry.GlobalTypes)
+			if err != nil {
 				t.Fatal(err)
 			}
-			target, body, err := message.Route{HTTPMethod: tt.method, Template: tt.path, Body: tt.body}.Request(m)
+			where, what, without, err := message.Route{HTTPMethod: tt.method, Template: tt.path, Body: tt.body}.Request(programs[0])
+			var target, body string
+			if err == nil {
+				target, _ = where.Literal()
+				body, _ = what.Literal()
+			}
 			switch {
 			case tt.misfit != "":
 				if err == nil || !strings.Contains(err.Error(), tt.misfit) {
 					t.Errorf("%q, %q, %v, want an error of %q", target, body, err, tt.misfit)
 				}
-			case err != nil || target != tt.target || string(body) != tt.sent:
+			case err != nil || target != tt.target || body != tt.sent:
 				t.Errorf("%q, %q, %v, want %q, %q", target, body, err, tt.target, tt.sent)
 			}
-			if (body == nil) != (tt.body == "") && err == nil {
+			if without != (tt.body == "") && err == nil {
 				t.Errorf("the body is %q of a route whose body is %q", body, tt.body)
 			}
 		})

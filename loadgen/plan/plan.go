@@ -17,11 +17,17 @@ type Plan struct {
 	Schema Schema `json:"schema,omitzero"`
 	Data   string `json:"data,omitempty"`
 	// DataText is what Data stands for.
-	DataText   []byte `json:"-"`
-	Addr       string `json:"addr"` // empty: an embedded target
-	Transport  string `json:"transport"`
-	HTTPMethod string `json:"http_method,omitempty"`
-	HTTPRule   int    `json:"http_rule,omitempty"`
+	DataText []byte `json:"-"`
+	// Feeds are files that data draws from, as -feed has them; Expect is what answers hold, in JSON, and ExpectText what it
+	// stands for; ExpectCode is the code of a call that succeeds, empty: OK.
+	Feeds      []string `json:"feeds,omitempty"`
+	Expect     string   `json:"expect,omitempty"`
+	ExpectText []byte   `json:"-"`
+	ExpectCode string   `json:"expect_code,omitempty"`
+	Addr       string   `json:"addr"` // empty: an embedded target
+	Transport  string   `json:"transport"`
+	HTTPMethod string   `json:"http_method,omitempty"`
+	HTTPRule   int      `json:"http_rule,omitempty"`
 
 	Workers int           `json:"concurrency"`
 	Conns   int           `json:"conns"`

@@ -58,7 +58,7 @@ type exemplars struct {
 }
 
 // add offers a call; most are turned down by two comparisons.
-func (e *exemplars) add(c *Sample, response int64) {
+func (e *exemplars) add(c *Sample, response int64, failed bool) {
 	if c.Unfinished {
 		e.addUnanswered(c, response)
 		return
@@ -66,7 +66,7 @@ func (e *exemplars) add(c *Sample, response int64) {
 	b := &e.bucket[bucketOf(response)]
 	isBucket := response > b.Response || b.Kind == ""
 	isSlow := len(e.slow) < slowest || response > e.slow[0].Response
-	isFailed := c.Code != codes.OK && len(e.failed[min(int(c.Code), CodeCount-1)]) < first
+	isFailed := failed && len(e.failed[min(int(c.Code), CodeCount-1)]) < first
 	if !isBucket && !isSlow && !isFailed {
 		return
 	}

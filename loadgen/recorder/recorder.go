@@ -205,6 +205,8 @@ type Config struct {
 	PerWorker bool
 	// Timeout is the calls' own deadline, in nanoseconds; 0 is none.
 	Timeout int64
+	// Success is the code of calls that succeed.
+	Success codes.Code
 	// LateAfter is the lag, in nanoseconds, past which a call counts as late.
 	LateAfter int64
 	// Sink, where set, is given each merged interval; it must not keep it.

@@ -71,8 +71,8 @@ func (s *Shard) Call(c *Sample) {
 		}
 	}
 	s.departure(c)
-	s.exemplars.add(c, response)
-	if code == codes.OK {
+	s.exemplars.add(c, response, code != s.cfg.Success)
+	if code == s.cfg.Success {
 		counts.OK++
 	} else {
 		counts.Failed++
@@ -117,7 +117,7 @@ func (s *Shard) unfinished(c *Sample) {
 	}
 	s.censorCall(c, age)
 	s.departure(c)
-	s.exemplars.add(c, age)
+	s.exemplars.add(c, age, false)
 	s.recordWorker(c.Worker, age)
 }
 

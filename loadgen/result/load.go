@@ -24,6 +24,11 @@ func (d *Document) Load() string {
 	add("client-interceptors", strings.Join(p.ClientInterceptors, ","), "requestid")
 	add("conns", text(p.Conns), "1")
 	add("data", p.Data)
+	add("expect", p.Expect)
+	add("expect-code", p.ExpectCode)
+	for _, feed := range p.Feeds {
+		add("feed", feed)
+	}
 	add("http-method", p.HTTPMethod, "GET") // which runs had of themselves once
 	add("http-rule", text(p.HTTPRule), "0")
 	add("interval", text(p.Interval), "0s")

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
@@ -30,11 +32,22 @@ func Define(ctx context.Context, p plan.Plan, before error) (plan.Plan, scenario
 		return p, scenario.Definition{}, before // nobody is connected to for what cannot be carried out
 	}
 	d, err := define(ctx, p)
-	if err == nil {
-		err = plan.Usage(d.Check(Options(p))...)
+	if err == nil && (usage == nil || len(p.Feeds) == 0) { // of feeds that are given wrongly there is nothing to open
+		var problems []error
+		d.Feeds, problems = openFeeds(p)
+		if len(problems) == 0 {
+			problems = d.Check(Options(p))
+		}
+		err = plan.Usage(problems...)
 	}
 	if err = join(usage, err); err != nil {
+		CloseFeeds(d)
 		return p, d, err
+	}
+	for _, f := range d.Feeds {
+		if n := int64(f.Rows()); f.Once() && (p.Total == 0 || n < p.Total) {
+			p.Total = n
+		}
 	}
 	o := d.Resolve(Options(p))
 	p.RPC, p.Messages, p.Turns, p.HTTPMethod = d.Name, o.Messages, o.Turns, o.HTTPMethod
@@ -54,6 +67,7 @@ func join(usage *plan.UsageError, err error) error {
 	}
 }
 
+// define finds the definition of the plan's RPC.
 func define(ctx context.Context, p plan.Plan) (scenario.Definition, error) {
 	if own(p) {
 		return scenario.Find(p.RPC)
@@ -63,16 +77,40 @@ func define(ctx context.Context, p plan.Plan) (scenario.Definition, error) {
 		return scenario.Definition{}, err
 	}
 	defer done()
-	requests, err := message.ParseJSON(p.DataText, md.Input(), types)
-	if err != nil {
-		return scenario.Definition{}, plan.Usage(fmt.Errorf("-data: %w", err))
-	}
-	d, err := scenario.Foreign(md, requests)
-	if err != nil {
-		return d, plan.Usage(err)
-	}
+	d := scenario.Foreign(md, types, string(p.DataText))
 	d.Name = p.RPC
 	return d, nil
+}
+
+// codeNamed is the code that a plan's name means.
+func codeNamed(name string) codes.Code {
+	var c codes.Code
+	if name == "" || c.UnmarshalJSON([]byte(strconv.Quote(name))) != nil {
+		return codes.OK
+	}
+	return c
+}
+
+// openFeeds opens the plan's feeds, by their names.
+func openFeeds(p plan.Plan) (feeds map[string]*message.Feed, problems []error) {
+	feeds = map[string]*message.Feed{}
+	for _, text := range p.Feeds {
+		f := plan.ParseFeed(text)
+		feed, err := message.OpenFeed(f.Name, f.File, f.Order, p.Seed)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("-feed: %w", err))
+			continue
+		}
+		feeds[f.Name] = feed
+	}
+	return feeds, problems
+}
+
+// CloseFeeds lets the feeds of a definition go, once nothing that was built of it is in use.
+func CloseFeeds(d scenario.Definition) {
+	for _, f := range d.Feeds {
+		_ = f.Close() // it was read only
+	}
 }
 
 // own says whether the RPC is one of the target's own, of which all is known.
@@ -87,6 +125,7 @@ func Options(p plan.Plan) scenario.Options {
 		Transport: p.Transport, HTTPMethod: p.HTTPMethod, HTTPRule: p.HTTPRule, Messages: p.Messages, Size: p.Size,
 		Turns: p.Turns, Receive: p.Receive, ReceiveFor: p.ReceiveFor,
 		Interval: p.Interval, Pace: p.Pace(), Timeout: p.Timeout, Metadata: p.Metadata,
+		Seed: p.Seed, Expect: string(p.ExpectText), Success: codeNamed(p.ExpectCode),
 	}
 }
 
@@ -149,7 +188,7 @@ const askOwn = time.Second
 // OpenSchema reads the plan's files, and connects to whom reflection is asked of: where there are no files, or ask says so.
 // Done ends that connection; it is nil beside an error.
 func OpenSchema(ctx context.Context, p plan.Plan, ask bool) (s *schema.Schema, done func(), err error) {
-	c := schema.Config{Protos: p.Schema.Protos, Imports: p.Schema.Imports, Sets: p.Schema.Sets, Metadata: p.Metadata}
+	c := schema.Config{Protos: p.Schema.Protos, Imports: p.Schema.Imports, Sets: p.Schema.Sets, Metadata: fixedMetadata(p.Metadata)}
 	hangUp := func() {}
 	if ask || !p.Schema.Files() {
 		cc, err := connect(ctx, p)
@@ -163,6 +202,16 @@ func OpenSchema(ctx context.Context, p plan.Plan, ask bool) (s *schema.Schema, d
 		return nil, nil, UsageOf(err)
 	}
 	return s, func() { s.Close(); hangUp() }, nil
+}
+
+// fixedMetadata is what goes with reflection too: all that has no slots, which are calls'.
+func fixedMetadata(all []string) (fixed []string) {
+	for i := 0; i+1 < len(all); i += 2 {
+		if !message.HasSlots(all[i+1]) {
+			fixed = append(fixed, all[i], all[i+1])
+		}
+	}
+	return fixed
 }
 
 // UsageOf is an error of a schema as one of the command line, unless it is the server's, or the network's.

@@ -39,7 +39,9 @@ var ErrNoneSucceeded = errors.New("no call succeeded")
 func Run(ctx context.Context, p plan.Plan, def scenario.Definition, view *live.View) (doc *result.Document, err error) {
 	r := &run{plan: p, id: newID(), view: view, shown: view.Run(cmp.Or(p.Name, p.RPC), p.Rate)}
 	r.method, r.kind = def.Method, def.Kind.String()
-	if r.spec, r.source, err = def.Build(Options(p)); err != nil {
+	o := Options(p)
+	o.Run = r.id
+	if r.spec, r.source, err = def.Build(o); err != nil {
 		return nil, err
 	}
 	r.spec.MaxMessage, r.spec.Gzip = int(p.MaxMessage), p.Gzip
@@ -130,7 +132,7 @@ func (r *run) measure(ctx context.Context) (*result.Document, error) {
 		return nil, err
 	}
 	r.rec = recorder.New(recorder.Config{
-		OpenLoop: arrivals != nil, LateAfter: int64(verdict.LateAfter), Timeout: int64(r.plan.Timeout),
+		OpenLoop: arrivals != nil, LateAfter: int64(verdict.LateAfter), Success: r.spec.Success, Timeout: int64(r.plan.Timeout),
 		Messages:  messageSeries(r.spec),
 		PerWorker: r.plan.PerWorker,
 		Sink:      r.sink,

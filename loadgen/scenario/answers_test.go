@@ -8,6 +8,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"grpcbench/loadgen/scenario"
 	"grpcbench/loadgen/transport"
@@ -93,7 +94,11 @@ func makeCall(t *testing.T, d scenario.Definition, o scenario.Options, seq uint6
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := d.Request.ProtoReflect().New().Interface()
+		mt, err := protoregistry.GlobalTypes.FindMessageByName(d.Descriptor().Input().FullName())
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := mt.New().Interface()
 		if err := proto.Unmarshal(body, m); err != nil {
 			t.Fatalf("message %d is no %T: %v", i, m, err)
 		}

@@ -1,13 +1,11 @@
 package scenario
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
@@ -30,71 +28,59 @@ func (d Definition) Descriptor() protoreflect.MethodDescriptor {
 
 // routes are those that a call of one message can take.
 func (d Definition) routes() []message.Route {
-	if d.Kind != transport.Unary || d.example == nil {
+	if d.Kind != transport.Unary {
 		return nil
 	}
 	return message.Routes(d.Descriptor())
 }
 
-// overREST makes the Source of a route, and sets where the Spec's requests go: to its Path where that is the same for each
-// call, else to what stands before the first line's end of each message.
-func (d Definition) overREST(o Options, size int, spec *transport.Spec) (src message.Source, err error) {
-	request, want := d.example(size)
-	route, target, body, err := pick(d.routes(), o, request)
+// overREST makes the messages of a route, and sets where requests go: to the Spec's Path where that is the same for each
+// call, and there is a body; else to what stands before the first line's end of each message.
+func (d Definition) overREST(o Options, p *message.Program, spec *transport.Spec, src *message.Source) error {
+	route, err := d.pick(o, p)
 	if err != nil {
-		return src, err
+		return err
+	}
+	target, body, without, err := route.Request(p)
+	if err != nil {
+		return err //nolint:wrapcheck // it names the route
 	}
 	spec.HTTPMethod = route.HTTPMethod
-	sent := []byte(target)
+	path, fixed := target.Literal()
 	switch {
-	case body == nil:
-	case bytes.Contains(sent, []byte(message.Placeholder)):
-		sent = append(append(sent, '\n'), body...)
+	case without:
+		src.Messages = []message.Maker{target}
+	case fixed && route.HTTPMethod != http.MethodGet:
+		spec.Path, src.Messages = path, []message.Maker{body}
 	default:
-		spec.Path, sent = target, body
+		src.Messages = []message.Maker{message.Lines{target, body}}
 	}
-	if src.Messages, err = templatesOf(sent); err != nil {
-		return src, err
+	src.JSON, src.ResponseBody = true, route.ResponseBody
+	if route.ResponseBody == "" {
+		src.Sample = message.ParsesAsJSON(d.Descriptor().Output())
 	}
-	if want == nil {
-		if route.ResponseBody == "" {
-			src.Answer.Sample = message.ParsesAsJSON(d.Descriptor().Output())
-		}
-		return src, nil
-	}
-	// In the order that a gateway's encoder has, and without its spaces, so that a plain comparison mostly does.
-	encoded, err := protojson.MarshalOptions{EmitUnpopulated: true}.Marshal(want)
-	if err != nil {
-		return src, fmt.Errorf("write the answer as JSON: %w", err)
-	}
-	expected, err := message.New(encoded)
-	src.Answer = message.Answer{Want: expected, Judge: message.SameJSON}
-	return src, err
-}
-
-func templatesOf(encoded []byte) ([]message.Template, error) {
-	t, err := message.New(encoded)
-	return []message.Template{t}, err
+	return nil
 }
 
 // pick is the route that the options name, or the first that the message fits.
-func pick(routes []message.Route, o Options, m proto.Message) (route message.Route, target string, body []byte, err error) {
+func (d Definition) pick(o Options, p *message.Program) (route message.Route, err error) {
+	routes := d.routes()
 	if o.HTTPRule > len(routes) {
-		return route, "", nil, fmt.Errorf("-http-rule %d: there are %d: %v", o.HTTPRule, len(routes), routes)
+		return route, fmt.Errorf("-http-rule %d: there are %d: %v", o.HTTPRule, len(routes), routes)
 	}
 	var misfits []error
 	for i, r := range routes {
 		if o.HTTPRule > 0 && i != o.HTTPRule-1 || o.HTTPMethod != "" && r.HTTPMethod != o.HTTPMethod {
 			continue
 		}
-		target, body, err := r.Request(m)
+		_, _, _, err := r.Request(p)
 		if err == nil {
-			return r, target, body, nil
+			return r, nil
 		}
 		misfits = append(misfits, err)
 	}
 	if len(misfits) == 0 {
-		return route, "", nil, fmt.Errorf("-http-method %s: the routes are %v", o.HTTPMethod, routes)
+		return route, fmt.Errorf("-http-method %s: the routes are %v", o.HTTPMethod, routes)
 	}
-	return route, "", nil, errors.Join(misfits...)
+	return route, errors.Join(misfits...)
 }

@@ -1,14 +1,17 @@
-// Package scenario knows every RPC of the target: its name, its kind, the
-// messages a load run sends and the answers it expects.
+// Package scenario knows what a run calls: every RPC of the target, with the data that it sends and what it expects, and
+// those of other services, with what the command line says of them.
 package scenario
 
 import (
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/proto"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"grpcbench/loadgen/message"
@@ -22,22 +25,29 @@ type Definition struct {
 	Kind         transport.Kind
 	// About says in a few words what the target does.
 	About string
-	// Request and Response are empty messages of the RPC's types.
-	Request, Response proto.Message
-	// Sized RPCs carry -size payload bytes, DefaultSize where that is 0; MinSize leaves room for the counter.
+	// Data is what calls send, as JSON with slots, and Expect what their answers hold; empty: anything of the answer's type.
+	// In those of the target's own ${payload} is text of -size letters that tells each message from any other, ${blob} as
+	// many bytes.
+	Data, Expect string
+	// Sized RPCs carry -size payload bytes, DefaultSize where that is 0; MinSize leaves room to tell messages apart.
 	Sized                bool
 	DefaultSize, MinSize int
 	// Endless streams are ended by the client after one answer, since the server never does.
 	Endless bool
-
-	source func(size int) (message.Source, error)
-	// example is the one message that is sent and the answer that is expected, nil for any; nil where a call has more.
-	example    func(size int) (request, want proto.Message)
-	descriptor protoreflect.MethodDescriptor // nil for the target's own
-	// Given is how many messages there are to send, where they are not the target's own.
-	Given int
 	// lead is how many messages precede the counted ones on a client's stream.
 	lead int
+
+	// Foreign is that nothing is known of it but its schema.
+	Foreign    bool
+	descriptor protoreflect.MethodDescriptor // nil for the target's own
+	types      message.Resolver
+	// Feeds are by name what data draws from. They are the caller's, and stay open as long as anything that was built.
+	Feeds map[string]*message.Feed
+}
+
+// slots are what the data's slots have in common.
+func (d Definition) slots(o Options) *message.Slots {
+	return &message.Slots{Seed: o.Seed, Run: o.Run, Feeds: d.Feeds}
 }
 
 // Options are a run's choices about its calls. What is left out is the RPC's own.
@@ -59,6 +69,13 @@ type Options struct {
 	Turns      string
 	Receive    int
 	ReceiveFor time.Duration
+	// Seed and Run are what data's slots draw from, beside feeds: the run's seed, and its part of request ids.
+	Seed uint64
+	Run  uint32
+	// Expect, where it is not empty, is expected in place of what the RPC's own answers hold, and Success is the code of
+	// calls that succeed.
+	Expect  string
+	Success codes.Code
 }
 
 // Own is a number of messages that the RPC chooses.
@@ -103,41 +120,100 @@ func (d Definition) Resolve(o Options) Options {
 	case o.Messages >= 0:
 	case !d.Streams():
 		o.Messages = 1
-	case d.Given > 0:
-		o.Messages = d.Given
+	case d.Foreign:
+		programs, err := d.compile(o)
+		o.Messages = max(1, len(programs))
+		if err != nil {
+			o.Messages = 1
+		}
 	default:
 		o.Messages = ownMessages
 	}
-	if o.Turns == "" && d.Kind == transport.Bidi && d.Given > 0 {
+	if o.Turns == "" && d.Kind == transport.Bidi && d.Foreign {
 		o.Turns = transport.TurnsNames[transport.Free] // others' streams are not known to answer each message
 	}
-	if o.Transport == transport.REST && len(d.routes()) > 0 {
-		request, _ := d.example(d.DefaultSize)
-		if route, _, _, err := pick(d.routes(), o, request); err == nil {
-			o.HTTPMethod = route.HTTPMethod
+	if o.Transport == transport.REST && o.HTTPMethod == "" {
+		if programs, err := d.compile(o); err == nil {
+			if r, err := d.pick(o, programs[0]); err == nil {
+				o.HTTPMethod = r.HTTPMethod
+			}
 		}
 	}
 	return o
+}
+
+// compile makes the programs of what calls send.
+func (d Definition) compile(o Options) ([]*message.Program, error) {
+	programs, err := d.slots(o).Compile([]byte(d.fill(d.Data, o.Size)), d.Descriptor().Input(), d.types)
+	if err != nil {
+		return nil, fmt.Errorf("-data: %w", err)
+	}
+	if len(programs) > 1 && !d.Streams() {
+		return nil, fmt.Errorf("-data: %s sends one message a call, and there are %d", d.Method, len(programs))
+	}
+	return programs, nil
+}
+
+// expect makes what answers are held against.
+func (d Definition) expect(o Options, programs []*message.Program) ([]*message.Expectation, error) {
+	text := d.fill(d.Expect, o.Size)
+	if o.Expect != "" {
+		text = o.Expect
+	}
+	if text == "" {
+		return nil, nil
+	}
+	all, err := d.slots(o).Expect([]byte(text), d.Descriptor().Output(), d.types, programs)
+	if err != nil {
+		return nil, fmt.Errorf("-expect: %w", err)
+	}
+	return all, nil
+}
+
+// metadata parts what calls carry into what never changes, and what has slots.
+func (d Definition) metadata(o Options) (fixed []string, varying []transport.Varying, err error) {
+	for i := 0; i+1 < len(o.Metadata); i += 2 {
+		key, value := o.Metadata[i], o.Metadata[i+1]
+		if !message.HasSlots(value) {
+			fixed = append(fixed, key, value)
+			continue
+		}
+		h, err := d.slots(o).Header(key, value, i/2)
+		if err == nil && key == "user-agent" {
+			err = errors.New("it is a connection's, and can have no slots")
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("-H %s: %w", key, err)
+		}
+		varying = append(varying, transport.Varying{Key: key, Value: h})
+	}
+	return fixed, varying, nil
+}
+
+// counter tells messages apart: 40 bits of the call's number and 24 of the message's.
+const counter, counterLen = "${seq:010x}${i:06x}", 16
+
+// fill puts payload and blob into the data of the target's own RPCs.
+func (d Definition) fill(data string, size int) string {
+	if d.Foreign || !d.Sized {
+		return data
+	}
+	if size == 0 {
+		size = d.DefaultSize
+	}
+	if strings.Contains(data, "${blob}") {
+		data = strings.ReplaceAll(data, "${blob}", base64.StdEncoding.EncodeToString(make([]byte, size)))
+	}
+	data = strings.ReplaceAll(data, "${size}", strconv.Itoa(size))
+	return strings.ReplaceAll(data, "${payload}", counter+strings.Repeat("x", max(0, size-counterLen)))
 }
 
 // Check names what is wrong with o for this RPC, flag by flag.
 func (d Definition) Check(o Options) (problems []error) {
 	wrong := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	name := d.Name
-	if d.Given > 0 {
+	if d.Foreign {
 		name = d.Method
-	}
-	switch transports := d.Transports(); {
-	case !slices.Contains(transport.Names, o.Transport): // said already
-	case !slices.Contains(transports, o.Transport) && d.Given > 0:
-		wrong("-transport rest: %s has no google.api.http option, by which a gateway takes unary calls", name)
-	case !slices.Contains(transports, o.Transport):
-		wrong("-transport %s: it does not carry %s (%s does)", o.Transport, name, strings.Join(transports, ", "))
-	case o.Transport == transport.REST:
-		request, _ := d.example(d.DefaultSize)
-		if _, _, _, err := pick(d.routes(), o, request); err != nil {
-			wrong("-transport rest: %w", err)
-		}
 	}
 	if !d.Streams() {
 		if o.Messages >= 0 && o.Messages != 1 {
@@ -157,12 +233,33 @@ func (d Definition) Check(o Options) (problems []error) {
 		wrong("-receive and -receive-for: %s has one answer a call", name)
 	}
 	switch {
-	case o.Size > 0 && d.Given > 0:
+	case o.Size > 0 && d.Foreign:
 		wrong("-size %d: what %s carries is in -data", o.Size, name)
 	case o.Size > 0 && !d.Sized:
 		wrong("-size %d: %s carries no payload", o.Size, name)
 	case o.Size > 0 && o.Size < d.MinSize:
 		wrong("-size %d: %s needs at least %d bytes, by which it tells its messages apart", o.Size, name, d.MinSize)
+	}
+	if _, _, err := d.metadata(o); err != nil {
+		problems = append(problems, err)
+	}
+	programs, err := d.compile(o)
+	if err != nil {
+		return append(problems, err)
+	}
+	if _, err := d.expect(o, programs); err != nil {
+		problems = append(problems, err)
+	}
+	switch transports := d.Transports(); {
+	case !slices.Contains(transport.Names, o.Transport): // said already
+	case !slices.Contains(transports, o.Transport) && d.Foreign:
+		wrong("-transport rest: %s has no google.api.http option, by which a gateway takes unary calls", name)
+	case !slices.Contains(transports, o.Transport):
+		wrong("-transport %s: it does not carry %s (%s does)", o.Transport, name, strings.Join(transports, ", "))
+	case o.Transport == transport.REST:
+		if _, err := d.pick(o, programs[0]); err != nil {
+			wrong("-transport rest: %w", err)
+		}
 	}
 	messages, apart := d.Resolve(o).Messages, max(o.Interval, o.Pace)
 	both := o.Interval > 0 && o.Pace > 0 // said already
@@ -173,11 +270,11 @@ func (d Definition) Check(o Options) (problems []error) {
 }
 
 // Build returns what every call of a run does, and the messages.
-func (d Definition) Build(o Options) (transport.Spec, transport.Source, error) {
+func (d Definition) Build(o Options) (transport.Spec, *message.Source, error) {
 	o = d.Resolve(o)
 	spec := transport.Spec{
 		Method: "/" + d.Method, Kind: d.Kind, Send: 1,
-		Interval: o.Interval, Pace: o.Pace, Timeout: o.Timeout, Metadata: o.Metadata,
+		Interval: o.Interval, Pace: o.Pace, Timeout: o.Timeout, Success: o.Success,
 		Turns: transport.Turns(max(0, slices.Index(transport.TurnsNames, o.Turns))), Receive: o.Receive, ReceiveFor: o.ReceiveFor, //nolint:gosec // one of three
 	}
 	if d.Streams() {
@@ -188,53 +285,27 @@ func (d Definition) Build(o Options) (transport.Spec, transport.Source, error) {
 	if d.Endless && spec.Receive == 0 && spec.ReceiveFor == 0 {
 		spec.Receive = 1
 	}
-	if d.Kind == transport.ServerStream && d.Given == 0 {
+	if d.Kind == transport.ServerStream && !d.Foreign {
 		spec.Answers = 1 // the target's own streams are never empty
 	}
-	size := o.Size
-	if size == 0 {
-		size = d.DefaultSize
-	}
-	var src message.Source
 	var err error
+	if spec.Metadata, spec.Varying, err = d.metadata(o); err != nil {
+		return spec, nil, err
+	}
+	programs, err := d.compile(o)
+	if err != nil {
+		return spec, nil, err
+	}
+	src := &message.Source{Single: !d.Streams()}
+	if src.Expect, err = d.expect(o, programs); err != nil {
+		return spec, nil, err
+	}
 	if o.Transport == transport.REST {
-		src, err = d.overREST(o, size, &spec)
-	} else {
-		src, err = d.source(size)
+		return spec, src, d.overREST(o, programs[0], &spec, src)
 	}
-	if err != nil {
-		return spec, nil, fmt.Errorf("make the messages of %s: %w", d.Name, err)
+	for _, p := range programs {
+		src.Messages = append(src.Messages, p)
 	}
+	src.Sample = message.ParsesAs(d.Descriptor().Output())
 	return spec, src, nil
-}
-
-// payload is text of size bytes that holds the counter.
-func payload(size int) string {
-	return message.Placeholder + strings.Repeat("x", max(0, size-message.CounterLen))
-}
-
-// templates encodes messages.
-func templates(messages ...proto.Message) ([]message.Template, error) {
-	var all []message.Template
-	for _, m := range messages {
-		encoded, err := proto.Marshal(m)
-		if err != nil {
-			return nil, fmt.Errorf("encode a %T: %w", m, err)
-		}
-		t, err := message.New(encoded)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, t)
-	}
-	return all, nil
-}
-
-// echo is a Source of one message and the answer that means want.
-func echo(request, want proto.Message) (message.Source, error) {
-	t, err := templates(request, want)
-	if err != nil {
-		return message.Source{}, err
-	}
-	return message.Source{Messages: t[:1], Answer: message.Answer{Want: t[1], Judge: message.SameProto(want)}}, nil
 }

@@ -67,10 +67,10 @@ func TestAllAgreesWithTheServices(t *testing.T) {
 		if d.Kind != kind {
 			t.Errorf("%s is a %v RPC, want %v", d.Name, d.Kind, kind)
 		}
-		if got, want := d.Request.ProtoReflect().Descriptor().FullName(), method.Input().FullName(); got != want {
+		if got, want := d.Descriptor().Input().FullName(), method.Input().FullName(); got != want {
 			t.Errorf("%s takes a %s, want a %s", d.Name, got, want)
 		}
-		if got, want := d.Response.ProtoReflect().Descriptor().FullName(), method.Output().FullName(); got != want {
+		if got, want := d.Descriptor().Output().FullName(), method.Output().FullName(); got != want {
 			t.Errorf("%s answers a %s, want a %s", d.Name, got, want)
 		}
 	}
@@ -165,7 +165,7 @@ func TestCheck(t *testing.T) {
 		{"an end to one answer", "Search", scenario.Options{Transport: "grpc", Receive: 1}, []string{"one answer a call"}},
 		{"a stream that takes longer than its deadline", "SearchIO", scenario.Options{Transport: "grpc", Interval: time.Second, Timeout: 99 * time.Second}, []string{"-messages 100 of a stream, 1s apart, take 99s"}},
 		{"a route that is not there", "Search", scenario.Options{Transport: "rest", HTTPRule: 9}, []string{"-http-rule 9: there are"}},
-		{"all problems at once", "Watch", scenario.Options{Transport: "rest", Size: 100}, []string{"-transport rest", "-size 100"}},
+		{"all problems at once", "Watch", scenario.Options{Transport: "rest", Size: 100}, []string{"-size 100", "-transport rest"}},
 	} {
 		tt.options.Messages = scenario.Own
 		problems := find(t, tt.rpc).Check(tt.options)

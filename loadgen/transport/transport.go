@@ -72,11 +72,23 @@ type Spec struct {
 	MaxMessage int
 	// Gzip compresses what is sent.
 	Gzip bool
-	// Metadata goes with every call, key and value by turns.
+	// Metadata goes with every call, key and value by turns; Varying beside it.
 	Metadata []string
+	Varying  []Varying
+	// Success is the code of a call that succeeds. A call that ends as none was expected to, with OK, fails.
+	Success codes.Code
 	// HTTPMethod is the REST route's. Messages are its bodies, for the request target Path; where that is empty, and of a
 	// GET, they are the targets, each followed by a line's end and the body, if it has one.
 	HTTPMethod, Path string
+}
+
+// Varying is metadata whose value differs from call to call. Of a key that ends in -bin it is bytes.
+type Varying struct {
+	Key   string
+	Value interface {
+		// Append appends the value for a call, by its Key, to dst. It may be called concurrently.
+		Append(dst []byte, call uint64) ([]byte, error)
+	}
 }
 
 // Lockstep says whether each answer is awaited before the next message.
@@ -117,11 +129,11 @@ func (s *Spec) MessageDue(worker uint16, sent int64, i int) int64 {
 // Source makes the messages of calls and judges the answers. Its methods are
 // called concurrently.
 type Source interface {
-	// Append appends the i-th message of call seq to dst.
-	Append(dst []byte, seq uint64, i int) ([]byte, error)
-	// Check says what is wrong with body, the i-th answer of call seq, when n messages were sent
+	// Append appends the i-th message of a call, by its Key, to dst.
+	Append(dst []byte, call uint64, i int) ([]byte, error)
+	// Check says what is wrong with body, the i-th answer of a call, by its Key, when n messages were sent
 	// so far. It keeps nothing of body.
-	Check(seq uint64, i, n int, body []byte) error
+	Check(call uint64, i, n int, body []byte) error
 }
 
 // Series names a latency population of messages.
@@ -181,6 +193,9 @@ type Call struct {
 	// Bound is the transport's state for this worker.
 	Bound any
 }
+
+// Key is what a call's data are made from: its worker in the upper 16 bits, and its number in the 48 below.
+func (c *Call) Key() uint64 { return uint64(c.Worker)<<48 | c.Seq&(1<<48-1) }
 
 // Reset clears what the transport found, before the next call.
 func (c *Call) Reset() {

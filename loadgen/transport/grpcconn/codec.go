@@ -44,7 +44,7 @@ func (codec) Marshal(v any) (mem.BufferSlice, error) {
 		pooled = mem.NopBufferPool{} // grpc-go would not give so small a buffer back
 	}
 	buf := pooled.Get(out.hint)
-	body, err := out.src.Append((*buf)[:0], c.Seq, c.MessagesSent)
+	body, err := out.src.Append((*buf)[:0], c.Key(), c.MessagesSent)
 	if err != nil {
 		pooled.Put(buf)
 		c.Local = true
@@ -73,7 +73,7 @@ func (codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if in.alone {
 		sent = c.MessagesSent
 	}
-	if err := in.src.Check(c.Seq, i, sent, body.ReadOnlyData()); err != nil {
+	if err := in.src.Check(c.Key(), i, sent, body.ReadOnlyData()); err != nil {
 		in.bad = fmt.Errorf("answer %d: %w", i, err)
 		return in.bad
 	}

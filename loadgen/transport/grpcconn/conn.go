@@ -79,7 +79,9 @@ const farewell = 100 * time.Millisecond
 type worker struct {
 	*conn
 	call    *transport.Call
-	ctx     context.Context //nolint:containedctx // the parent of each call's context
+	base    context.Context //nolint:containedctx // the parent of ctx
+	ctx     context.Context //nolint:containedctx // the parent of the call's context, with what varies of its metadata
+	varying []string
 	opts    []grpc.CallOption
 	out     outgoing
 	in      incoming
@@ -106,7 +108,8 @@ func (c *conn) newWorker(ctx context.Context, call *transport.Call) func() {
 	if len(c.spec.Metadata) > 0 {
 		ctx = metadata.AppendToOutgoingContext(ctx, c.spec.Metadata...)
 	}
-	w.ctx = WithCall(ctx, call)
+	w.base = WithCall(ctx, call)
+	w.ctx = w.base
 	w.rings = make(chan struct{}, 1)
 	w.lookUp = func() string { return w.report }
 	w.opts = []grpc.CallOption{grpc.ForceCodecV2(codec{})}
@@ -115,6 +118,24 @@ func (c *conn) newWorker(ctx context.Context, call *transport.Call) func() {
 		return w.unary
 	}
 	return w.stream
+}
+
+// vary makes the part of the call's metadata that differs from call to call.
+func (w *worker) vary() error {
+	if len(w.spec.Varying) == 0 {
+		return nil
+	}
+	w.varying = w.varying[:0]
+	for _, v := range w.spec.Varying {
+		value, err := v.Value.Append(nil, w.call.Key())
+		if err != nil {
+			w.call.Local = true
+			return status.Errorf(codes.Internal, "make the metadata %s: %v", v.Key, err)
+		}
+		w.varying = append(w.varying, v.Key, string(value))
+	}
+	w.ctx = metadata.AppendToOutgoingContext(w.base, w.varying...)
+	return nil
 }
 
 // deadline gives one call its context.
@@ -184,6 +205,10 @@ func isLocal(code codes.Code, message string) bool {
 
 func (w *worker) unary() {
 	w.call.Sent = transport.Now()
+	if err := w.vary(); err != nil {
+		w.finish(err)
+		return
+	}
 	ctx, cancel := w.deadline()
 	err := w.cc.Invoke(ctx, w.spec.Method, &w.out, &w.in, w.opts...)
 	w.finish(err)

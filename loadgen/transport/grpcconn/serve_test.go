@@ -83,6 +83,7 @@ type source struct {
 func text(seq uint64, i int) string { return fmt.Sprintf("%d/%d", seq, i) }
 
 func (s source) Append(dst []byte, seq uint64, i int) ([]byte, error) {
+	seq &= 1<<48 - 1 // what a call is made from is more
 	if s.broken > 0 && i == s.broken {
 		return dst, fmt.Errorf("message %d is broken", i)
 	}
@@ -90,6 +91,7 @@ func (s source) Append(dst []byte, seq uint64, i int) ([]byte, error) {
 }
 
 func (s source) Check(seq uint64, i, n int, body []byte) error {
+	seq &= 1<<48 - 1 // what a call is made from is more
 	var m wrapperspb.StringValue
 	if err := proto.Unmarshal(body, &m); err != nil {
 		return err

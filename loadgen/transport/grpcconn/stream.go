@@ -17,6 +17,10 @@ import (
 // stream makes one call of a streaming kind.
 func (w *worker) stream() {
 	w.call.Sent = transport.Now()
+	if err := w.vary(); err != nil {
+		w.finish(err)
+		return
+	}
 	ctx, cancel := w.deadline()
 	defer cancel()
 	s, err := w.cc.NewStream(ctx, &w.desc, w.spec.Method, w.opts...)

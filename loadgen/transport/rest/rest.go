@@ -116,11 +116,7 @@ type worker struct {
 func (c *conn) newWorker(ctx context.Context, call *transport.Call) func() {
 	w := &worker{conn: c, call: call, ctx: ctx, header: http.Header{}}
 	for i := 0; i+1 < len(c.spec.Metadata); i += 2 {
-		key, value := c.spec.Metadata[i], c.spec.Metadata[i+1]
-		if strings.HasSuffix(key, "-bin") { // which a gateway takes as gRPC does
-			value = base64.StdEncoding.EncodeToString([]byte(value))
-		}
-		w.header.Add(key, value)
+		w.header.Add(c.spec.Metadata[i], headerValue(c.spec.Metadata[i], c.spec.Metadata[i+1]))
 	}
 	if c.spec.HTTPMethod != http.MethodGet && c.spec.HTTPMethod != http.MethodDelete {
 		w.header.Set("Content-Type", "application/json")
@@ -130,6 +126,14 @@ func (c *conn) newWorker(ctx context.Context, call *transport.Call) func() {
 		w.header.Set("Grpc-Timeout", text)
 	}
 	return w.do
+}
+
+// headerValue is a value as a header has it: bytes in base64, which a gateway takes as gRPC does.
+func headerValue(key, value string) string {
+	if strings.HasSuffix(key, "-bin") {
+		return base64.StdEncoding.EncodeToString([]byte(value))
+	}
+	return value
 }
 
 // do makes one call.
@@ -152,7 +156,7 @@ func (w *worker) do() {
 func (w *worker) roundTrip(ctx context.Context) error {
 	c := w.call
 	// Memory of its own: net/http may still read the body of a call that timed out.
-	body, err := w.src.Append(make([]byte, 0, w.hint), c.Seq, 0)
+	body, err := w.src.Append(make([]byte, 0, w.hint), c.Key(), 0)
 	if err != nil {
 		return &requestError{err}
 	}
@@ -170,6 +174,13 @@ func (w *worker) roundTrip(ctx context.Context) error {
 		return &requestError{err}
 	}
 	maps.Copy(req.Header, w.header)
+	for _, v := range w.spec.Varying {
+		value, err := v.Value.Append(nil, c.Key())
+		if err != nil {
+			return &requestError{fmt.Errorf("the metadata %s: %w", v.Key, err)}
+		}
+		req.Header.Add(v.Key, headerValue(v.Key, string(value)))
+	}
 	id := requestid.ID{Run: w.run, Worker: c.Worker, Seq: c.Seq}
 	req.Header[idHeader] = []string{id.String()}
 	if w.trace != nil {
@@ -200,7 +211,7 @@ func (w *worker) roundTrip(ctx context.Context) error {
 	if res.StatusCode != http.StatusOK {
 		return statusError(res.StatusCode, w.answer.Bytes(), w.secure)
 	}
-	if err := w.src.Check(c.Seq, 0, 1, w.answer.Bytes()); err != nil {
+	if err := w.src.Check(c.Key(), 0, 1, w.answer.Bytes()); err != nil {
 		return &callError{codes.DataLoss, err.Error()}
 	}
 	return nil

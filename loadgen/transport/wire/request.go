@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/http2"
@@ -27,13 +28,15 @@ type request struct {
 	// digits of the timeout, and its unit in nanoseconds.
 	digits int
 	unit   int64
+	// varying is what differs from call to call in its length too: it follows the block.
+	varying []transport.Varying
 	// listSize is the size by which SETTINGS_MAX_HEADER_LIST_SIZE is measured.
 	listSize uint32
 }
 
 // newRequest makes the block.
 func newRequest(spec *transport.Spec, scheme, authority string, sampler *requestid.Sampler) (*request, error) {
-	r := &request{sampler: sampler}
+	r := &request{sampler: sampler, varying: spec.Varying}
 	var block []byte
 	field := func(name, value string) (at int) {
 		block, at = appendField(block, name, value)
@@ -64,7 +67,7 @@ func newRequest(spec *transport.Spec, scheme, authority string, sampler *request
 	}
 	for i := 0; i+1 < len(spec.Metadata); i += 2 {
 		name, value := strings.ToLower(spec.Metadata[i]), spec.Metadata[i+1]
-		if name == "" || strings.HasPrefix(name, ":") || strings.HasPrefix(name, "grpc-") {
+		if ownName(name) {
 			return nil, fmt.Errorf("metadata %q: the name is gRPC's own", name)
 		}
 		if strings.HasSuffix(name, "-bin") {
@@ -72,8 +75,18 @@ func newRequest(spec *transport.Spec, scheme, authority string, sampler *request
 		}
 		field(name, value)
 	}
+	for _, v := range spec.Varying {
+		if ownName(v.Key) {
+			return nil, fmt.Errorf("metadata %q: the name is gRPC's own", v.Key)
+		}
+	}
 	r.frame(block)
 	return r, nil
+}
+
+// ownName says whether metadata of the name is gRPC's own.
+func ownName(name string) bool {
+	return name == "" || strings.HasPrefix(name, ":") || strings.HasPrefix(name, "grpc-")
 }
 
 // frame cuts the block into HEADERS and CONTINUATION frames, never through what is patched, and moves the offsets with
@@ -129,6 +142,64 @@ func (r *request) append(dst []byte, stream uint32, id requestid.ID, left int64)
 		}
 	}
 	return dst
+}
+
+// last is the offset of the block's last frame.
+func (r *request) last() int { return r.heads[len(r.heads)-1] - 5 }
+
+// vary appends what differs from call to call to a block that ends dst, whose last frame begins at an offset: to that
+// frame, or, where it would be too long, in frames of their own.
+func (r *request) vary(dst []byte, last int, call uint64) (_ []byte, err error) {
+	begin := len(dst)
+	for _, v := range r.varying {
+		if dst, err = appendVarying(dst, v, call); err != nil {
+			return dst, err
+		}
+	}
+	length := begin - last - frameHead
+	if whole := len(dst) - last - frameHead; whole <= maxFrame {
+		putLength(dst[last:], whole)
+		return dst, nil
+	}
+	fields := slices.Clone(dst[begin:])
+	dst = dst[:begin]
+	stream := binary.BigEndian.Uint32(dst[last+5:])
+	putLength(dst[last:], length)
+	dst[last+4] &^= byte(http2.FlagHeadersEndHeaders)
+	for len(fields) > 0 {
+		n := min(len(fields), maxFrame)
+		f := frame{length: n, kind: http2.FrameContinuation, stream: stream}
+		if n == len(fields) {
+			f.flags = http2.FlagContinuationEndHeaders
+		}
+		dst = append(appendFrame(dst, f), fields[:n]...)
+		fields = fields[n:]
+	}
+	return dst, nil
+}
+
+// putLength writes a frame's length into its head.
+func putLength(head []byte, n int) { head[0], head[1], head[2] = byte(n>>16), byte(n>>8), byte(n) }
+
+// appendVarying appends a field as appendField does.
+func appendVarying(dst []byte, v transport.Varying, call uint64) (_ []byte, err error) {
+	dst = appendInt(append(dst, 0), 0, 7, uint64(len(v.Key)))
+	dst = append(dst, v.Key...)
+	at := len(dst)
+	if dst, err = v.Value.Append(append(dst, 0), call); err != nil {
+		return dst, fmt.Errorf("make the metadata %s: %w", v.Key, err)
+	}
+	if strings.HasSuffix(v.Key, "-bin") {
+		text := base64.RawStdEncoding.EncodeToString(dst[at+1:])
+		dst = append(dst[:at+1], text...)
+	}
+	n := len(dst) - at - 1
+	if n < 127 {
+		dst[at] = byte(n)
+		return dst, nil
+	}
+	value := slices.Clone(dst[at+1:]) // a long one is rare
+	return append(appendInt(dst[:at], 0, 7, uint64(n)), value...), nil
 }
 
 // staticName is the index of a name in HPACK's static table (RFC 7541, appendix A), for the names above.

@@ -79,7 +79,7 @@ func (ss *session) sendMessage(s *stream) {
 	var heads [frameHead + messageHead]byte
 	at := len(ss.out)
 	b := append(ss.out, heads[:]...) //nolint:gocritic // ss.out is b only once the message fits
-	b, err := c.src.Append(b, call.Seq, call.MessagesSent)
+	b, err := c.src.Append(b, call.Key(), call.MessagesSent)
 	plain := len(b) - at - frameHead - messageHead
 	if err == nil && c.spec.Gzip {
 		b[at+frameHead] = 1

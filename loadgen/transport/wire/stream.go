@@ -117,6 +117,15 @@ func (ss *session) open(s *stream) {
 			left = 0
 		}
 	}
+	out := c.request.append(ss.out, ss.nextID, s.requestID(), left)
+	if len(c.request.varying) > 0 {
+		var err error
+		if out, err = c.request.vary(out, len(ss.out)+c.request.last(), s.call.Key()); err != nil {
+			s.call.Local = true
+			c.complete(s, codes.Internal, err.Error(), transport.Now())
+			return
+		}
+	}
 	if ss.writing { // its bytes wait behind a write, which may take long
 		c.wait(s, transport.Now())
 	}
@@ -124,7 +133,7 @@ func (ss *session) open(s *stream) {
 	ss.nextID += 2
 	ss.streams.put(s.id, s)
 	s.window, s.credit = ss.initialWindow, streamWindow
-	ss.out = c.request.append(ss.out, s.id, s.requestID(), left)
+	ss.out = out
 	ss.stamp(s)
 	ss.pump(s)
 	if ss.nextID > c.lastID {
@@ -196,7 +205,7 @@ func (s *stream) answer(compressed bool, body []byte, now int64) bool {
 	if spec.Lockstep() && !s.closed && i >= call.MessagesSent {
 		return s.fail(codes.DataLoss, fmt.Sprintf("answer %d: there was no message for it", i), now)
 	}
-	if err := c.src.Check(call.Seq, i, call.MessagesSent, body); err != nil {
+	if err := c.src.Check(call.Key(), i, call.MessagesSent, body); err != nil {
 		return s.fail(codes.DataLoss, fmt.Sprintf("answer %d: %v", i, err), now)
 	}
 	if spec.Kind == transport.Unary {

@@ -1,0 +1,459 @@
+package message
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
+)
+
+// Expectation is what an answer has to hold: fields, and within them fields. What it does not name may be anything; a list
+// is held where it has the same length and each element is, a map where it has each of the keys. It is read-only and may
+// be used concurrently.
+type Expectation struct {
+	program *Program // makes the expected message
+	desc    protoreflect.MessageDescriptor
+	types   Resolver
+	wants   []want
+	// plain is that every want can be looked for in an answer's bytes.
+	plain bool
+}
+
+// want is one field that is expected.
+type want struct {
+	field protoreflect.FieldDescriptor
+	path  string
+	// one of these, or none: then the field as a whole is compared.
+	anything, absent bool
+	leaf             *op    // of a plain one
+	unsent           bool   // the default, which is not sent
+	within           []want // of a message
+	inner            bool
+	elements         []want // of a list, each of one element
+	keys             []string
+}
+
+// Expect compiles what is expected of answers to what requests send: JSON of the answer's type, one for all answers, or in
+// turn, of which the last is for all that follow.
+func (e *Slots) Expect(data []byte, desc protoreflect.MessageDescriptor, types Resolver, requests []*Program) ([]*Expectation, error) {
+	answers := &Slots{Seed: e.Seed, Run: e.Run, Feeds: e.Feeds, answer: true}
+	for _, p := range requests {
+		answers.asked = append(answers.asked, p.slots...)
+	}
+	each, err := split(data, desc)
+	if err != nil {
+		return nil, err
+	}
+	var all []*Expectation
+	for i, one := range each {
+		x, err := answers.expect(one, desc, types)
+		if err != nil && len(each) > 1 {
+			err = fmt.Errorf("answer %d: %w", i, err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, x)
+	}
+	return all, nil
+}
+
+func (e *Slots) expect(data []byte, desc protoreflect.MessageDescriptor, types Resolver) (*Expectation, error) {
+	p, err := e.compile(data, desc, types, "expect$")
+	if err != nil {
+		return nil, err
+	}
+	v, err := decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("no JSON: %w", err)
+	}
+	x := &Expectation{program: p, desc: desc, types: types, plain: true}
+	object, _ := v.(map[string]any)
+	x.wants = x.wantsOf("$", desc, object, e)
+	return x, nil
+}
+
+// wantsOf are the fields that an object names; it was compiled, so that they exist.
+func (x *Expectation) wantsOf(path string, desc protoreflect.MessageDescriptor, object map[string]any, e *Slots) (all []want) {
+	keys := make([]string, 0, len(object))
+	for key := range object {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	c := compiler{slots: e, types: x.types}
+	for _, key := range keys {
+		field, err := c.field(path, desc, key)
+		if err != nil {
+			continue
+		}
+		all = append(all, x.wantOf(path+"."+key, field, object[key], e, field.IsList()))
+	}
+	if len(all) > 64 {
+		x.plain = false
+	}
+	return all
+}
+
+func (x *Expectation) wantOf(path string, field protoreflect.FieldDescriptor, v any, e *Slots, list bool) want {
+	w := want{field: field, path: path}
+	free := field.Message() == nil || field.Message().FullName().Parent() != "google.protobuf" // of a JSON of its own
+	switch v := v.(type) {
+	case nil:
+		w.absent, w.unsent = true, true
+		return w
+	case string:
+		w.anything = v == "${any}"
+	case []any:
+		x.plain = false
+		for i, element := range v {
+			w.elements = append(w.elements, x.wantOf(fmt.Sprintf("%s[%d]", path, i), field, element, e, false))
+		}
+		return w
+	case map[string]any:
+		if field.IsMap() {
+			x.plain = false
+			for key, value := range v {
+				w.keys = append(w.keys, key)
+				w.within = append(w.within, x.wantOf(path+"."+key, field.MapValue(), value, e, false))
+			}
+			return w
+		}
+		if free {
+			w.inner, w.within = true, x.wantsOf(path, field.Message(), v, e)
+			if field.Kind() == protoreflect.GroupKind {
+				x.plain = false
+			}
+			return w
+		}
+	}
+	if field.Message() != nil || list {
+		x.plain = false
+		return w
+	}
+	w.leaf = x.leafOf(path, field, v, e)
+	w.unsent = w.leaf != nil && w.leaf.unsent() && !field.HasPresence()
+	if w.leaf == nil && !w.anything {
+		x.plain = false
+	}
+	return w
+}
+
+// leafOf is what makes the value of a plain field, for the answer's bytes to be held against.
+func (x *Expectation) leafOf(path string, field protoreflect.FieldDescriptor, v any, e *Slots) *op {
+	text, ok := v.(string)
+	if ok && hasSlots(text) {
+		t, err := e.parseText(text, "expect$"+path[1:])
+		if err != nil {
+			return nil
+		}
+		leaf, _, err := leafOf(field, t)
+		if err != nil {
+			return nil
+		}
+		return leaf
+	}
+	m, ok := x.find(path)
+	if !ok {
+		return nil
+	}
+	switch field.Kind() {
+	case protoreflect.StringKind:
+		return &op{code: opText, text: literalText(m.String())}
+	case protoreflect.BytesKind:
+		return &op{code: opText, text: literalText(string(m.Bytes()))}
+	case protoreflect.BoolKind:
+		return &op{code: opVarint, field: field, slot: &slot{kind: slotConst, from: int64(b2i(m.Bool()))}}
+	case protoreflect.EnumKind:
+		return &op{code: opVarint, field: field, slot: &slot{kind: slotConst, from: int64(m.Enum())}}
+	case protoreflect.FloatKind:
+		return &op{code: opFixed32, field: field, slot: &slot{kind: slotFloat, low: m.Float()}}
+	case protoreflect.DoubleKind:
+		return &op{code: opFixed64, field: field, slot: &slot{kind: slotFloat, low: m.Float()}}
+	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind, protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+		if m.Uint() > math.MaxInt64 {
+			return nil // rare, and quick enough the other way
+		}
+		return constant(field, int64(m.Uint())) //nolint:gosec // looked at just now
+	default:
+		return constant(field, m.Int())
+	}
+}
+
+func constant(field protoreflect.FieldDescriptor, v int64) *op {
+	return &op{code: codeOf(field), field: field, slot: &slot{kind: slotConst, from: v}}
+}
+
+// unsent says whether the value is ever the default, which is not sent.
+func (o *op) unsent() bool {
+	if o.code == opText {
+		return len(o.text) == 0
+	}
+	return o.slot.kind == slotConst && o.slot.from == 0 || o.slot.kind == slotFloat && o.slot.low == 0 && o.slot.wide == 0
+}
+
+func literalText(s string) text {
+	if s == "" {
+		return nil
+	}
+	return text{{literal: s}}
+}
+
+// find is the value at a path of the example.
+func (x *Expectation) find(path string) (v protoreflect.Value, ok bool) {
+	m := x.program.example.ProtoReflect()
+	names := strings.Split(strings.TrimPrefix(path, "$."), ".")
+	for i, name := range names {
+		field := m.Descriptor().Fields().ByJSONName(name)
+		if field == nil {
+			field = m.Descriptor().Fields().ByTextName(name)
+		}
+		if field == nil || field.IsList() || field.IsMap() {
+			return v, false
+		}
+		if v = m.Get(field); i < len(names)-1 {
+			if field.Message() == nil {
+				return v, false
+			}
+			m = v.Message()
+		}
+	}
+	return v, true
+}
+
+// Check says what of an answer is not as expected. It decodes the answer only where its bytes do not say that all is well.
+func (x *Expectation) Check(body []byte, m *Moment) error {
+	if x.plain && matches(body, x.wants, m) {
+		return nil
+	}
+	got := dynamicpb.NewMessage(x.desc)
+	if err := (proto.UnmarshalOptions{Resolver: x.types}).Unmarshal(body, got); err != nil {
+		return fmt.Errorf("it is no %s: %w", x.desc.FullName(), err)
+	}
+	return x.check(got, m)
+}
+
+// CheckJSON is Check of an answer in JSON; field, where it is not empty, is the one field that the answer is.
+func (x *Expectation) CheckJSON(body []byte, field string, m *Moment) error {
+	if field != "" {
+		body = slices.Concat([]byte(`{"`+field+`":`), body, []byte("}"))
+	}
+	got := dynamicpb.NewMessage(x.desc)
+	if err := (protojson.UnmarshalOptions{DiscardUnknown: true, Resolver: x.types}).Unmarshal(body, got); err != nil {
+		return fmt.Errorf("it is no %s: %s", x.desc.FullName(), clip(string(body)))
+	}
+	return x.check(got, m)
+}
+
+func (x *Expectation) check(got protoreflect.Message, m *Moment) error {
+	encoded, err := x.program.AppendTo(nil, m)
+	if err != nil {
+		return fmt.Errorf("make what is expected: %w", err)
+	}
+	wanted := dynamicpb.NewMessage(x.desc)
+	if err := (proto.UnmarshalOptions{Resolver: x.types, AllowPartial: true}).Unmarshal(encoded, wanted); err != nil {
+		return fmt.Errorf("read what is expected: %w", err)
+	}
+	if err := compareFields(x.wants, got, wanted); err != nil {
+		return fmt.Errorf("%w%s", err, x.rows(m))
+	}
+	return nil
+}
+
+// rows says which rows of feeds were expected.
+func (x *Expectation) rows(m *Moment) string {
+	var all []string
+	for _, s := range x.program.slots {
+		if s.kind == slotRow {
+			where := fmt.Sprintf("%s, line %d", s.feed.File, s.feed.rows.line(s.feed.row(m.Seq)))
+			if !slices.Contains(all, where) {
+				all = append(all, where)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(all, "; ") + ")"
+}
+
+func compareFields(wants []want, got, wanted protoreflect.Message) error {
+	for i := range wants {
+		w := &wants[i]
+		if w.absent || w.anything {
+			if has := got.Has(w.field); has != w.anything {
+				return fmt.Errorf("%s: got %s, want %s", w.path, told(w.field, got.Get(w.field), has), map[bool]string{true: "something", false: "nothing"}[w.anything])
+			}
+			continue
+		}
+		if err := w.compare(got.Get(w.field), wanted.Get(w.field), got.Has(w.field)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compare holds a field's value against what is wanted.
+func (w *want) compare(got, wanted protoreflect.Value, has bool) error {
+	switch {
+	case w.field.IsMap() && w.keys != nil:
+		var failed error
+		wanted.Map().Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
+			found := got.Map().Get(k)
+			if !found.IsValid() {
+				failed = fmt.Errorf("%s: there is no key %v", w.path, k)
+				return false
+			}
+			element := want{field: w.field.MapValue(), path: fmt.Sprintf("%s.%v", w.path, k)}
+			if i := slices.Index(w.keys, k.String()); i >= 0 {
+				element = w.within[i]
+			}
+			failed = element.compareOne(found, v, true)
+			return failed == nil
+		})
+		return failed
+	case w.field.IsList():
+		list, other := got.List(), wanted.List()
+		if list.Len() != other.Len() {
+			return fmt.Errorf("%s: got %d elements, want %d", w.path, list.Len(), other.Len())
+		}
+		for i := range list.Len() {
+			if err := w.elements[i].compareOne(list.Get(i), other.Get(i), true); err != nil {
+				return err
+			}
+		}
+		return nil
+	default:
+		return w.compareOne(got, wanted, has)
+	}
+}
+
+func (w *want) compareOne(got, wanted protoreflect.Value, has bool) error {
+	if w.inner {
+		if !has {
+			return fmt.Errorf("%s: got nothing, want %s", w.path, told(w.field, wanted, true))
+		}
+		return compareFields(w.within, got.Message(), wanted.Message())
+	}
+	if !w.anything && !got.Equal(wanted) {
+		return fmt.Errorf("%s: got %s, want %s", w.path, told(w.field, got, has || !w.field.HasPresence()), told(w.field, wanted, true))
+	}
+	return nil
+}
+
+// told is a value for reading.
+func told(field protoreflect.FieldDescriptor, v protoreflect.Value, has bool) string {
+	switch {
+	case !has:
+		return "nothing"
+	case field.IsList(), field.IsMap():
+		return clip(v.String())
+	case field.Message() != nil:
+		text, err := protojson.Marshal(v.Message().Interface())
+		if err != nil {
+			return clip(v.String())
+		}
+		return clip(string(text))
+	case field.Kind() == protoreflect.EnumKind:
+		if value := field.Enum().Values().ByNumber(v.Enum()); value != nil {
+			return string(value.Name())
+		}
+		return fmt.Sprint(v.Enum())
+	case field.Kind() == protoreflect.StringKind:
+		return fmt.Sprintf("%q", clip(v.String()))
+	case field.Kind() == protoreflect.BytesKind:
+		return fmt.Sprintf("%q", clip(string(v.Bytes())))
+	default:
+		return v.String()
+	}
+}
+
+// matches says whether an encoded message holds what is wanted, as far as its bytes tell: where they are unusual, and a
+// decoder might find it all the same, it does not.
+func matches(body []byte, wants []want, m *Moment) bool {
+	var seen uint64
+	for len(body) > 0 {
+		number, kind, n := protowire.ConsumeTag(body)
+		if n < 0 {
+			return false
+		}
+		body = body[n:]
+		n = protowire.ConsumeFieldValue(number, kind, body)
+		if n < 0 {
+			return false
+		}
+		value := body[:n]
+		body = body[n:]
+		for i := range wants {
+			w := &wants[i]
+			if w.field.Number() != number {
+				continue
+			}
+			if seen&(1<<i) != 0 || w.absent || !w.matches(kind, value, m) {
+				return false // the last of several counts, or they are one: decoders know
+			}
+			seen |= 1 << i
+		}
+	}
+	for i := range wants {
+		if seen&(1<<i) == 0 && !wants[i].unsent {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *want) matches(kind protowire.Type, value []byte, m *Moment) bool {
+	switch kind {
+	case protowire.BytesType:
+		value, _ = protowire.ConsumeBytes(value)
+		switch {
+		case w.inner:
+			return matches(value, w.within, m)
+		case w.anything:
+			return len(value) > 0 || w.field.HasPresence()
+		case w.leaf == nil || w.leaf.code != opText:
+			return false
+		}
+		var buf [256]byte
+		wanted, err := w.leaf.text.append(buf[:0], m)
+		return err == nil && bytes.Equal(wanted, value)
+	case protowire.VarintType:
+		if w.leaf == nil || w.leaf.code != opVarint {
+			return false
+		}
+		got, _ := protowire.ConsumeVarint(value)
+		wanted, err := w.leaf.slot.scalar(w.leaf.field, m)
+		return err == nil && got == wanted
+	case protowire.Fixed32Type:
+		if w.leaf == nil || w.leaf.code != opFixed32 {
+			return false
+		}
+		wanted, err := w.leaf.slot.scalar(w.leaf.field, m)
+		return err == nil && uint64(binary.LittleEndian.Uint32(value)) == wanted&math.MaxUint32
+	case protowire.Fixed64Type:
+		if w.leaf == nil || w.leaf.code != opFixed64 {
+			return false
+		}
+		wanted, err := w.leaf.slot.scalar(w.leaf.field, m)
+		return err == nil && binary.LittleEndian.Uint64(value) == wanted
+	default:
+		return false
+	}
+}
+
+// clip keeps an error message readable.
+func clip(s string) string {
+	const most = 120
+	if len(s) > most {
+		return s[:most] + "..."
+	}
+	return s
+}

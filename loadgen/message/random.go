@@ -1,0 +1,137 @@
+package message
+
+import (
+	"math"
+	"math/bits"
+)
+
+// golden is 2^64 divided by the golden ratio, SplitMix64's step.
+const golden = 0x9e3779b97f4a7c15
+
+// mix is the finalizer of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA 2014),
+// with the constants of Stafford's Mix13.
+func mix(z uint64) uint64 {
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// words are the random words of one slot in one message: SplitMix64's sequence, from a state that is a function of the
+// slot's key, the call's number and the message's. So any process makes any message's values again.
+type words struct{ state uint64 }
+
+func wordsOf(key, seq uint64, i int) words {
+	return words{mix(mix(key+seq*golden) + uint64(i)*golden)} //nolint:gosec // a message's number
+}
+
+func (w *words) next() uint64 {
+	w.state += golden
+	return mix(w.state)
+}
+
+// below is a number of 0 to n-1, all equally likely; of 0 any 64 bits (Lemire: "Fast random integer generation in an
+// interval", 2019).
+func (w *words) below(n uint64) uint64 {
+	if n == 0 {
+		return w.next()
+	}
+	hi, lo := bits.Mul64(w.next(), n)
+	if lo < n {
+		for least := -n % n; lo < least; {
+			hi, lo = bits.Mul64(w.next(), n)
+		}
+	}
+	return hi
+}
+
+// unit is a number of 0 to 1, without 1, in steps of 2^-53.
+func (w *words) unit() float64 { return float64(w.next()>>11) * (1.0 / (1 << 53)) }
+
+// keyOf makes a slot's key of the seed and of where the slot stands, by FNV-1a, so that another slot beside it changes nothing.
+func keyOf(seed uint64, where string) uint64 {
+	h := uint64(0xcbf29ce484222325)
+	for i := range len(where) {
+		h = (h ^ uint64(where[i])) * 0x100000001b3
+	}
+	return mix(mix(seed+golden) ^ h)
+}
+
+// zipf draws k of 0 to n-1 with a likelihood in proportion to 1/(k+1)^s, by rejection-inversion (Hörmann, Derflinger:
+// "Rejection-inversion to generate variates from monotone discrete distributions", 1996), whose names it has.
+type zipf struct {
+	n, s               float64
+	hx1, hn, threshold float64
+}
+
+func newZipf(n uint64, s float64) zipf {
+	z := zipf{n: float64(n), s: s}
+	z.hx1 = z.integral(1.5) - 1
+	z.hn = z.integral(z.n + 0.5)
+	z.threshold = 2 - z.inverse(z.integral(2.5)-z.h(2))
+	return z
+}
+
+func (z *zipf) draw(w *words) uint64 {
+	for {
+		u := z.hn + w.unit()*(z.hx1-z.hn)
+		x := z.inverse(u)
+		k := min(max(math.Floor(x+0.5), 1), z.n)
+		if k-x <= z.threshold || u >= z.integral(k+0.5)-z.h(k) {
+			return uint64(k) - 1
+		}
+	}
+}
+
+// h is the density, integral its integral, and inverse the integral's inverse function.
+func (z *zipf) h(x float64) float64 { return math.Exp(-z.s * math.Log(x)) }
+
+func (z *zipf) integral(x float64) float64 {
+	log := math.Log(x)
+	return expOver((1-z.s)*log) * log
+}
+
+func (z *zipf) inverse(x float64) float64 {
+	t := max(x*(1-z.s), -1) // rounding may bring it below
+	return math.Exp(logOver(t) * x)
+}
+
+// logOver is log(1+x)/x, and expOver (exp(x)-1)/x, also near 0.
+func logOver(x float64) float64 {
+	if math.Abs(x) > 1e-8 {
+		return math.Log1p(x) / x
+	}
+	return 1 - x*(0.5-x*(1.0/3-0.25*x))
+}
+
+func expOver(x float64) float64 {
+	if math.Abs(x) > 1e-8 {
+		return math.Expm1(x) / x
+	}
+	return 1 + x*0.5*(1+x/3*(1+0.25*x))
+}
+
+// permutation is one of 0 to n-1, without a table: a Feistel network of four rounds on the least power of four that holds
+// n, walked until it comes back below n (Black, Rogaway: "Ciphers with arbitrary finite domains", 2002).
+type permutation struct {
+	n    uint64
+	half uint   // bits of either side
+	mask uint64 // of half
+}
+
+func newPermutation(n uint64) permutation {
+	half := max(1, uint(bits.Len64(max(n, 1)-1)+1)/2) //nolint:gosec // 64 at most
+	return permutation{n: n, half: half, mask: 1<<half - 1}
+}
+
+// at is where x goes, by the key.
+func (p *permutation) at(key, x uint64) uint64 {
+	for {
+		left, right := x>>p.half, x&p.mask
+		for round := range uint64(4) {
+			left, right = right, left^mix(key+round*golden+right)&p.mask
+		}
+		if x = left<<p.half | right; x < p.n {
+			return x
+		}
+	}
+}

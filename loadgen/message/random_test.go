@@ -1,0 +1,116 @@
+package message
+
+import (
+	"math"
+	"testing"
+)
+
+// chiSquared is the statistic of counts against likelihoods, and its mean and standard deviation beside it: a statistic
+// further than five of these from the mean is no chance.
+func chiSquared(t *testing.T, what string, counts []int, likelihood func(k int) float64) {
+	t.Helper()
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	var x float64
+	cells := 0
+	var restSeen, restWanted float64
+	for k, n := range counts {
+		want := likelihood(k) * float64(total)
+		if want < 10 { // together, in a tail
+			restSeen, restWanted = restSeen+float64(n), restWanted+want
+			continue
+		}
+		x += (float64(n) - want) * (float64(n) - want) / want
+		cells++
+	}
+	if restWanted > 10 {
+		x += (restSeen - restWanted) * (restSeen - restWanted) / restWanted
+		cells++
+	}
+	freedom := float64(cells - 1)
+	if off := (x - freedom) / math.Sqrt(2*freedom); math.Abs(off) > 5 {
+		t.Errorf("%s: chi-squared %.1f of %.0f degrees, %.1f standard deviations off", what, x, freedom, off)
+	}
+}
+
+func TestBelowIsUniform(t *testing.T) {
+	for _, n := range []uint64{1, 2, 3, 10, 1000} {
+		for seed := range uint64(3) {
+			counts := make([]int, n)
+			key := keyOf(seed, "$.a")
+			for seq := range uint64(200_000) {
+				w := wordsOf(key, seq, 0)
+				counts[w.below(n)]++
+			}
+			if n > 1 {
+				chiSquared(t, "below", counts, func(int) float64 { return 1 / float64(n) })
+			}
+		}
+	}
+	w := words{}
+	if w.below(1<<63+1) > 1<<63 {
+		t.Error("beyond its bound")
+	}
+}
+
+// Messages of one stream, slots of one message and seeds are as different as calls are.
+func TestWordsAreIndependent(t *testing.T) {
+	for what, at := range map[string]func(k int) words{
+		"messages": func(k int) words { return wordsOf(keyOf(1, "$.a"), 7, k) },
+		"slots":    func(k int) words { return wordsOf(keyOf(1, "$.a#"+string(rune(k))), 7, 0) },
+		"seeds":    func(k int) words { return wordsOf(keyOf(uint64(k), "$.a"), 7, 0) },
+		"calls":    func(k int) words { return wordsOf(keyOf(1, "$.a"), uint64(k), 0) },
+	} {
+		pairs := make([]int, 64) // of neighbours
+		for k := range 50_000 {
+			a, b := at(k), at(k+1)
+			pairs[a.below(8)*8+b.below(8)]++
+		}
+		chiSquared(t, what, pairs, func(int) float64 { return 1.0 / 64 })
+	}
+}
+
+func TestZipf(t *testing.T) {
+	for _, tt := range []struct {
+		n uint64
+		s float64
+	}{{1, 1}, {2, 1}, {10, 0.5}, {100, 1}, {1000, 1.2}, {1000, 2}, {1_000_000, 0.99}} {
+		z := newZipf(tt.n, tt.s)
+		counts := make([]int, tt.n)
+		key := keyOf(5, "$.z")
+		for seq := range uint64(200_000) {
+			w := wordsOf(key, seq, 0)
+			counts[z.draw(&w)]++
+		}
+		var sum float64
+		for k := range counts {
+			sum += math.Pow(float64(k+1), -tt.s)
+		}
+		if tt.n > 1 {
+			chiSquared(t, "zipf", counts, func(k int) float64 { return math.Pow(float64(k+1), -tt.s) / sum })
+		}
+	}
+}
+
+func TestPermutation(t *testing.T) {
+	for _, n := range []uint64{1, 2, 3, 4, 5, 16, 17, 1000, 65_537} {
+		p := newPermutation(n)
+		seen := make([]bool, n)
+		moved := 0
+		for x := range n {
+			y := p.at(99, x)
+			if y >= n || seen[y] {
+				t.Fatalf("of %d, %d goes to %d, where another is", n, x, y)
+			}
+			seen[y] = true
+			if x != y {
+				moved++
+			}
+		}
+		if n > 100 && moved < int(n)*9/10 {
+			t.Errorf("of %d only %d move", n, moved)
+		}
+	}
+}

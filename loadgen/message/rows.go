@@ -1,0 +1,289 @@
+package message
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"unsafe"
+
+	"github.com/tidwall/gjson"
+)
+
+// index is where a file's rows begin, in bytes: the low 32 bits of each.
+type index struct {
+	data   []byte
+	starts []uint32
+	high   []uint32 // of each further 4 GiB, the first row that begins there
+	n      int
+}
+
+// add notes the start of the next row.
+func (x *index) add(at int) {
+	for at>>32 >= len(x.high)+1 {
+		x.high = append(x.high, uint32(x.n)) //nolint:gosec // 4 billion rows at most
+	}
+	x.starts = append(x.starts, uint32(at)) //nolint:gosec // the low half
+	x.n++
+}
+
+// at is where row i begins; of the row behind the last, the file's end.
+func (x *index) at(i uint64) int {
+	if i >= uint64(x.n) { //nolint:gosec // a count
+		return len(x.data)
+	}
+	at := int(x.starts[i])
+	for k, first := range x.high {
+		if i >= uint64(first) {
+			at = (k+1)<<32 | int(x.starts[i])
+		}
+	}
+	return at
+}
+
+func (x *index) count() int { return x.n }
+
+// line counts the lines before row i.
+func (x *index) line(i uint64) int { return bytes.Count(x.data[:x.at(i)], []byte("\n")) + 1 }
+
+// csvRows are those of a CSV file with a header (RFC 4180; lines may end in LF or CRLF).
+type csvRows struct {
+	index
+	header []string
+	quoted bool // somewhere in the file
+}
+
+func indexCSV(data []byte) (rows, error) {
+	r := &csvRows{index: index{data: data}, quoted: bytes.IndexByte(data, '"') >= 0}
+	if len(data) > math.MaxUint32 && math.MaxInt == math.MaxInt32 {
+		return nil, errors.New("it is too large for this system")
+	}
+	at, line := 0, 1
+	for at < len(data) {
+		fields, next, lines, err := r.scan(at)
+		if err != nil {
+			return nil, fmt.Errorf("line %d, %w", line, err)
+		}
+		switch blank := bytes.Trim(data[at:next], "\r\n"); {
+		case len(blank) == 0: // no row
+		case r.header == nil:
+			for i := range fields {
+				name, _ := r.field(nil, at, i) //nolint:errcheck // it was scanned
+				r.header = append(r.header, string(name))
+			}
+		case fields != len(r.header):
+			return nil, fmt.Errorf("line %d: %d columns, where the header has %d", line, fields, len(r.header))
+		default:
+			r.add(at)
+		}
+		at, line = next, line+lines
+	}
+	if r.header == nil {
+		return nil, errors.New("line 1: want a header: the columns' names")
+	}
+	for i, name := range r.header {
+		if slices.Contains(r.header[:i], name) {
+			return nil, fmt.Errorf("line 1, column %d: %q is there twice", i+1, name)
+		}
+	}
+	return r, nil
+}
+
+// scan passes over the row at an offset: how many fields it has, where the next row begins, and how many lines further.
+func (r *csvRows) scan(at int) (fields, next, lines int, err error) {
+	data := r.data[at:]
+	if !r.quoted {
+		end := bytes.IndexByte(data, '\n')
+		if end < 0 {
+			return bytes.Count(data, []byte(",")) + 1, len(r.data), 1, nil
+		}
+		return bytes.Count(data[:end], []byte(",")) + 1, at + end + 1, 1, nil
+	}
+	for i := 0; ; {
+		fields++
+		if i < len(data) && data[i] == '"' {
+			end := closing(data, i)
+			if end < 0 {
+				return 0, 0, 0, fmt.Errorf("column %d: a quote without its end", fields)
+			}
+			lines += bytes.Count(data[i:end], []byte("\n"))
+			i = end + 1
+			if i < len(data) && data[i] == '\r' {
+				i++
+			}
+			if i < len(data) && data[i] != ',' && data[i] != '\n' {
+				return 0, 0, 0, fmt.Errorf("column %d: text behind the closing quote", fields)
+			}
+		} else {
+			n := bytes.IndexAny(data[i:], ",\n")
+			if n < 0 {
+				n = len(data) - i
+			}
+			if bytes.IndexByte(data[i:i+n], '"') >= 0 {
+				return 0, 0, 0, fmt.Errorf("column %d: a quote within text without quotes", fields)
+			}
+			i += n
+		}
+		if i >= len(data) {
+			return fields, len(r.data), lines + 1, nil
+		}
+		if i++; data[i-1] == '\n' {
+			return fields, at + i, lines + 1, nil
+		}
+	}
+}
+
+// closing is where the quoted field that begins at i ends: its closing quote. It is negative where it has none.
+func closing(data []byte, i int) int {
+	for i++; ; i += 2 {
+		n := bytes.IndexByte(data[min(i, len(data)):], '"')
+		if n < 0 {
+			return -1
+		}
+		if i += n; i+1 >= len(data) || data[i+1] != '"' {
+			return i
+		}
+	}
+}
+
+func (r *csvRows) columns() []string { return r.header }
+
+func (r *csvRows) column(name string) (int, error) {
+	if i := slices.Index(r.header, name); i >= 0 {
+		return i, nil
+	}
+	return 0, fmt.Errorf("no column %q; there are %s", name, strings.Join(r.header, ", "))
+}
+
+func (r *csvRows) appendValue(dst []byte, i uint64, column int) ([]byte, error) {
+	return r.field(dst, r.at(i), column)
+}
+
+// field appends the field of a row that begins at an offset.
+func (r *csvRows) field(dst []byte, at, column int) ([]byte, error) {
+	data := r.data[at:]
+	for {
+		if len(data) > 0 && data[0] == '"' {
+			end := closing(data, 0)
+			if column == 0 {
+				for field := data[1:end]; ; {
+					n := bytes.IndexByte(field, '"')
+					if n < 0 {
+						return append(dst, field...), nil
+					}
+					dst, field = append(dst, field[:n+1]...), field[n+2:]
+				}
+			}
+			data = data[end+1:]
+		}
+		end := 0
+		for end < len(data) && data[end] != ',' && data[end] != '\n' {
+			end++
+		}
+		if column == 0 {
+			return append(dst, bytes.TrimSuffix(data[:end], []byte("\r"))...), nil
+		}
+		if end >= len(data) || data[end] == '\n' {
+			return dst, errors.New("the row has no such column")
+		}
+		data = data[end+1:]
+		column--
+	}
+}
+
+// lineRows are JSON objects, one a line; their columns are paths.
+type lineRows struct {
+	index
+	paths []string // that were asked for
+	first []string // the first row's own names
+}
+
+func indexLines(data []byte) (rows, error) {
+	r := &lineRows{index: index{data: data}}
+	for at, line := 0, 1; at < len(data); line++ {
+		next := len(data)
+		if end := bytes.IndexByte(data[at:], '\n'); end >= 0 {
+			next = at + end + 1
+		}
+		if row := bytes.TrimSpace(data[at:next]); len(row) > 0 {
+			if row[0] != '{' || !gjson.ValidBytes(row) {
+				return nil, fmt.Errorf("line %d: no JSON object", line)
+			}
+			if r.n == 0 {
+				gjson.ParseBytes(row).ForEach(func(key, _ gjson.Result) bool {
+					r.first = append(r.first, key.String())
+					return true
+				})
+			}
+			r.add(at)
+		}
+		at = next
+	}
+	return r, nil
+}
+
+func (r *lineRows) columns() []string {
+	if len(r.paths) > 0 {
+		return r.paths
+	}
+	return r.first
+}
+
+func (r *lineRows) column(path string) (int, error) {
+	if len(r.first) > 0 && !gjson.GetBytes(r.data[r.at(0):r.at(1)], path).Exists() {
+		return 0, fmt.Errorf("line 1 has no %q; it has %s", path, strings.Join(r.first, ", "))
+	}
+	r.paths = append(r.paths, path)
+	return len(r.paths) - 1, nil
+}
+
+func (r *lineRows) appendValue(dst []byte, i uint64, column int) ([]byte, error) {
+	row := r.data[r.at(i):r.at(i+1)]
+	v := gjson.Get(unsafe.String(unsafe.SliceData(row), len(row)), r.paths[column]) // nothing of v stays
+	switch v.Type {
+	case gjson.String:
+		return append(dst, v.Str...), nil
+	case gjson.Number, gjson.True, gjson.False:
+		return append(dst, v.Raw...), nil
+	case gjson.Null:
+		if v.Exists() {
+			return dst, nil
+		}
+		return dst, errors.New("it is not there")
+	default:
+		return append(dst, v.Raw...), nil // as its JSON
+	}
+}
+
+// messageRows are encoded messages, each after its length.
+type messageRows struct{ index }
+
+func indexMessages(data []byte) (rows, error) {
+	r := &messageRows{index{data: data}}
+	for at := 0; at < len(data); {
+		size, n := binary.Uvarint(data[at:])
+		if n <= 0 || size > uint64(len(data)-at-n) { //nolint:gosec // a length
+			return nil, fmt.Errorf("message %d, at byte %d: its length is beyond the file's end", r.n, at)
+		}
+		r.add(at)
+		at += n + int(size) //nolint:gosec // within the file
+	}
+	return r, nil
+}
+
+func (r *messageRows) columns() []string { return []string{"message"} }
+
+func (r *messageRows) column(name string) (int, error) {
+	return 0, fmt.Errorf("no column %q: its rows are whole messages, which are sent without -data", name)
+}
+
+func (r *messageRows) line(i uint64) int { return int(i) + 1 } //nolint:gosec // a count
+
+func (r *messageRows) appendValue(dst []byte, i uint64, _ int) ([]byte, error) {
+	row := r.data[r.at(i):r.at(i+1)]
+	_, n := binary.Uvarint(row)
+	return append(dst, row[n:]...), nil
+}
