@@ -27,6 +27,9 @@ type Feed struct {
 	order      string
 	key        uint64
 	rows       rows
+	csv        *csvRows // rows, where they are of this kind: a call by interface would move each buffer to the heap
+	lines      *lineRows
+	messages   *messageRows
 	n          uint64 // how many rows
 	shuffled   permutation
 	unmap      func() error
@@ -79,6 +82,14 @@ func OpenFeed(name, file, order string, seed uint64) (*Feed, error) {
 		_ = unmap()
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
+	switch r := f.rows.(type) {
+	case *csvRows:
+		f.csv = r
+	case *lineRows:
+		f.lines = r
+	case *messageRows:
+		f.messages = r
+	}
 	f.n = uint64(f.rows.count()) //nolint:gosec // a count
 	f.shuffled = newPermutation(f.n)
 	return f, nil
@@ -118,7 +129,15 @@ func (f *Feed) row(seq uint64) uint64 {
 
 func (f *Feed) appendValue(dst []byte, seq uint64, column int) ([]byte, error) {
 	row := f.row(seq)
-	dst, err := f.rows.appendValue(dst, row, column)
+	var err error
+	switch {
+	case f.csv != nil:
+		dst, err = f.csv.appendValue(dst, row, column)
+	case f.lines != nil:
+		dst, err = f.lines.appendValue(dst, row, column)
+	default:
+		dst, err = f.messages.appendValue(dst, row, column)
+	}
 	if err != nil {
 		return dst, f.wrong(row, column, err)
 	}

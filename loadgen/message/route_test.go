@@ -14,7 +14,7 @@ import (
 )
 
 // shelf is a type with a field of every sort that a URL tells.
-func shelf(t *testing.T) protoreflect.MessageDescriptor {
+func shelf(t testing.TB) protoreflect.MessageDescriptor {
 	t.Helper()
 	file := &descriptorpb.FileDescriptorProto{}
 	if err := protojson.Unmarshal([]byte(`{
