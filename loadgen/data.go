@@ -1,15 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/dynamicpb"
 
 	"grpcbench/loadgen/flags"
 	"grpcbench/loadgen/run"
@@ -28,39 +22,26 @@ func data(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer)
 	if err != nil {
 		return err
 	}
+	sent, err := def.Sent(run.Options(p))
+	if err != nil {
+		return err
+	}
 	for seq := d.From; seq <= d.To; seq++ {
 		for i := range max(1, spec.Send) {
-			sent, err := src.Append(nil, seq, i)
-			if err != nil {
-				return fmt.Errorf("make message %d of call %d: %w", i, seq, err)
-			}
-			if d.Transport != transport.REST {
-				if sent, err = asJSON(sent, dynamicpb.NewMessage(def.Descriptor().Input())); err != nil {
-					return err
+			line, err := sent.JSON(seq, i, 0, nil)
+			if p.Transport == transport.REST {
+				line, err = src.Append(nil, seq, i)
+				if spec.Path != "" {
+					line = append([]byte(spec.Path+"\n"), line...)
 				}
-			} else if spec.Path != "" {
-				sent = append([]byte(spec.Path+"\n"), sent...)
 			}
-			if _, err := fmt.Fprintf(stdout, "%s\n", sent); err != nil {
+			if err != nil {
+				return fmt.Errorf("call %d: %w", seq, err)
+			}
+			if _, err := fmt.Fprintf(stdout, "%s\n", line); err != nil {
 				return fmt.Errorf("write the data: %w", err)
 			}
 		}
 	}
 	return nil
-}
-
-// asJSON is an encoded message on a line.
-func asJSON(encoded []byte, m proto.Message) ([]byte, error) {
-	if err := proto.Unmarshal(encoded, m); err != nil {
-		return nil, fmt.Errorf("read a message back: %w", err)
-	}
-	text, err := protojson.Marshal(m)
-	if err != nil {
-		return nil, fmt.Errorf("write a message as JSON: %w", err)
-	}
-	var line bytes.Buffer
-	if err := json.Compact(&line, text); err != nil { // protojson's own spaces vary from build to build
-		return nil, fmt.Errorf("write a message as JSON: %w", err)
-	}
-	return line.Bytes(), nil
 }

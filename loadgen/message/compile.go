@@ -518,7 +518,7 @@ func leafOf(field protoreflect.FieldDescriptor, t text) (leaf *op, sample any, e
 	if s.format.base != 0 || s.format.fixed {
 		return nil, nil, fmt.Errorf("${%s}: %v has no format", s.source, k)
 	}
-	leaf = &op{code: codeOf(field), slot: s, field: field}
+	leaf = &op{code: codeOf(field), slot: s, field: field, kind: k}
 	sample, err = fit(field, s)
 	if err != nil {
 		err = fmt.Errorf("${%s}: %w", s.source, err)

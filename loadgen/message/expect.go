@@ -29,8 +29,9 @@ type Expectation struct {
 
 // want is one field that is expected.
 type want struct {
-	field protoreflect.FieldDescriptor
-	path  string
+	field  protoreflect.FieldDescriptor
+	number protowire.Number
+	path   string
 	// one of these, or none: then the field as a whole is compared.
 	anything, absent bool
 	leaf             *op    // of a plain one
@@ -103,7 +104,7 @@ func (x *Expectation) wantsOf(path string, desc protoreflect.MessageDescriptor, 
 }
 
 func (x *Expectation) wantOf(path string, field protoreflect.FieldDescriptor, v any, e *Slots, list bool) want {
-	w := want{field: field, path: path}
+	w := want{field: field, number: field.Number(), path: path}
 	free := field.Message() == nil || field.Message().FullName().Parent() != "google.protobuf" // of a JSON of its own
 	switch v := v.(type) {
 	case nil:
@@ -170,13 +171,13 @@ func (x *Expectation) leafOf(path string, field protoreflect.FieldDescriptor, v 
 	case protoreflect.BytesKind:
 		return &op{code: opText, text: literalText(string(m.Bytes()))}
 	case protoreflect.BoolKind:
-		return &op{code: opVarint, field: field, slot: &slot{kind: slotConst, from: int64(b2i(m.Bool()))}}
+		return &op{code: opVarint, field: field, kind: field.Kind(), slot: &slot{kind: slotConst, from: int64(b2i(m.Bool()))}}
 	case protoreflect.EnumKind:
-		return &op{code: opVarint, field: field, slot: &slot{kind: slotConst, from: int64(m.Enum())}}
+		return &op{code: opVarint, field: field, kind: field.Kind(), slot: &slot{kind: slotConst, from: int64(m.Enum())}}
 	case protoreflect.FloatKind:
-		return &op{code: opFixed32, field: field, slot: &slot{kind: slotFloat, low: m.Float()}}
+		return &op{code: opFixed32, field: field, kind: field.Kind(), slot: &slot{kind: slotFloat, low: m.Float()}}
 	case protoreflect.DoubleKind:
-		return &op{code: opFixed64, field: field, slot: &slot{kind: slotFloat, low: m.Float()}}
+		return &op{code: opFixed64, field: field, kind: field.Kind(), slot: &slot{kind: slotFloat, low: m.Float()}}
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind, protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
 		if m.Uint() > math.MaxInt64 {
 			return nil // rare, and quick enough the other way
@@ -188,7 +189,7 @@ func (x *Expectation) leafOf(path string, field protoreflect.FieldDescriptor, v 
 }
 
 func constant(field protoreflect.FieldDescriptor, v int64) *op {
-	return &op{code: codeOf(field), field: field, slot: &slot{kind: slotConst, from: v}}
+	return &op{code: codeOf(field), field: field, kind: field.Kind(), slot: &slot{kind: slotConst, from: v}}
 }
 
 // unsent says whether the value is ever the default, which is not sent.
@@ -385,15 +386,19 @@ func matches(body []byte, wants []want, m *Moment) bool {
 			return false
 		}
 		body = body[n:]
-		n = protowire.ConsumeFieldValue(number, kind, body)
+		var value []byte // of a varint or a fixed number as it is encoded, of others what is within
+		if kind == protowire.BytesType {
+			value, n = protowire.ConsumeBytes(body)
+		} else if n = protowire.ConsumeFieldValue(number, kind, body); n >= 0 {
+			value = body[:n]
+		}
 		if n < 0 {
 			return false
 		}
-		value := body[:n]
 		body = body[n:]
 		for i := range wants {
 			w := &wants[i]
-			if w.field.Number() != number {
+			if w.number != number {
 				continue
 			}
 			if seen&(1<<i) != 0 || w.absent || !w.matches(kind, value, m) {
@@ -413,7 +418,6 @@ func matches(body []byte, wants []want, m *Moment) bool {
 func (w *want) matches(kind protowire.Type, value []byte, m *Moment) bool {
 	switch kind {
 	case protowire.BytesType:
-		value, _ = protowire.ConsumeBytes(value)
 		switch {
 		case w.inner:
 			return matches(value, w.within, m)
@@ -430,19 +434,19 @@ func (w *want) matches(kind protowire.Type, value []byte, m *Moment) bool {
 			return false
 		}
 		got, _ := protowire.ConsumeVarint(value)
-		wanted, err := w.leaf.slot.scalar(w.leaf.field, m)
+		wanted, err := w.leaf.slot.scalar(w.leaf.field, w.leaf.kind, m)
 		return err == nil && got == wanted
 	case protowire.Fixed32Type:
 		if w.leaf == nil || w.leaf.code != opFixed32 {
 			return false
 		}
-		wanted, err := w.leaf.slot.scalar(w.leaf.field, m)
+		wanted, err := w.leaf.slot.scalar(w.leaf.field, w.leaf.kind, m)
 		return err == nil && uint64(binary.LittleEndian.Uint32(value)) == wanted&math.MaxUint32
 	case protowire.Fixed64Type:
 		if w.leaf == nil || w.leaf.code != opFixed64 {
 			return false
 		}
-		wanted, err := w.leaf.slot.scalar(w.leaf.field, m)
+		wanted, err := w.leaf.slot.scalar(w.leaf.field, w.leaf.kind, m)
 		return err == nil && binary.LittleEndian.Uint64(value) == wanted
 	default:
 		return false

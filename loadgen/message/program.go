@@ -47,6 +47,7 @@ type op struct {
 	tag   int
 	slot  *slot
 	field protoreflect.FieldDescriptor
+	kind  protoreflect.Kind // the field's
 	text  text
 	end   int
 }
@@ -85,7 +86,7 @@ func (p *Program) append(dst []byte, m *Moment, from, to int) ([]byte, error) {
 				return dst, err
 			}
 		default:
-			v, err := o.slot.scalar(o.field, m)
+			v, err := o.slot.scalar(o.field, o.kind, m)
 			if err != nil {
 				return dst, err
 			}
@@ -134,7 +135,7 @@ func appendTimestamp(dst []byte, ns int64) []byte {
 }
 
 // scalar is the value for a field as it is encoded: of a varint the number itself, of others their bits.
-func (s *slot) scalar(field protoreflect.FieldDescriptor, m *Moment) (uint64, error) {
+func (s *slot) scalar(field protoreflect.FieldDescriptor, k protoreflect.Kind, m *Moment) (uint64, error) {
 	switch s.kind {
 	case slotPick:
 		return parseScalar(field, s.picks[s.pick(m)])
@@ -144,7 +145,7 @@ func (s *slot) scalar(field protoreflect.FieldDescriptor, m *Moment) (uint64, er
 		if err != nil {
 			return 0, err
 		}
-		if v, ok := parseQuickly(field.Kind(), value); ok {
+		if v, ok := parseQuickly(k, value); ok {
 			return v, nil
 		}
 		v, err := parseScalar(field, string(value))
@@ -154,13 +155,13 @@ func (s *slot) scalar(field protoreflect.FieldDescriptor, m *Moment) (uint64, er
 		return v, nil
 	default:
 	}
-	switch field.Kind() {
+	switch k {
 	case protoreflect.FloatKind:
 		return uint64(math.Float32bits(float32(s.number(m)))), nil
 	case protoreflect.DoubleKind:
 		return math.Float64bits(s.number(m)), nil
 	default:
-		return encodeInt(field.Kind(), s.integer(m))
+		return encodeInt(k, s.integer(m))
 	}
 }
 
@@ -273,8 +274,8 @@ func (s *slot) nanoseconds(m *Moment) (int64, error) {
 	return ns, nil
 }
 
-// Len is about how long messages are, in bytes.
-func (p *Program) Len() int { return p.size }
+// Varies says whether its messages are not all the same.
+func (p *Program) Varies() bool { return len(p.slots) > 0 }
 
 // AppendTo appends the message of a moment. Its errors are of feeds: a row whose value does not fit its field.
 func (p *Program) AppendTo(dst []byte, m *Moment) ([]byte, error) {

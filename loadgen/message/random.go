@@ -110,27 +110,29 @@ func expOver(x float64) float64 {
 	return 1 + x*0.5*(1+x/3*(1+0.25*x))
 }
 
-// permutation is one of 0 to n-1, without a table: a Feistel network of four rounds on the least power of four that holds
+// permutation is one of 0 to n-1, without a table: a Feistel network of four rounds on the least power of two that holds
 // n, walked until it comes back below n (Black, Rogaway: "Ciphers with arbitrary finite domains", 2002).
 type permutation struct {
-	n    uint64
-	half uint   // bits of either side
-	mask uint64 // of half
+	n           uint64
+	low         uint   // bits of the right side
+	right, left uint64 // what the sides hold
 }
 
 func newPermutation(n uint64) permutation {
-	half := max(1, uint(bits.Len64(max(n, 1)-1)+1)/2) //nolint:gosec // 64 at most
-	return permutation{n: n, half: half, mask: 1<<half - 1}
+	all := max(2, uint(bits.Len64(max(n, 1)-1))) //nolint:gosec // 64 at most
+	low := all / 2
+	return permutation{n: n, low: low, right: 1<<low - 1, left: 1<<(all-low) - 1}
 }
 
 // at is where x goes, by the key.
 func (p *permutation) at(key, x uint64) uint64 {
 	for {
-		left, right := x>>p.half, x&p.mask
-		for round := range uint64(4) {
-			left, right = right, left^mix(key+round*golden+right)&p.mask
+		left, right := x>>p.low, x&p.right
+		for round := uint64(0); round < 4; round += 2 {
+			left ^= mix(key+round*golden+right) & p.left
+			right ^= mix(key+(round+1)*golden+left) & p.right
 		}
-		if x = left<<p.half | right; x < p.n {
+		if x = left<<p.low | right; x < p.n {
 			return x
 		}
 	}

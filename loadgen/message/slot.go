@@ -202,23 +202,36 @@ func (s *slot) length(w *words) int {
 	return int(s.from) + int(w.below(s.span)) //nolint:gosec // a length
 }
 
-// appendHex appends the low n digits of v.
+const zeros = "00000000000000000000"
+
+// appendHex appends the low n digits of v, 16 at most.
 func appendHex(dst []byte, v uint64, n int) []byte {
-	for shift := 4 * (n - 1); shift >= 0; shift -= 4 {
-		dst = append(dst, hexDigits[v>>shift&15])
-	}
+	dst = append(dst, zeros[:n]...)
+	putHex(dst[len(dst)-n:], v)
 	return dst
+}
+
+// putHex fills b with the low digits of v.
+func putHex(b []byte, v uint64) {
+	for k := len(b) - 1; k >= 0; k-- {
+		b[k] = hexDigits[v&15]
+		v >>= 4
+	}
 }
 
 // appendUUID appends a UUID of version 4 (RFC 9562) of random bits.
 func appendUUID(dst []byte, a, b uint64) []byte {
 	a = a&^0xf000 | 0x4000
 	b = b&^(3<<62) | 2<<62
-	dst = append(appendHex(dst, a>>32, 8), '-')
-	dst = append(appendHex(dst, a>>16, 4), '-')
-	dst = append(appendHex(dst, a, 4), '-')
-	dst = append(appendHex(dst, b>>48, 4), '-')
-	return appendHex(dst, b, 12)
+	at := len(dst)
+	dst = append(dst, "00000000-0000-0000-0000-000000000000"...)
+	u := dst[at : at+36 : at+36]
+	putHex(u[:8], a>>32)
+	putHex(u[9:13], a>>16)
+	putHex(u[14:18], a)
+	putHex(u[19:23], b>>48)
+	putHex(u[24:], b)
+	return dst
 }
 
 // Slots is what the slots of a run have in common. The zero Slots has no feeds.
@@ -478,8 +491,23 @@ func (f *format) appendInt(dst []byte, v int64) []byte {
 	if f.base == 16 && f.zeros && v >= 0 && f.width > 0 && f.width <= 16 && (f.width == 16 || v>>(4*f.width) == 0) && !f.upper {
 		return appendHex(dst, uint64(v), f.width) // the quick way, of most ids
 	}
+	if f.base == 0 {
+		return strconv.AppendInt(dst, v, 10)
+	}
 	start := len(dst)
-	dst = strconv.AppendInt(dst, v, max(f.base, 2+8*b2i(f.base == 0)))
+	if f.base == 10 && f.zeros && v >= 0 && f.width < len(zeros) { // so are many
+		dst = append(dst, zeros[:f.width]...)
+		rest := v
+		for k := len(dst) - 1; k >= start && rest > 0; k-- {
+			dst[k] = byte('0' + rest%10)
+			rest /= 10
+		}
+		if rest == 0 {
+			return dst
+		}
+		return strconv.AppendInt(dst[:start], v, 10)
+	}
+	dst = strconv.AppendInt(dst, v, f.base)
 	if f.upper {
 		for i := start; i < len(dst); i++ {
 			if dst[i] >= 'a' {

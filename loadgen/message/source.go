@@ -46,6 +46,16 @@ func (s *Source) Append(dst []byte, call uint64, i int) ([]byte, error) {
 	return s.appendOther(dst, m)
 }
 
+// AppendAt is Append of a message that is sent at another time than now, in nanoseconds since 1970.
+func (s *Source) AppendAt(dst []byte, call uint64, i int, now int64) ([]byte, error) {
+	if len(s.Messages) == 0 {
+		return dst, ErrNoMessage
+	}
+	m := MomentOf(call, i)
+	m.now = now
+	return s.appendOther(dst, m)
+}
+
 func (s *Source) appendOther(dst []byte, m Moment) ([]byte, error) {
 	dst, err := s.Messages[min(m.I, len(s.Messages)-1)].AppendTo(dst, &m)
 	if err != nil {

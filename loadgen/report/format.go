@@ -103,6 +103,10 @@ func latencyTable(d *result.Document) [][]string {
 // exemplarTable is a table of up to n exemplars of a kind.
 func exemplarTable(d *result.Document, kind string, n int) [][]string {
 	rows := [][]string{{"request id", "code", "client", "server", "difference", "at"}}
+	data := slices.ContainsFunc(d.Exemplars, func(x result.Exemplar) bool { return x.Kind == kind && len(x.Data) > 0 })
+	if data {
+		rows[0] = append(rows[0], "sent")
+	}
 	for _, x := range d.Exemplars {
 		if x.Kind != kind || len(rows) > n {
 			continue
@@ -112,8 +116,20 @@ func exemplarTable(d *result.Document, kind string, n int) [][]string {
 			server, difference = number.Duration(*x.ServerNs), number.Duration(x.ServiceNs-*x.ServerNs)
 		}
 		rows = append(rows, []string{x.RequestID, cmp.Or(x.Code, "-"), number.Duration(x.ResponseNs), server, difference, number.Duration(x.IntendedNs)})
+		if data {
+			rows[len(rows)-1] = append(rows[len(rows)-1], shorten(string(x.Data)))
+		}
 	}
 	return rows
+}
+
+// shorten keeps data to what a table has room for.
+func shorten(s string) string {
+	const most = 160
+	if runes := []rune(s); len(runes) > most {
+		return string(runes[:most]) + "..."
+	}
+	return s
 }
 
 // codes lists how calls ended, most frequent first.

@@ -130,6 +130,8 @@ type Exemplar struct {
 	ResponseNs int64  `json:"response_ns"`
 	ServiceNs  int64  `json:"service_ns"`
 	ServerNs   *int64 `json:"server_ns"`
+	// Data is what the call sent, a stream as its first message, where calls differ in that; secrets are left out.
+	Data json.RawMessage `json:"data,omitempty"`
 }
 
 // Point is one second of the run.

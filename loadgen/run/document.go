@@ -3,6 +3,7 @@ package run
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -175,9 +176,26 @@ func (r *run) exemplars(d *result.Document, start int64) []result.Exemplar {
 			Kind:      x.Kind, Code: code, Message: strings.ToValidUTF8(x.Message, "\uFFFD"),
 			IntendedNs: x.Intended - start, ResponseNs: x.Response, ServiceNs: x.Service,
 			ServerNs: serverTime(x.LoadReport),
+			Data:     r.dataOf(x),
 		})
 	}
 	return out
+}
+
+// mostData bounds what is told of a call's data, in bytes.
+const mostData = 4 << 10
+
+// dataOf is what a call sent, where calls differ in that. It is made again: nothing of it was kept.
+func (r *run) dataOf(x recorder.Exemplar) json.RawMessage {
+	if r.sent == nil || !r.sent.Varies {
+		return nil
+	}
+	call := transport.Call{Worker: x.Worker, Seq: x.Seq}
+	text, err := r.sent.JSON(call.Key(), 0, transport.Wall(x.Intended+x.Response-x.Service).UnixNano(), plan.Secret)
+	if err != nil || len(text) > mostData {
+		return nil // a row that does not fit is in the failure's message
+	}
+	return text
 }
 
 // serverTime reads the target's own handling time out of an ORCA load report; nil where it tells none.

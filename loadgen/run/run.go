@@ -44,6 +44,11 @@ func Run(ctx context.Context, p plan.Plan, def scenario.Definition, view *live.V
 	if r.spec, r.source, err = def.Build(o); err != nil {
 		return nil, err
 	}
+	if def.Foreign { // what the target's own send tells nobody anything
+		if r.sent, err = def.Sent(o); err != nil {
+			return nil, err
+		}
+	}
 	r.spec.MaxMessage, r.spec.Gzip = int(p.MaxMessage), p.Gzip
 	if err := r.open(); err != nil {
 		return nil, err
@@ -74,6 +79,7 @@ type run struct {
 	id     uint32
 	spec   transport.Spec
 	source transport.Source
+	sent   *scenario.Sent
 	target result.Target
 	// authority is what servers are called, where not by their address.
 	authority string
