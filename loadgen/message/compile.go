@@ -22,9 +22,9 @@ import (
 // the type has there.
 func (e *Slots) Compile(data []byte, desc protoreflect.MessageDescriptor, types Resolver) ([]*Program, error) {
 	if f := e.Feeds["row"]; f != nil && len(bytes.TrimSpace(data)) == 0 {
-		if _, whole := f.rows.(*messageRows); whole {
+		if f.messages != nil {
 			s := &slot{kind: slotRow, source: "row", feed: f}
-			return []*Program{{ops: []op{{code: opRow, slot: s}}, slots: []*slot{s}, size: len(f.rows.(*messageRows).data) / f.Rows()}}, nil //nolint:errcheck // it is
+			return []*Program{{ops: []op{{code: opRow, slot: s}}, slots: []*slot{s}, size: len(f.messages.data) / f.Rows()}}, nil
 		}
 	}
 	all, err := split(data, desc)

@@ -1,12 +1,10 @@
 package message
 
 import (
-	"bytes"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // The orders in which calls take a feed's rows.
@@ -35,6 +33,32 @@ type Feed struct {
 	unmap      func() error
 }
 
+// mapped is a file in memory.
+type mapped struct {
+	data []byte
+	// forget says that a part is not needed for now, so that it takes no memory; nil where that cannot be said.
+	forget func(from, to int)
+	unmap  func() error
+}
+
+// chunk is how much of a file is looked at before it is forgotten again, in bytes.
+const chunk = 32 << 20
+
+// pass calls do with part after part of the data, and forgets each.
+func (m *mapped) pass(do func(part []byte)) {
+	for from := 0; from < len(m.data); from += chunk {
+		to := min(from+chunk, len(m.data))
+		do(m.data[from:to])
+		m.done(from, to)
+	}
+}
+
+func (m *mapped) done(from, to int) {
+	if m.forget != nil {
+		m.forget(from, to)
+	}
+}
+
 // rows are a file's, by its format.
 type rows interface {
 	// count is how many there are.
@@ -55,31 +79,26 @@ func OpenFeed(name, file, order string, seed uint64) (*Feed, error) {
 	if !slices.Contains(Orders, order) {
 		return nil, fmt.Errorf("%s: the order %q: want one of %s", file, order, strings.Join(Orders, ", "))
 	}
-	data, unmap, err := mapFile(file)
+	m, err := mapFile(file)
 	if err != nil {
 		return nil, err
 	}
-	f := &Feed{Name: name, File: file, order: order, key: keyOf(seed, "feed "+name), unmap: unmap}
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	kind := strings.ToLower(filepath.Ext(file))
-	switch kind {
+	f := &Feed{Name: name, File: file, order: order, key: keyOf(seed, "feed "+name), unmap: m.unmap}
+	switch strings.ToLower(filepath.Ext(file)) {
 	case ".csv":
-		f.rows, err = indexCSV(data)
+		f.rows, err = indexCSV(m)
 	case ".jsonl", ".ndjson":
-		f.rows, err = indexLines(data)
+		f.rows, err = indexLines(m)
 	case ".binpb", ".pb", ".bin":
-		f.rows, err = indexMessages(data)
+		f.rows, err = indexMessages(m)
 	default:
 		err = fmt.Errorf("want a file called .csv, .jsonl, .ndjson or, of messages in their lengths, .binpb")
-	}
-	if err == nil && (kind == ".csv" || kind == ".jsonl" || kind == ".ndjson") && !utf8.Valid(data) {
-		err = fmt.Errorf("it is no UTF-8")
 	}
 	if err == nil && f.rows.count() == 0 {
 		err = fmt.Errorf("it has no rows")
 	}
 	if err != nil {
-		_ = unmap()
+		_ = m.unmap()
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	switch r := f.rows.(type) {

@@ -5,7 +5,8 @@ package message
 import "os"
 
 // mapFile reads a file: to map it would need another way on each system.
-func mapFile(name string) (data []byte, unmap func() error, err error) {
-	data, err = os.ReadFile(name)
-	return data, func() error { return nil }, err //nolint:wrapcheck // it names the file
+func mapFile(name string) (m mapped, err error) {
+	m.data, err = os.ReadFile(name)
+	m.unmap = func() error { return nil }
+	return m, err //nolint:wrapcheck // it names the file
 }

@@ -10,25 +10,34 @@ import (
 )
 
 // mapFile maps a file into memory, to read it. Unmap lets it go.
-func mapFile(name string) (data []byte, unmap func() error, err error) {
+func mapFile(name string) (m mapped, err error) {
 	file, err := os.Open(name)
 	if err != nil {
-		return nil, nil, err //nolint:wrapcheck // it names the file
+		return m, err //nolint:wrapcheck // it names the file
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return nil, nil, err //nolint:wrapcheck // it names the file
+		return m, err //nolint:wrapcheck // it names the file
 	}
 	if !info.Mode().IsRegular() {
-		return nil, nil, fmt.Errorf("%s: want a file", name)
+		return m, fmt.Errorf("%s: want a file", name)
 	}
+	m.unmap = func() error { return nil }
 	if info.Size() == 0 {
-		return nil, func() error { return nil }, nil
+		return m, nil
 	}
-	data, err = unix.Mmap(int(file.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
+	data, err := unix.Mmap(int(file.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
-		return nil, nil, fmt.Errorf("map %s into memory: %w", name, err)
+		return m, fmt.Errorf("map %s into memory: %w", name, err)
 	}
-	return data, func() error { return unix.Munmap(data) }, nil
+	m.data = data
+	m.unmap = func() error { return unix.Munmap(data) }
+	page := os.Getpagesize()
+	m.forget = func(from, to int) {
+		if from, to = from/page*page, to/page*page; to > from {
+			_ = unix.Madvise(data[from:to], unix.MADV_DONTNEED) // it is advice: what is asked for again is read again
+		}
+	}
+	return m, nil
 }

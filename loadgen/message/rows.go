@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode/utf8"
 	"unsafe"
 
 	"github.com/tidwall/gjson"
@@ -15,10 +16,26 @@ import (
 
 // index is where a file's rows begin, in bytes: the low 32 bits of each.
 type index struct {
-	data   []byte
+	mapped
+	begun  int // what was not forgotten yet begins there
 	starts []uint32
 	high   []uint32 // of each further 4 GiB, the first row that begins there
 	n      int
+}
+
+// grow makes room for as many rows as there are lines.
+func (x *index) grow() {
+	lines := 0
+	x.pass(func(part []byte) { lines += bytes.Count(part, []byte("\n")) })
+	x.starts = make([]uint32, 0, lines+1)
+}
+
+// looked forgets what was looked at, up to an offset.
+func (x *index) looked(at int) {
+	if at-x.begun > chunk {
+		x.done(x.begun, at)
+		x.begun = at
+	}
 }
 
 // add notes the start of the next row.
@@ -49,6 +66,9 @@ func (x *index) count() int { return x.n }
 // line counts the lines before row i.
 func (x *index) line(i uint64) int { return bytes.Count(x.data[:x.at(i)], []byte("\n")) + 1 }
 
+// bom is what some programs begin a text with.
+var bom = []byte("\ufeff")
+
 // csvRows are those of a CSV file with a header (RFC 4180; lines may end in LF or CRLF).
 type csvRows struct {
 	index
@@ -56,19 +76,25 @@ type csvRows struct {
 	quoted bool // somewhere in the file
 }
 
-func indexCSV(data []byte) (rows, error) {
-	r := &csvRows{index: index{data: data}, quoted: bytes.IndexByte(data, '"') >= 0}
+func indexCSV(m mapped) (rows, error) {
+	r := &csvRows{index: index{mapped: m}}
+	m.pass(func(part []byte) { r.quoted = r.quoted || bytes.IndexByte(part, '"') >= 0 })
+	r.grow()
+	data := m.data
 	if len(data) > math.MaxUint32 && math.MaxInt == math.MaxInt32 {
 		return nil, errors.New("it is too large for this system")
 	}
-	at, line := 0, 1
+	at, line := len(data)-len(bytes.TrimPrefix(data, bom)), 1
 	for at < len(data) {
+		r.looked(at)
 		fields, next, lines, err := r.scan(at)
 		if err != nil {
 			return nil, fmt.Errorf("line %d, %w", line, err)
 		}
-		switch blank := bytes.Trim(data[at:next], "\r\n"); {
-		case len(blank) == 0: // no row
+		switch {
+		case len(bytes.Trim(data[at:next], "\r\n")) == 0: // no row
+		case !utf8.Valid(data[at:next]):
+			return nil, fmt.Errorf("line %d: it is no UTF-8", line)
 		case r.header == nil:
 			for i := range fields {
 				name, _ := r.field(nil, at, i) //nolint:errcheck // it was scanned
@@ -201,15 +227,18 @@ type lineRows struct {
 	first []string // the first row's own names
 }
 
-func indexLines(data []byte) (rows, error) {
-	r := &lineRows{index: index{data: data}}
-	for at, line := 0, 1; at < len(data); line++ {
+func indexLines(m mapped) (rows, error) {
+	r := &lineRows{index: index{mapped: m}}
+	r.grow()
+	data := m.data
+	for at, line := len(data)-len(bytes.TrimPrefix(data, bom)), 1; at < len(data); line++ {
+		r.looked(at)
 		next := len(data)
 		if end := bytes.IndexByte(data[at:], '\n'); end >= 0 {
 			next = at + end + 1
 		}
 		if row := bytes.TrimSpace(data[at:next]); len(row) > 0 {
-			if row[0] != '{' || !gjson.ValidBytes(row) {
+			if row[0] != '{' || !gjson.ValidBytes(row) || !utf8.Valid(row) {
 				return nil, fmt.Errorf("line %d: no JSON object", line)
 			}
 			if r.n == 0 {
@@ -261,9 +290,11 @@ func (r *lineRows) appendValue(dst []byte, i uint64, column int) ([]byte, error)
 // messageRows are encoded messages, each after its length.
 type messageRows struct{ index }
 
-func indexMessages(data []byte) (rows, error) {
-	r := &messageRows{index{data: data}}
+func indexMessages(m mapped) (rows, error) {
+	r := &messageRows{index{mapped: m}}
+	data := m.data
 	for at := 0; at < len(data); {
+		r.looked(at)
 		size, n := binary.Uvarint(data[at:])
 		if n <= 0 || size > uint64(len(data)-at-n) { //nolint:gosec // a length
 			return nil, fmt.Errorf("message %d, at byte %d: its length is beyond the file's end", r.n, at)

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"os"
@@ -132,8 +133,8 @@ func (s *slot) number(m *Moment) float64 {
 }
 
 const (
-	hexDigits = "0123456789abcdef"
-	letters   = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+	zeros   = "00000000000000000000"
+	letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 )
 
 // appendText appends the value as text; of slotBytes as bytes. It allocates only to grow dst.
@@ -202,35 +203,42 @@ func (s *slot) length(w *words) int {
 	return int(s.from) + int(w.below(s.span)) //nolint:gosec // a length
 }
 
-const zeros = "00000000000000000000"
-
 // appendHex appends the low n digits of v, 16 at most.
 func appendHex(dst []byte, v uint64, n int) []byte {
-	dst = append(dst, zeros[:n]...)
-	putHex(dst[len(dst)-n:], v)
-	return dst
+	b := hex16(v)
+	return append(dst, b[16-n:]...)
 }
 
-// putHex fills b with the low digits of v.
-func putHex(b []byte, v uint64) {
-	for k := len(b) - 1; k >= 0; k-- {
-		b[k] = hexDigits[v&15]
-		v >>= 4
-	}
+// hex16 is v in hex digits.
+func hex16(v uint64) (b [16]byte) {
+	binary.BigEndian.PutUint64(b[:8], hex8(v>>32))
+	binary.BigEndian.PutUint64(b[8:], hex8(v&(1<<32-1)))
+	return b
+}
+
+// hex8 is 32 bits as eight digits, the first of them highest: each digit is spread to a byte of its own, and turned into
+// its letter, all at once.
+func hex8(x uint64) uint64 {
+	x = (x | x<<16) & 0x0000ffff0000ffff
+	x = (x | x<<8) & 0x00ff00ff00ff00ff
+	x = (x | x<<4) & 0x0f0f0f0f0f0f0f0f
+	above9 := (x + 0x0606060606060606) >> 4 & 0x0101010101010101
+	return x + 0x3030303030303030 + above9*('a'-'0'-10)
 }
 
 // appendUUID appends a UUID of version 4 (RFC 9562) of random bits.
 func appendUUID(dst []byte, a, b uint64) []byte {
 	a = a&^0xf000 | 0x4000
 	b = b&^(3<<62) | 2<<62
+	high, low := hex16(a), hex16(b)
 	at := len(dst)
 	dst = append(dst, "00000000-0000-0000-0000-000000000000"...)
 	u := dst[at : at+36 : at+36]
-	putHex(u[:8], a>>32)
-	putHex(u[9:13], a>>16)
-	putHex(u[14:18], a)
-	putHex(u[19:23], b>>48)
-	putHex(u[24:], b)
+	copy(u[:8], high[:8])
+	copy(u[9:13], high[8:12])
+	copy(u[14:18], high[12:])
+	copy(u[19:23], low[:4])
+	copy(u[24:], low[4:])
 	return dst
 }
 

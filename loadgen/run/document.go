@@ -58,6 +58,11 @@ func (r *run) notes(total *recorder.Interval) []string {
 			break
 		}
 	}
+	for _, f := range r.feeds {
+		if f.Once() && total.Counts.Due >= int64(f.Rows()) {
+			note("the run ended with the last of %d rows of %s, which is gone through once", f.Rows(), f.File)
+		}
+	}
 	lag := total.Latencies[recorder.Lag]
 	if lag == nil || lag.Count() == 0 {
 		return notes

@@ -19,6 +19,7 @@ import (
 	"grpcbench/loadgen/child"
 	"grpcbench/loadgen/engine"
 	"grpcbench/loadgen/live"
+	"grpcbench/loadgen/message"
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/requestid"
@@ -43,6 +44,10 @@ func Run(ctx context.Context, p plan.Plan, def scenario.Definition, view *live.V
 	o.Run = r.id
 	if r.spec, r.source, err = def.Build(o); err != nil {
 		return nil, err
+	}
+	r.making = &making{Source: r.source}
+	if r.feeds = def.Feeds; len(r.feeds) > 0 { // else all is in memory
+		r.source = r.making
 	}
 	if def.Foreign { // what the target's own send tells nobody anything
 		if r.sent, err = def.Sent(o); err != nil {
@@ -80,6 +85,8 @@ type run struct {
 	spec   transport.Spec
 	source transport.Source
 	sent   *scenario.Sent
+	making *making
+	feeds  map[string]*message.Feed
 	target result.Target
 	// authority is what servers are called, where not by their address.
 	authority string

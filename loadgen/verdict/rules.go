@@ -174,6 +174,18 @@ func causes(f *Facts) string {
 	return strings.Join(all, "; ")
 }
 
+// source: what a call waits for before it is sent, where its data comes from a slow disk, is no server's doing. The limits
+// are those of the load generator's own lateness.
+func source(f *Facts, v *Verdict) {
+	share := float64(f.Making) / max(float64(f.Response[99]), 1)
+	switch {
+	case share > addedHalf && f.Making > addedTooMuch, share > addedShare && f.Making > addedAlways:
+		v.health(f, Invalid, "client: making a message took up to %v at p99, of a response of %v: its feeds cannot keep up (a slow disk?)", round(f.Making), roughly(f.Response[99]))
+	case share > addedShare && f.Making > addedLeast:
+		v.health(f, Suspect, "client: making a message took up to %v at p99, of a response of %v: its feeds hardly keep up (a slow disk?)", round(f.Making), roughly(f.Response[99]))
+	}
+}
+
 // stood: a load generator that does nothing for a while measures nothing then, and blames the server.
 func stood(f *Facts, v *Verdict) {
 	if f.Stood > 100*time.Millisecond {

@@ -92,6 +92,9 @@ func TestRules(t *testing.T) {
 		{"the median of pacing at its limit", func(f *verdict.Facts) { of(50, &f.Pacing, 200*us) }, valid, valid, ""},
 		{"the median of pacing over it", func(f *verdict.Facts) { of(50, &f.Pacing, 201*us) }, suspect, suspect, "more than 201µs late"},
 
+		{"data that takes its time", func(f *verdict.Facts) { f.Making = 1100 * us; of(99, &f.Response, 10*ms) }, suspect, suspect, "making a message took up to 1.1ms at p99"},
+		{"data that cannot keep up", func(f *verdict.Facts) { f.Making = 6 * ms; of(99, &f.Response, 10*ms) }, invalid, suspect, "cannot keep up"},
+		{"data that is quick enough", func(f *verdict.Facts) { f.Making = 700 * us; of(99, &f.Response, ms) }, valid, valid, ""},
 		{"a pause", func(f *verdict.Facts) { f.Stood = 100 * ms }, valid, valid, ""},
 		{"a standstill", func(f *verdict.Facts) { f.Stood = 101 * ms }, invalid, suspect, "stood still for 101ms"},
 
