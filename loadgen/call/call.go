@@ -49,7 +49,7 @@ func Run(ctx context.Context, c flags.Call, stdin io.Reader, stdout, stderr io.W
 		if err != nil {
 			return plan.Usage(err)
 		}
-		all, err := message.ParseJSON(text, md.Input(), types)
+		all, err := m.parse(text)
 		if err == nil && len(all) > 1 && !md.IsStreamingClient() {
 			err = fmt.Errorf("%s sends one message a call, and there are %d", md.Name(), len(all))
 		}
@@ -95,6 +95,26 @@ func Run(ctx context.Context, c flags.Call, stdin io.Reader, stdout, stderr io.W
 type method struct {
 	protoreflect.MethodDescriptor
 	types message.Resolver
+}
+
+// parse reads data, with the values of its slots put in.
+func (m method) parse(data []byte) (all []proto.Message, err error) {
+	programs, err := (&message.Slots{Seed: 1}).Compile(data, m.Input(), m.types)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it names the place
+	}
+	for i, p := range programs {
+		encoded, err := p.AppendTo(nil, &message.Moment{I: i})
+		if err != nil {
+			return nil, err //nolint:wrapcheck // as above
+		}
+		one := dynamicpb.NewMessage(m.Input())
+		if err := (proto.UnmarshalOptions{Resolver: m.types}).Unmarshal(encoded, one); err != nil {
+			return nil, fmt.Errorf("read a message back: %w", err)
+		}
+		all = append(all, one)
+	}
+	return all, nil
 }
 
 // details are a status's, each as JSON on a line; of types that nobody knows the name alone.
