@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -57,6 +58,9 @@ func (r *run) notes(total *recorder.Interval) []string {
 			note("the environment's %s is ignored: connections go straight to the address", name)
 			break
 		}
+	}
+	if runtime.GOOS != "linux" {
+		note("%s does not tell loadgen how long its threads waited for a core, what else the machine did, or how often it switched, read and wrote: the verdict knows nothing of these", runtime.GOOS)
 	}
 	for _, f := range r.feeds {
 		if f.Once() && total.Counts.Due >= int64(f.Rows()) {

@@ -204,7 +204,8 @@ func suspended(f *Facts, v *Verdict) {
 // between: in a closed loop, the time that the generator takes between two calls of a worker is no call's, but keeps
 // the server from being as busy as -c says.
 func between(f *Facts, v *Verdict) {
-	if !f.Open && f.Before > 0.1 {
+	const fewest = 100 // of fewer, the start of the workers is much
+	if !f.Open && f.Before > 0.1 && f.OK+f.Failed >= fewest {
 		v.add(Suspect, "client: workers spent %.0f %% of their time in the load generator, between two calls: the server had that much less than -c calls at once", 100*f.Before)
 	}
 }

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -136,5 +137,53 @@ func TestRequestCutThroughPatches(t *testing.T) {
 			t.Errorf("with a path of %d bytes the request says %v and %v", len(spec.Method), got[4], got[9])
 			return
 		}
+	}
+}
+
+// valueOf makes a value of a length that the call says.
+type valueOf string
+
+func (v valueOf) Append(dst []byte, call uint64) ([]byte, error) {
+	if v == "" {
+		return dst, errors.New("no words")
+	}
+	return append(dst, strings.Repeat(string(v), int(call))...), nil //nolint:gosec // a test's
+}
+
+// What differs from call to call follows the block, however long it is, in its last frame or in frames behind.
+func TestVaryingMetadata(t *testing.T) {
+	for _, fixed := range []string{"", strings.Repeat("f", maxFrame-500), strings.Repeat("f", 2*maxFrame)} {
+		spec := transport.Spec{Method: "/a/b", Timeout: time.Second, Varying: []transport.Varying{{Key: "one", Value: valueOf("x")}, {Key: "two-bin", Value: valueOf("\xff")}}}
+		if fixed != "" {
+			spec.Metadata = []string{"fixed", fixed}
+		}
+		r, err := newRequest(&spec, "http", "a:1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []uint64{0, 1, 10, 94, 126, 127, 128, 300, 6000, maxFrame, 3 * maxFrame} {
+			out := []byte("before")
+			at := len(out)
+			out = r.append(out, 5, requestid.ID{Run: 1, Worker: 2, Seq: 3}, 0)
+			if out, err = r.vary(out, at+r.last(), n); err != nil {
+				t.Fatal(err)
+			}
+			got, stream, _ := decode(t, out[at:])
+			want := [][2]string{{"one", strings.Repeat("x", int(n))}, {"two-bin", base64.RawStdEncoding.EncodeToString(bytes.Repeat([]byte{0xff}, int(n)))}} //nolint:gosec // a test's
+			if diff := cmp.Diff(want, got[len(got)-2:]); diff != "" || stream != 5 || got[4][1] != (requestid.ID{Run: 1, Worker: 2, Seq: 3}).String() {
+				t.Errorf("%d bytes beside %d that are fixed, stream %d (-want +got):\n%.300s", n, len(fixed), stream, diff)
+			}
+		}
+	}
+	spec := transport.Spec{Method: "/a/b", Varying: []transport.Varying{{Key: "one", Value: valueOf("")}}}
+	r, err := newRequest(&spec, "http", "a:1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.vary(r.append(nil, 1, requestid.ID{}, 0), r.last(), 1); err == nil || !strings.Contains(err.Error(), "make the metadata one: no words") {
+		t.Errorf("a value that cannot be made: %v", err)
+	}
+	if _, err := newRequest(&transport.Spec{Varying: []transport.Varying{{Key: "grpc-x", Value: valueOf("x")}}}, "http", "a:1", nil); err == nil {
+		t.Error("gRPC's own name was taken")
 	}
 }
