@@ -83,7 +83,7 @@ func (l *ledger) wait(t *testing.T, n int) []end {
 // dial connects; the test's end closes what it did not.
 func dial(t *testing.T, d transport.Dialer, addr string, spec transport.Spec, src transport.Source) transport.Conn {
 	t.Helper()
-	conn, err := d.Dial(t.Context(), addr, spec, src)
+	conn, err := d.Dial(t.Context(), addr, transport.One(spec, src))
 	if err != nil {
 		t.Fatalf("dial: %v", err)
 	}
