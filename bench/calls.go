@@ -97,7 +97,7 @@ func connect(b *testing.B, ready contract.Ready, def scenario.Definition, o scen
 	if http {
 		addr = ready.HTTP
 	}
-	conn, err := dialer.Dial(b.Context(), addr, spec, src)
+	conn, err := dialer.Dial(b.Context(), addr, transport.One(spec, src))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -141,7 +141,7 @@ func TestIntervals(t *testing.T) {
 			}
 			return nil
 		}})
-		cfg := engine.Config{Workers: 3, Conns: 2, Warmup: time.Second, Duration: 3500 * ms, Drain: time.Second}
+		cfg := engine.Config{Methods: some, Workers: 3, Conns: 2, Warmup: time.Second, Duration: 3500 * ms, Drain: time.Second}
 		cfg.Dialer, cfg.Addrs, cfg.Sleep = &fake{behave: all(behaviour{takes: 95 * ms})}, []string{"a"}, sleep
 		if _, err := engine.Run(t.Context(), cfg, rec); err != nil {
 			t.Errorf("Run: %v", err)
@@ -174,7 +174,7 @@ func TestNoEmptyInterval(t *testing.T) {
 func TestSinkErrorIsTold(t *testing.T) {
 	bubble(t, "and the run goes on", func(t *testing.T) {
 		rec := recorder.New(recorder.Config{Sink: func(iv *recorder.Interval) error { return errTest }})
-		cfg := engine.Config{Workers: 2, Conns: 1, Duration: 3 * time.Second, Drain: time.Second}
+		cfg := engine.Config{Methods: some, Workers: 2, Conns: 1, Duration: 3 * time.Second, Drain: time.Second}
 		cfg.Dialer, cfg.Addrs, cfg.Sleep = &fake{behave: all(behaviour{takes: 100 * ms})}, []string{"a"}, sleep
 		o, err := engine.Run(t.Context(), cfg, rec)
 		if !errors.Is(err, errTest) {

@@ -27,9 +27,9 @@ import (
 type Config struct {
 	Dialer transport.Dialer
 	// Addrs are whom to connect to; the connections are spread over them by turns.
-	Addrs  []string
-	Spec   transport.Spec
-	Source transport.Source
+	Addrs []string
+	// Methods are what calls do, one or more.
+	Methods []*transport.Method
 	// Workers is the most calls in flight, shared out to Conns connections.
 	Workers, Conns int
 	// Warmup comes first and is not recorded. Duration is the measured window; 0 has no end but Total's.
@@ -89,7 +89,7 @@ type Outcome struct {
 // any other. An error says that the run could not be carried out; a failing
 // call is no error.
 func Run(ctx context.Context, cfg Config, rec *recorder.Recorder) (Outcome, error) {
-	r := &run{cfg: cfg, rec: rec}
+	r := &run{cfg: cfg, rec: rec, methods: cfg.Methods}
 	if err := r.dial(ctx); err != nil {
 		return Outcome{}, err
 	}
@@ -106,12 +106,13 @@ func Run(ctx context.Context, cfg Config, rec *recorder.Recorder) (Outcome, erro
 const notWaiting = math.MinInt64
 
 type run struct {
-	cfg    Config
-	rec    *recorder.Recorder
-	conns  []transport.Conn
-	shards []*shard
-	calls  []transport.Call // by worker
-	feed   feed
+	cfg     Config
+	rec     *recorder.Recorder
+	methods []*transport.Method
+	conns   []transport.Conn
+	shards  []*shard
+	calls   []transport.Call // by worker
+	feed    feed
 	// starts are when each worker's call was to start, or notWaiting; each is guarded by its shard's lock.
 	starts []int64
 	// ends count what became of each connection's calls, by the same rule.
@@ -135,7 +136,7 @@ func (r *run) dial(ctx context.Context) error {
 	group.SetLimit(64) // a server's accept queue is finite
 	for i := range r.conns {
 		group.Go(func() (err error) {
-			r.conns[i], err = r.cfg.Dialer.Dial(dialing, r.cfg.Addrs[i%len(r.cfg.Addrs)], r.cfg.Spec, r.cfg.Source)
+			r.conns[i], err = r.cfg.Dialer.Dial(dialing, r.cfg.Addrs[i%len(r.cfg.Addrs)], r.cfg.Methods)
 			return err
 		})
 	}

@@ -195,7 +195,7 @@ func TestStreamWithoutAnswers(t *testing.T) {
 		ok      int64
 	}{{"none is owed", 0, 3}, {"one is", 1, 0}} {
 		bubble(t, tt.reason, func(t *testing.T) {
-			o := run(t.Context(), t, engine.Config{Total: 3, Workers: 1, Conns: 1, Spec: transport.Spec{Answers: tt.answers}}, &fake{behave: all(behaviour{takes: ms})})
+			o := run(t.Context(), t, engine.Config{Total: 3, Workers: 1, Conns: 1, Methods: transport.One(transport.Spec{Answers: tt.answers}, nil)}, &fake{behave: all(behaviour{takes: ms})})
 			if c := o.total.Counts; c.OK != tt.ok || c.Failed != 3-tt.ok {
 				t.Errorf("%s: %+v, want %d ok", tt.reason, c, tt.ok)
 			}

@@ -73,7 +73,7 @@ type fakeConn struct {
 // Reconnects implements [transport.Reconnecter].
 func (c *fakeConn) Reconnects() int64 { return c.f.reconnects }
 
-func (f *fake) Dial(ctx context.Context, addr string, _ transport.Spec, _ transport.Source) (transport.Conn, error) {
+func (f *fake) Dial(ctx context.Context, addr string, _ []*transport.Method) (transport.Conn, error) {
 	f.mu.Lock()
 	n := f.dialed
 	f.dialed++
@@ -182,6 +182,9 @@ type outcome struct {
 	rec       *recorder.Recorder
 }
 
+// some is a method of which nothing matters.
+var some = transport.One(transport.Spec{}, nil)
+
 // run makes a run in fake time, within a synctest bubble.
 func run(ctx context.Context, t *testing.T, cfg engine.Config, f *fake) outcome {
 	t.Helper()
@@ -195,6 +198,9 @@ func run(ctx context.Context, t *testing.T, cfg engine.Config, f *fake) outcome 
 	})
 	if cfg.Dialer = f; cfg.Addrs == nil {
 		cfg.Addrs = []string{"a"}
+	}
+	if cfg.Methods == nil {
+		cfg.Methods = some
 	}
 	cfg.Sleep = sleep
 	began := time.Now()

@@ -18,7 +18,7 @@ import (
 // instant answers every call at once: what is left is the pacer.
 type instant struct{}
 
-func (instant) Dial(context.Context, string, transport.Spec, transport.Source) (transport.Conn, error) {
+func (instant) Dial(context.Context, string, []*transport.Method) (transport.Conn, error) {
 	return instant{}, nil
 }
 
@@ -37,7 +37,8 @@ func paced(t *testing.T, rate float64, d time.Duration, sleep func(int64)) (a2 f
 	t.Helper()
 	rec := recorder.New(recorder.Config{OpenLoop: true})
 	o, err := engine.Run(t.Context(), engine.Config{
-		Dialer: instant{}, Addrs: []string{"a"}, Workers: 100, Conns: 1, Duration: d, Drain: time.Second,
+		Methods: transport.One(transport.Spec{}, nil),
+		Dialer:  instant{}, Addrs: []string{"a"}, Workers: 100, Conns: 1, Duration: d, Drain: time.Second,
 		Arrivals: schedule.Poisson(schedule.PerSecond(rate), d, 1), Sleep: sleep,
 	}, rec)
 	if err != nil {

@@ -100,7 +100,7 @@ func TestNoCallIsLost(t *testing.T) {
 		}}
 		rec := recorder.New(recorder.Config{Messages: []recorder.Series{recorder.FirstMessage, recorder.MessageRTT}, PerWorker: true})
 		o, err := engine.Run(t.Context(), engine.Config{
-			Dialer: f, Addrs: []string{"a"}, Workers: tt.workers, Conns: tt.conns, Warmup: 20 * ms, Duration: 200 * ms, Drain: 5 * time.Second,
+			Dialer: f, Methods: some, Addrs: []string{"a"}, Workers: tt.workers, Conns: tt.conns, Warmup: 20 * ms, Duration: 200 * ms, Drain: 5 * time.Second,
 		}, rec)
 		if err != nil {
 			t.Fatalf("Run: %v", err)

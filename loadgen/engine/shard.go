@@ -50,7 +50,8 @@ func (s *shard) Done(c *transport.Call) {
 	if ended := s.run.cfg.Ended; ended != nil {
 		ended(c)
 	}
-	switch spec := &s.run.cfg.Spec; {
+	spec := &s.run.methods[c.Method].Spec
+	switch {
 	case c.Code != codes.OK:
 	case spec.Success != codes.OK:
 		c.Code, c.Message = codes.DataLoss, fmt.Sprintf("it ended OK, and %v was expected", spec.Success)
@@ -59,7 +60,7 @@ func (s *shard) Done(c *transport.Call) {
 	}
 	s.mu.Lock()
 	s.record(c)
-	if c.Code != s.run.cfg.Spec.Success && neverLeft(c) && s.run.cfg.Arrivals == nil && !s.cut {
+	if c.Code != spec.Success && neverLeft(c) && s.run.cfg.Arrivals == nil && !s.cut {
 		s.pauseLocked(c)
 		s.mu.Unlock()
 		return
@@ -212,7 +213,7 @@ func (s *shard) record(c *transport.Call) {
 	switch end := &s.run.ends[int(c.Worker)%len(s.run.conns)]; {
 	case unfinished:
 		end.Unfinished++
-	case s.sample.Code == s.run.cfg.Spec.Success:
+	case s.sample.Code == s.run.methods[c.Method].Success:
 		end.OK++
 	default:
 		end.Failed++

@@ -214,7 +214,7 @@ func (s subject) dial(ctx context.Context, addr string, run uint32) (transport.C
 		return nil, err
 	}
 	d, _ := dial.New(kind, dial.Options{Run: run, Timeout: callTimeout, Interceptors: chain})
-	return d.Dial(ctx, addr, spec, src)
+	return d.Dial(ctx, addr, transport.One(spec, src))
 }
 
 // round makes a block with every arm.

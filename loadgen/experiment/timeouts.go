@@ -206,7 +206,7 @@ func (m *matrix) dial(ctx context.Context, c cell) (transport.Conn, error) {
 	}
 	d, http := dial.New(c.transport, dial.Options{Run: m.run, Timeout: callTimeout, Interceptors: chain})
 	if http {
-		return d.Dial(ctx, ready.HTTP, spec, src)
+		return d.Dial(ctx, ready.HTTP, transport.One(spec, src))
 	}
-	return d.Dial(ctx, ready.Addr, spec, src)
+	return d.Dial(ctx, ready.Addr, transport.One(spec, src))
 }

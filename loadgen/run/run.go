@@ -155,7 +155,7 @@ func (r *run) measure(ctx context.Context) (*result.Document, error) {
 		return nil, err
 	}
 	outcome, err := engine.Run(ctx, engine.Config{
-		Dialer: dialer, Addrs: addrs, Spec: r.spec, Source: r.source,
+		Dialer: dialer, Addrs: addrs, Methods: transport.One(r.spec, r.source),
 		Workers: r.plan.Workers, Conns: r.plan.Conns,
 		Warmup: r.plan.Warmup, Duration: r.plan.D, Total: r.plan.Total, Least: r.plan.Scheduled(), Drain: r.plan.Drain,
 		Expected: r.plan.Expected(), Arrivals: arrivals, WarmupArrivals: warmupArrivals, Spin: r.plan.Spin,

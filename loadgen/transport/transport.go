@@ -44,7 +44,16 @@ const (
 // TurnsNames are as -stream spells them, by their values.
 var TurnsNames = []string{"lockstep", "free", "half"}
 
-// Spec says what every call of a run does.
+// Method is one of those that a connection carries: what its calls do, and what they send.
+type Method struct {
+	Spec
+	Source Source
+}
+
+// One is the only method of a connection.
+func One(spec Spec, src Source) []*Method { return []*Method{{spec, src}} }
+
+// Spec says what every call of a method does.
 type Spec struct {
 	// Method is the full method, such as /person.SearchService/Search.
 	Method string
@@ -161,6 +170,8 @@ const (
 type Call struct {
 	Worker uint16
 	Seq    uint64
+	// Method is which of the connection's methods it calls.
+	Method int
 	// Intended is when the call should have started; in a closed loop, when its worker became free.
 	Intended int64
 	// Free is when its worker was free for it: later than Intended where every worker was busy.
@@ -237,10 +248,11 @@ type Reconnecter interface {
 // ErrClosed says that a connection takes no more calls.
 var ErrClosed = errors.New("the connection is closed")
 
-// Dialer opens connections. Dial returns one that is ready, or why it cannot
-// be, with the address.
+// Dialer opens connections. Dial returns one that is ready and carries the
+// methods, or why it cannot be, with the address. The methods are one or more;
+// what is of a connection, such as a user agent, is the first's.
 type Dialer interface {
-	Dial(ctx context.Context, addr string, spec Spec, src Source) (Conn, error)
+	Dial(ctx context.Context, addr string, methods []*Method) (Conn, error)
 }
 
 // epoch is what Now counts from.

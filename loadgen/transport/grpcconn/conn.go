@@ -22,22 +22,26 @@ type Dialer struct{ Options Options }
 var _ transport.Dialer = Dialer{}
 
 // Dial implements [transport.Dialer].
-func (d Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src transport.Source) (transport.Conn, error) {
+func (d Dialer) Dial(ctx context.Context, addr string, methods []*transport.Method) (transport.Conn, error) {
 	options := d.Options
-	options.UserAgent = transport.UserAgent(spec.Metadata)
-	options.MaxMessage, options.Gzip = spec.MaxMessage, spec.Gzip
+	first := methods[0]
+	options.UserAgent = transport.UserAgent(first.Metadata)
+	options.MaxMessage, options.Gzip = first.MaxMessage, first.Gzip
 	cc, dialed, err := connect(ctx, addr, options)
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{cc: cc, dialed: dialed, spec: spec, src: src, desc: grpc.StreamDesc{
-		ClientStreams: spec.Kind&transport.ClientStream != 0,
-		ServerStreams: spec.Kind&transport.ServerStream != 0,
-	}}
-	c.NewWorker, c.CloseConn = c.newWorker, c.close
-	if spec.Pace > 0 {
-		c.alarm = pace.NewAlarm(transport.Now)
+	c := &conn{cc: cc, dialed: dialed}
+	for _, of := range methods {
+		c.methods = append(c.methods, method{Method: of, desc: grpc.StreamDesc{
+			ClientStreams: of.Kind&transport.ClientStream != 0,
+			ServerStreams: of.Kind&transport.ServerStream != 0,
+		}})
+		if of.Pace > 0 && c.alarm == nil {
+			c.alarm = pace.NewAlarm(transport.Now)
+		}
 	}
+	c.NewWorker, c.CloseConn = c.newWorker, c.close
 	c.Init()
 	return c, nil
 }
@@ -47,12 +51,16 @@ type conn struct {
 	transport.Pool
 	cc *grpc.ClientConn
 	// dialed knows the sockets below.
-	dialed *dialer
-	spec   transport.Spec
-	src    transport.Source
-	desc   grpc.StreamDesc
+	dialed  *dialer
+	methods []method
 	// alarm wakes the workers for their messages, with a Pace; else nil.
 	alarm *pace.Alarm
+}
+
+// method is one that the connection carries.
+type method struct {
+	*transport.Method
+	desc grpc.StreamDesc
 }
 
 // Reconnects implements [transport.Reconnecter]. grpc-go's attempts whose handshake failed are among them.
@@ -78,15 +86,20 @@ const farewell = 100 * time.Millisecond
 // worker makes one call at a time. What it can prepare once for all its calls, it does.
 type worker struct {
 	*conn
-	call    *transport.Call
-	base    context.Context //nolint:containedctx // the parent of ctx
-	ctx     context.Context //nolint:containedctx // the parent of the call's context, with what varies of its metadata
+	call *transport.Call
+	// method is the call's, spec what its calls do. bases are each method's parents of ctx.
+	*method
+	spec    *transport.Spec
+	bases   []context.Context //nolint:containedctx // one a method
+	ctx     context.Context   //nolint:containedctx // the parent of the call's context, with what varies of its metadata
 	varying []string
 	opts    []grpc.CallOption
-	out     outgoing
-	in      incoming
-	trailer metadata.MD
-	report  string
+	// streamOpts are those of streams.
+	streamOpts []grpc.CallOption
+	out        outgoing
+	in         incoming
+	trailer    metadata.MD
+	report     string
 	// lookUp returns report: made once, for every call.
 	lookUp func() string
 	over   bool // the server ended the call's stream
@@ -104,20 +117,32 @@ func (w *worker) ring() {
 }
 
 func (c *conn) newWorker(ctx context.Context, call *transport.Call) func() {
-	w := &worker{conn: c, call: call, out: outgoing{src: c.src, call: call}, in: incoming{src: c.src, call: call, alone: c.spec.Kind != transport.Bidi || c.spec.Lockstep()}}
-	if len(c.spec.Metadata) > 0 {
-		ctx = metadata.AppendToOutgoingContext(ctx, c.spec.Metadata...)
+	w := &worker{conn: c, call: call, out: outgoing{call: call}, in: incoming{call: call}}
+	for i := range c.methods {
+		base := ctx
+		if fixed := c.methods[i].Metadata; len(fixed) > 0 {
+			base = metadata.AppendToOutgoingContext(ctx, fixed...)
+		}
+		w.bases = append(w.bases, WithCall(base, call))
 	}
-	w.base = WithCall(ctx, call)
-	w.ctx = w.base
 	w.rings = make(chan struct{}, 1)
 	w.lookUp = func() string { return w.report }
-	w.opts = []grpc.CallOption{grpc.ForceCodecV2(codec{})}
-	if c.spec.Kind == transport.Unary {
-		w.opts = append(w.opts, grpc.Trailer(&w.trailer)) // a stream's would be written by a goroutine of grpc-go, at any time
-		return w.unary
+	w.opts = []grpc.CallOption{grpc.ForceCodecV2(codec{}), grpc.Trailer(&w.trailer)}
+	w.streamOpts = w.opts[:1] // a stream's trailer would be written by a goroutine of grpc-go, at any time
+	return w.do
+}
+
+// do makes one call.
+func (w *worker) do() {
+	w.method = &w.methods[w.call.Method]
+	w.spec, w.ctx = &w.Spec, w.bases[w.call.Method]
+	w.out.src, w.in.src = w.Source, w.Source
+	w.in.alone = w.spec.Kind != transport.Bidi || w.spec.Lockstep()
+	if w.spec.Kind == transport.Unary {
+		w.unary()
+	} else {
+		w.stream()
 	}
-	return w.stream
 }
 
 // vary makes the part of the call's metadata that differs from call to call.
@@ -134,7 +159,7 @@ func (w *worker) vary() error {
 		}
 		w.varying = append(w.varying, v.Key, string(value))
 	}
-	w.ctx = metadata.AppendToOutgoingContext(w.base, w.varying...)
+	w.ctx = metadata.AppendToOutgoingContext(w.ctx, w.varying...)
 	return nil
 }
 

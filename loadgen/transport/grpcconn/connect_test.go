@@ -97,7 +97,7 @@ func TestConnectErrors(t *testing.T) {
 // Dial is Connect, so far as errors go.
 func TestDialNamesTheAddress(t *testing.T) {
 	addr := refused(t)
-	conn, err := grpcconn.Dialer{Options: grpcconn.Options{Timeout: patience}}.Dial(testContext(t), addr, transport.Spec{Method: method}, source{})
+	conn, err := grpcconn.Dialer{Options: grpcconn.Options{Timeout: patience}}.Dial(testContext(t), addr, transport.One(transport.Spec{Method: method}, source{}))
 	if err == nil {
 		conn.Close()
 		t.Fatal("it connected")

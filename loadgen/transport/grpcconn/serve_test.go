@@ -163,7 +163,7 @@ func dial(t *testing.T, addr string, spec transport.Spec, src transport.Source, 
 		o.Timeout = patience
 	}
 	spec.Method = method
-	conn, err := grpcconn.Dialer{Options: o}.Dial(t.Context(), addr, spec, src)
+	conn, err := grpcconn.Dialer{Options: o}.Dial(t.Context(), addr, transport.One(spec, src))
 	if err != nil {
 		t.Fatalf("dial: %v", err)
 	}

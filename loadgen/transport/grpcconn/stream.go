@@ -23,7 +23,7 @@ func (w *worker) stream() {
 	}
 	ctx, cancel := w.deadline()
 	defer cancel()
-	s, err := w.cc.NewStream(ctx, &w.desc, w.spec.Method, w.opts...)
+	s, err := w.cc.NewStream(ctx, &w.desc, w.spec.Method, w.streamOpts...)
 	if err == nil {
 		switch {
 		case w.spec.Lockstep():

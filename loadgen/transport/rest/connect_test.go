@@ -99,7 +99,7 @@ func TestDialErrors(t *testing.T) {
 				d.Timeout = 200 * time.Millisecond
 			}
 			began := time.Now()
-			conn, err := d.Dial(t.Context(), tt.addr, get, source{})
+			conn, err := d.Dial(t.Context(), tt.addr, transport.One(get, source{}))
 			if err == nil {
 				conn.Close()
 				t.Fatal("it connected")
@@ -135,7 +135,7 @@ func TestFailedHandshakeIsClosed(t *testing.T) {
 	}()
 	d := dialer
 	d.TLS = &tls.Config{RootCAs: x509.NewCertPool()}
-	if _, err := d.Dial(t.Context(), lis.Addr().String(), get, source{}); err == nil {
+	if _, err := d.Dial(t.Context(), lis.Addr().String(), transport.One(get, source{})); err == nil {
 		t.Fatal("it connected")
 	}
 	if err := <-ended; err != nil {
@@ -149,7 +149,7 @@ func TestDialEndsWithItsContext(t *testing.T) {
 	d := dialer
 	d.TLS = &tls.Config{RootCAs: x509.NewCertPool()}
 	began := time.Now()
-	if _, err := d.Dial(ctx, listen(t).Addr().String(), get, source{}); err == nil || time.Since(began) > 5*time.Second {
+	if _, err := d.Dial(ctx, listen(t).Addr().String(), transport.One(get, source{})); err == nil || time.Since(began) > 5*time.Second {
 		t.Errorf("Dial: %v after %v, want an error at once", err, time.Since(began))
 	}
 }

@@ -44,7 +44,7 @@ type Dialer struct {
 var _ transport.Dialer = Dialer{}
 
 // Dial implements [transport.Dialer]: addr is host:port or unix:path.
-func (d Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src transport.Source) (transport.Conn, error) {
+func (d Dialer) Dial(ctx context.Context, addr string, methods []*transport.Method) (transport.Conn, error) {
 	a, err := transport.ParseAddress(addr)
 	if err == nil && a.Scheme != "" {
 		err = fmt.Errorf("rest does not resolve %s:// addresses", a.Scheme)
@@ -82,7 +82,7 @@ func (d Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src 
 	if d.Authority != "" {
 		host = d.Authority
 	}
-	c := &conn{base: scheme + host, secure: d.TLS != nil, sockets: &sockets, spec: spec, src: src, run: d.Run, trace: d.Trace, client: &http.Client{
+	c := &conn{base: scheme + host, secure: d.TLS != nil, sockets: &sockets, methods: methods, run: d.Run, trace: d.Trace, client: &http.Client{
 		Transport:     t,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -98,34 +98,45 @@ type conn struct {
 	base   string
 	secure bool
 	*sockets
-	spec  transport.Spec
-	src   transport.Source
-	run   uint32
-	trace *requestid.Sampler
+	methods []*transport.Method
+	run     uint32
+	trace   *requestid.Sampler
 }
 
 type worker struct {
 	*conn
-	call   *transport.Call
-	ctx    context.Context //nolint:containedctx // the parent of each call's context
-	header http.Header
-	hint   int // bytes of the last request
-	answer bytes.Buffer
+	call *transport.Call
+	ctx  context.Context //nolint:containedctx // the parent of each call's context
+	// spec and src are the call's method's; headers are each method's.
+	spec    *transport.Spec
+	src     transport.Source
+	headers []http.Header
+	hint    int // bytes of the last request
+	answer  bytes.Buffer
 }
 
 func (c *conn) newWorker(ctx context.Context, call *transport.Call) func() {
-	w := &worker{conn: c, call: call, ctx: ctx, header: http.Header{}}
-	for i := 0; i+1 < len(c.spec.Metadata); i += 2 {
-		w.header.Add(c.spec.Metadata[i], headerValue(c.spec.Metadata[i], c.spec.Metadata[i+1]))
-	}
-	if c.spec.HTTPMethod != http.MethodGet && c.spec.HTTPMethod != http.MethodDelete {
-		w.header.Set("Content-Type", "application/json")
-	}
-	if c.spec.Timeout > 0 {
-		text, _ := transport.EncodeTimeout(c.spec.Timeout)
-		w.header.Set("Grpc-Timeout", text)
+	w := &worker{conn: c, call: call, ctx: ctx}
+	for _, m := range c.methods {
+		w.headers = append(w.headers, headerOf(&m.Spec))
 	}
 	return w.do
+}
+
+// headerOf is what goes with each request of a method.
+func headerOf(spec *transport.Spec) http.Header {
+	h := http.Header{}
+	for i := 0; i+1 < len(spec.Metadata); i += 2 {
+		h.Add(spec.Metadata[i], headerValue(spec.Metadata[i], spec.Metadata[i+1]))
+	}
+	if spec.HTTPMethod != http.MethodGet && spec.HTTPMethod != http.MethodDelete {
+		h.Set("Content-Type", "application/json")
+	}
+	if spec.Timeout > 0 {
+		text, _ := transport.EncodeTimeout(spec.Timeout)
+		h.Set("Grpc-Timeout", text)
+	}
+	return h
 }
 
 // headerValue is a value as a header has it: bytes in base64, which a gateway takes as gRPC does.
@@ -139,6 +150,7 @@ func headerValue(key, value string) string {
 // do makes one call.
 func (w *worker) do() {
 	c := w.call
+	w.spec, w.src = &w.methods[c.Method].Spec, w.methods[c.Method].Source
 	c.Sent = transport.Now()
 	ctx, cancel := w.ctx, context.CancelFunc(func() {})
 	if w.spec.Timeout > 0 {
@@ -173,7 +185,7 @@ func (w *worker) roundTrip(ctx context.Context) error {
 	if err != nil {
 		return &requestError{err}
 	}
-	maps.Copy(req.Header, w.header)
+	maps.Copy(req.Header, w.headers[c.Method])
 	for _, v := range w.spec.Varying {
 		value, err := v.Value.Append(nil, c.Key())
 		if err != nil {

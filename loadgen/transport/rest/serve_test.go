@@ -161,7 +161,7 @@ var dialer = rest.Dialer{Run: 0x0badcafe, Timeout: patience}
 
 func dial(t *testing.T, d rest.Dialer, addr string, spec transport.Spec, src transport.Source) transport.Conn {
 	t.Helper()
-	conn, err := d.Dial(t.Context(), addr, spec, src)
+	conn, err := d.Dial(t.Context(), addr, transport.One(spec, src))
 	if err != nil {
 		t.Fatalf("dial: %v", err)
 	}

@@ -65,7 +65,7 @@ func newLoop(t testing.TB, spec transport.Spec, workers int) *loop {
 	})
 	spec.Method = "/test.Service/Method"
 	l := &loop{t: t, src: quiet{make([]byte, 100)}}
-	c, err := (&Dialer{Timeout: 10 * time.Second}).Dial(t.Context(), lis.Addr().String(), spec, l.src)
+	c, err := (&Dialer{Timeout: 10 * time.Second}).Dial(t.Context(), lis.Addr().String(), transport.One(spec, l.src))
 	if err != nil {
 		t.Fatal(err)
 	}

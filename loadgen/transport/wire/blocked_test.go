@@ -88,7 +88,7 @@ func TestBlockedSocket(t *testing.T) {
 			if secure {
 				d.TLS = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // of a test
 			}
-			conn, err := d.Dial(t.Context(), lis.Addr().String(), transport.Spec{Method: "/a/b", Timeout: 300 * time.Millisecond}, source{size: 8 << 20})
+			conn, err := d.Dial(t.Context(), lis.Addr().String(), transport.One(transport.Spec{Method: "/a/b", Timeout: 300 * time.Millisecond}, source{size: 8 << 20}))
 			if err != nil {
 				t.Fatal(err)
 			}

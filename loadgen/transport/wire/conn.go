@@ -18,14 +18,9 @@ import (
 type conn struct {
 	dialer  *Dialer
 	addr    transport.Address
-	spec    transport.Spec
-	src     transport.Source
+	methods []method
 	run     uint32
-	request *request
 	alarm   *pace.Alarm // nil where messages follow each other at once
-	// limit is how long a call may take, and enough that it then ends as a success.
-	limit  time.Duration
-	enough bool
 	// firstID and lastID bound the stream ids of a session.
 	firstID, lastID uint32
 	seen            func(block []byte) // of tests
@@ -53,6 +48,15 @@ type conn struct {
 	ctx   context.Context //nolint:containedctx // the life of attempts to connect, ended by Close
 	cut   context.CancelFunc
 	group sync.WaitGroup
+}
+
+// method is one that the connection carries, with its header block.
+type method struct {
+	*transport.Method
+	request *request
+	// limit is how long a call may take, and enough that it then ends as a success.
+	limit  time.Duration
+	enough bool
 }
 
 // Start implements [transport.Conn].
@@ -102,8 +106,8 @@ func (c *conn) wait(s *stream, now int64) {
 		return
 	}
 	s.held = now
-	if c.limit > 0 && s.deadline == 0 {
-		c.setDeadline(s, now+int64(c.limit), now)
+	if s.limit > 0 && s.deadline == 0 {
+		c.setDeadline(s, now+int64(s.limit), now)
 	}
 }
 
@@ -187,7 +191,7 @@ func (c *conn) Flush() { c.deliver(nil) }
 // Finish implements [transport.Conn].
 func (c *conn) Finish() {
 	c.mu.Lock()
-	if c.finishing = true; c.spec.Send == 0 {
+	if c.finishing = true; slices.ContainsFunc(c.methods, func(m method) bool { return m.Send == 0 }) {
 		for _, ss := range c.sessions {
 			for _, s := range ss.streams.all() {
 				ss.enqueue(s)

@@ -53,10 +53,10 @@ func (c *conn) expireDue() {
 
 // expire ends a call whose time is over: by its deadline, or since it is to take no more.
 func (c *conn) expire(s *stream, now int64) {
-	if c.enough && s.on != nil {
+	if s.enough && s.on != nil {
 		s.on.reset(s, http2.ErrCodeCancel)
 		c.complete(s, codes.OK, "", now)
 		return
 	}
-	s.fail(codes.DeadlineExceeded, "the deadline passed after "+c.limit.String(), now)
+	s.fail(codes.DeadlineExceeded, "the deadline passed after "+s.limit.String(), now)
 }

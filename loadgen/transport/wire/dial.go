@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -46,7 +47,7 @@ type Dialer struct {
 var _ transport.Dialer = (*Dialer)(nil)
 
 // Dial implements [transport.Dialer].
-func (d *Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src transport.Source) (transport.Conn, error) {
+func (d *Dialer) Dial(ctx context.Context, addr string, methods []*transport.Method) (transport.Conn, error) {
 	a, err := transport.ParseAddress(addr)
 	if err == nil && a.Scheme != "" {
 		err = fmt.Errorf("wire does not resolve %s:// addresses such as this: want host:port, unix:path or dns:///host:port", a.Scheme)
@@ -56,9 +57,8 @@ func (d *Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src
 	}
 	c := &conn{
 		waiting: list{which: inWaiting}, deadlines: list{which: inDeadlines},
-		dialer: d, addr: a, spec: spec, src: src, run: d.Run, firstID: d.firstID, lastID: d.lastID, seen: d.seen,
+		dialer: d, addr: a, run: d.Run, firstID: d.firstID, lastID: d.lastID, seen: d.seen,
 	}
-	c.limit, c.enough = spec.Limit()
 	if c.firstID == 0 {
 		c.firstID = 1
 	}
@@ -72,8 +72,13 @@ func (d *Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src
 	if d.Authority != "" {
 		authority = d.Authority
 	}
-	if c.request, err = newRequest(&spec, scheme, authority, d.Trace); err != nil {
-		return nil, err
+	for _, of := range methods {
+		m := method{Method: of}
+		m.limit, m.enough = of.Limit()
+		if m.request, err = newRequest(&of.Spec, scheme, authority, d.Trace); err != nil {
+			return nil, err
+		}
+		c.methods = append(c.methods, m)
 	}
 	c.ctx, c.cut = context.WithCancel(context.Background())
 	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
@@ -81,7 +86,7 @@ func (d *Dialer) Dial(ctx context.Context, addr string, spec transport.Spec, src
 	if err := c.connect(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("connect to %s: %w", addr, transport.Explain(err, d.TLS != nil)), c.Close()) //nolint:contextcheck // what Close could start, it does not
 	}
-	if spec.Pace > 0 || spec.Interval > 0 {
+	if slices.ContainsFunc(methods, func(m *transport.Method) bool { return m.Pace > 0 || m.Interval > 0 }) {
 		c.alarm = pace.NewAlarm(transport.Now)
 	}
 	return c, nil

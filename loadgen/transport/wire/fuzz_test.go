@@ -145,8 +145,9 @@ func (a *answers) Check(_ uint64, i, _ int, body []byte) error {
 
 // unwired is a stream that needs no connection, for feed.
 func unwired(spec transport.Spec, src transport.Source) *stream {
-	c := &conn{spec: spec, src: src}
+	c := &conn{methods: []method{{Method: &transport.Method{Spec: spec, Source: src}}}}
 	s := newStream(c, &transport.Call{Owner: &ledger{}})
+	s.begin()
 	s.on, s.encoding = &session{conn: c}, "gzip"
 	return s
 }

@@ -172,7 +172,7 @@ func interopDial(t *testing.T, d *Dialer, addr string, spec transport.Spec, src 
 	if d.Timeout == 0 {
 		d.Timeout = interopPatience
 	}
-	conn, err := d.Dial(t.Context(), addr, spec, src)
+	conn, err := d.Dial(t.Context(), addr, transport.One(spec, src))
 	if err != nil {
 		t.Fatalf("dial: %v", err)
 	}
@@ -510,7 +510,7 @@ func TestInteropAuthority(t *testing.T) {
 	}
 	// The Dialer's own words: Authority is the name that is verified, over TLS.
 	d = &Dialer{TLS: &tls.Config{RootCAs: pool}, Authority: "other.example.org", Timeout: interopPatience}
-	if conn, err := d.Dial(t.Context(), addr, spec, src); err == nil {
+	if conn, err := d.Dial(t.Context(), addr, transport.One(spec, src)); err == nil {
 		_ = conn.Close()
 		t.Error("it connects to a server whose certificate is for another name than Authority")
 	}
@@ -576,7 +576,7 @@ func TestInteropHandshakes(t *testing.T) {
 				return
 			}
 			began := time.Now()
-			conn, err := (&Dialer{TLS: tt.config, Timeout: interopPatience}).Dial(t.Context(), tt.addr, spec, src)
+			conn, err := (&Dialer{TLS: tt.config, Timeout: interopPatience}).Dial(t.Context(), tt.addr, transport.One(spec, src))
 			if err == nil {
 				_ = conn.Close()
 				t.Fatal("it connected")
@@ -921,7 +921,7 @@ func TestInteropLostAsItIsAdopted(t *testing.T) {
 	o := newInteropOwner()
 	src := interopSource{request: always(&grpc_testing.Empty{}), answer: always(&grpc_testing.Empty{})}
 	d := &Dialer{Timeout: interopPatience}
-	dialed, err := d.Dial(t.Context(), interopServe(t), transport.Spec{Method: testService + "EmptyCall", Kind: transport.Unary, Send: 1, Timeout: interopPatience}, src)
+	dialed, err := d.Dial(t.Context(), interopServe(t), transport.One(transport.Spec{Method: testService + "EmptyCall", Kind: transport.Unary, Send: 1, Timeout: interopPatience}, src))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,7 +67,7 @@ func TestClose(t *testing.T) {
 // Closing once more does no harm where messages are spaced either.
 func TestCloseTwiceWithAnAlarm(t *testing.T) {
 	r := newRig(t, transport.Spec{Kind: transport.ClientStream, Send: 2, Interval: time.Second})
-	c, err := r.dialer.Dial(t.Context(), "server:1", r.spec, r.src)
+	c, err := r.dialer.Dial(t.Context(), "server:1", transport.One(r.spec, r.src))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +253,7 @@ func TestCloseWhileConnecting(t *testing.T) {
 // just then waits for the next connection. A mutex whose waiters wait for long serves them in their order.
 func TestStartBetweenConnections(t *testing.T) {
 	r := newRig(t, transport.Spec{})
-	c, err := r.dialer.Dial(t.Context(), "server:1", r.spec, r.src)
+	c, err := r.dialer.Dial(t.Context(), "server:1", transport.One(r.spec, r.src))
 	if err != nil {
 		t.Fatal(err)
 	}

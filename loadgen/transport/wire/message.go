@@ -15,8 +15,8 @@ const maxMessage = 4 << 20
 
 // most is the largest message taken.
 func (c *conn) most() int {
-	if c.spec.MaxMessage > 0 {
-		return c.spec.MaxMessage
+	if n := c.methods[0].MaxMessage; n > 0 {
+		return n
 	}
 	return maxMessage
 }

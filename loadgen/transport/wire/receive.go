@@ -220,7 +220,7 @@ func (ss *session) headerBlock(f frame, block []byte, now int64) error {
 
 // trailers end a call.
 func (s *stream) trailers(h *fields, now int64) {
-	c, call, spec := s.conn, s.call, &s.conn.spec
+	c, call, spec := s.conn, s.call, &s.Spec
 	if h.hasLoadReport {
 		s.reportBuf = append(s.reportBuf[:0], h.loadReport.raw...)
 		s.report = text{s.reportBuf, h.loadReport.huffman}
@@ -258,7 +258,7 @@ func (ss *session) rstStream(f frame, payload []byte, now int64) error {
 	switch {
 	case code == http2.ErrCodeRefusedStream && s.mayRetry():
 		c.retry(s)
-	case code == http2.ErrCodeCancel && s.deadline > 0 && now >= s.deadline && !c.enough:
+	case code == http2.ErrCodeCancel && s.deadline > 0 && now >= s.deadline && !s.enough:
 		c.complete(s, codes.DeadlineExceeded, "the server saw the deadline pass", now) // both count down, and ours would have been the next to say so
 	default:
 		c.complete(s, resetCode(code), fmt.Sprintf("the server reset the stream: %v", code), now)

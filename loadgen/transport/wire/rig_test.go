@@ -143,7 +143,7 @@ func (r *rig) dial(context.Context, string, string) (net.Conn, error) {
 // connect dials; what the client says at once is not left in its peer's log.
 func (r *rig) connect() *rig {
 	r.t.Helper()
-	c, err := r.dialer.Dial(r.t.Context(), "server:1", r.spec, r.src)
+	c, err := r.dialer.Dial(r.t.Context(), "server:1", transport.One(r.spec, r.src))
 	if err != nil {
 		r.t.Fatalf("Dial: %v", err)
 	}

@@ -19,7 +19,7 @@ func setting(id http2.SettingID, v uint32) http2.Setting { return http2.Setting{
 func TestHandshake(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, transport.Spec{})
-		c, err := r.dialer.Dial(t.Context(), "server:1", r.spec, r.src)
+		c, err := r.dialer.Dial(t.Context(), "server:1", transport.One(r.spec, r.src))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +94,7 @@ func TestDialFails(t *testing.T) {
 						tt.greet(p)
 					}()
 				}
-				_, err := r.dialer.Dial(t.Context(), "server:1", r.spec, r.src)
+				_, err := r.dialer.Dial(t.Context(), "server:1", transport.One(r.spec, r.src))
 				if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "server:1") {
 					t.Errorf("Dial: %v, want %q and the address: %s", err, tt.want, tt.reason)
 				}

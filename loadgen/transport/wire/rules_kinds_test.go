@@ -298,7 +298,7 @@ func TestFinish(t *testing.T) {
 // A stream that waits for its next message's time ends at once by Finish. Real time, for the alarm.
 func TestFinishAmidAnInterval(t *testing.T) {
 	r := newRig(t, transport.Spec{Kind: transport.ClientStream, Interval: time.Hour})
-	c, err := r.dialer.Dial(t.Context(), "server:1", r.spec, r.src)
+	c, err := r.dialer.Dial(t.Context(), "server:1", transport.One(r.spec, r.src))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -340,7 +340,7 @@ func TestIntervalAndPace(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, spec)
-			c, err := r.dialer.Dial(t.Context(), "server:1", r.spec, r.src)
+			c, err := r.dialer.Dial(t.Context(), "server:1", transport.One(r.spec, r.src))
 			if err != nil {
 				t.Fatal(err)
 			}

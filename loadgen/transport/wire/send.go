@@ -79,9 +79,9 @@ func (ss *session) sendMessage(s *stream) {
 	var heads [frameHead + messageHead]byte
 	at := len(ss.out)
 	b := append(ss.out, heads[:]...) //nolint:gocritic // ss.out is b only once the message fits
-	b, err := c.src.Append(b, call.Key(), call.MessagesSent)
+	b, err := s.Source.Append(b, call.Key(), call.MessagesSent)
 	plain := len(b) - at - frameHead - messageHead
-	if err == nil && c.spec.Gzip {
+	if err == nil && s.Gzip {
 		b[at+frameHead] = 1
 		b, err = c.deflate(b, at+frameHead+messageHead)
 	}
@@ -94,8 +94,8 @@ func (ss *session) sendMessage(s *stream) {
 	binary.BigEndian.PutUint32(b[at+frameHead+1:], uint32(size-messageHead))
 	call.MessagesSent++
 	call.BytesSent += int64(plain)
-	last := c.spec.Kind&transport.ClientStream == 0 ||
-		c.spec.Kind == transport.ClientStream && call.MessagesSent == c.spec.Send
+	last := s.Kind&transport.ClientStream == 0 ||
+		s.Kind == transport.ClientStream && call.MessagesSent == s.Send
 	if s.lastSend = 0; int64(size) > min(ss.window, s.window, ss.maxFrame) {
 		s.buf = append(s.buf[:0], b[at+frameHead:]...)
 		s.rest, s.last, s.since = s.buf, last, transport.Now()
@@ -141,7 +141,7 @@ func (ss *session) sendRest(s *stream) bool {
 // sent notes that the last byte of a message is on its way, after it was blocked for some nanoseconds.
 func (ss *session) sent(s *stream, blocked int64) {
 	ss.stamp(s)
-	if ss.conn.spec.Kind&transport.ClientStream != 0 {
+	if s.Kind&transport.ClientStream != 0 {
 		s.call.Owner.Message(s.call, transport.SendBlocked, blocked)
 	}
 }
@@ -218,8 +218,8 @@ func (s *stream) leaves(now int64) {
 func (c *conn) stamped(s *stream, now int64) {
 	s.leaves(now)
 	s.lastSend = now
-	if c.limit > 0 && s.deadline == 0 {
-		c.setDeadline(s, now+int64(c.limit), now)
+	if s.limit > 0 && s.deadline == 0 {
+		c.setDeadline(s, now+int64(s.limit), now)
 	}
 	if c.alarm != nil {
 		s.on.enqueue(s) // its next message's time follows from this one's

@@ -150,7 +150,7 @@ func TestAgainstGRPC(t *testing.T) {
 			lis := listen(t, "tcp", "127.0.0.1:0")
 			serveGRPC(t, lis, tt.spec.Kind, grpc.MaxConcurrentStreams(5))
 			tt.spec.Method = "/test.Service/Method"
-			c, err := (&Dialer{Timeout: 10 * time.Second}).Dial(t.Context(), lis.Addr().String(), tt.spec, source{size: tt.size})
+			c, err := (&Dialer{Timeout: 10 * time.Second}).Dial(t.Context(), lis.Addr().String(), transport.One(tt.spec, source{size: tt.size}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -167,7 +167,7 @@ func TestAgainstGRPC(t *testing.T) {
 func TestServerRestarts(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	s := serveGRPC(t, listen(t, "unix", path), transport.Unary)
-	c, err := (&Dialer{Timeout: 10 * time.Second}).Dial(t.Context(), "unix:"+path, transport.Spec{Method: "/a/b", Timeout: time.Minute}, source{})
+	c, err := (&Dialer{Timeout: 10 * time.Second}).Dial(t.Context(), "unix:"+path, transport.One(transport.Spec{Method: "/a/b", Timeout: time.Minute}, source{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +237,7 @@ func TestTLS(t *testing.T) {
 				defer serving.Wait()
 				defer lis.Close()
 			}
-			c, err := (&Dialer{Timeout: 10 * time.Second, TLS: tt.client}).Dial(t.Context(), lis.Addr().String(), transport.Spec{Method: "/a/b"}, source{size: 100_000})
+			c, err := (&Dialer{Timeout: 10 * time.Second, TLS: tt.client}).Dial(t.Context(), lis.Addr().String(), transport.One(transport.Spec{Method: "/a/b"}, source{size: 100_000}))
 			if tt.want != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.want) {
 					t.Errorf("Dial: %v, want %q: %s", err, tt.want, tt.reason)
@@ -288,7 +288,7 @@ func TestSocketThatTakesLittle(t *testing.T) {
 	}()
 	defer lis.Close()
 	const size = 5 << 20
-	c, err := (&Dialer{Timeout: 10 * time.Second}).Dial(t.Context(), lis.Addr().String(), transport.Spec{Method: "/a/b"}, source{size: size})
+	c, err := (&Dialer{Timeout: 10 * time.Second}).Dial(t.Context(), lis.Addr().String(), transport.One(transport.Spec{Method: "/a/b"}, source{size: size}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,8 +14,9 @@ import (
 // stream is a call on its way. It belongs to a worker and is used again for the
 // worker's next call; everything in it is guarded by its conn's lock.
 type stream struct {
-	conn *conn
-	call *transport.Call
+	conn    *conn
+	call    *transport.Call
+	*method // the call's
 	// on is the session that carries it; nil while it waits for one, and after its end.
 	on *session
 	id uint32
@@ -72,6 +73,7 @@ func newStream(c *conn, call *transport.Call) *stream {
 
 // begin clears what the last call left.
 func (s *stream) begin() {
+	s.method = &s.conn.methods[s.call.Method]
 	s.rest, s.closed, s.last, s.since = nil, false, false, 0
 	s.lastSend, s.intended, s.alarmed, s.lastAnswer = 0, 0, 0, 0
 	s.answered, s.encoding, s.partial, s.refusal = false, "", s.partial[:0], nil
@@ -102,9 +104,9 @@ func (ss *session) takes() bool {
 // open sends a call's head, and what it may of its messages.
 func (ss *session) open(s *stream) {
 	c := ss.conn
-	if c.request.listSize > ss.maxHeaderList {
+	if s.request.listSize > ss.maxHeaderList {
 		s.call.Local = true
-		c.complete(s, codes.Internal, fmt.Sprintf("the metadata take %d bytes, and the server takes %d at most", c.request.listSize, ss.maxHeaderList), transport.Now())
+		c.complete(s, codes.Internal, fmt.Sprintf("the metadata take %d bytes, and the server takes %d at most", s.request.listSize, ss.maxHeaderList), transport.Now())
 		return
 	}
 	var left int64
@@ -113,14 +115,14 @@ func (ss *session) open(s *stream) {
 			c.expire(s, transport.Now())
 			return
 		}
-		if c.enough { // which is no deadline of the server's
+		if s.enough { // which is no deadline of the server's
 			left = 0
 		}
 	}
-	out := c.request.append(ss.out, ss.nextID, s.requestID(), left)
-	if len(c.request.varying) > 0 {
+	out := s.request.append(ss.out, ss.nextID, s.requestID(), left)
+	if len(s.request.varying) > 0 {
 		var err error
-		if out, err = c.request.vary(out, len(ss.out)+c.request.last(), s.call.Key()); err != nil {
+		if out, err = s.request.vary(out, len(ss.out)+s.request.last(), s.call.Key()); err != nil {
 			s.call.Local = true
 			c.complete(s, codes.Internal, err.Error(), transport.Now())
 			return
@@ -152,7 +154,7 @@ const (
 
 // step says what the sending side does next.
 func (s *stream) step() step {
-	spec, n := &s.conn.spec, s.call.MessagesSent
+	spec, n := &s.Spec, s.call.MessagesSent
 	switch {
 	case s.closed:
 		return stepWait
@@ -188,7 +190,7 @@ func (s *stream) step() step {
 // answer takes one message of the server's. It is false where the call is over by it.
 func (s *stream) answer(compressed bool, body []byte, now int64) bool {
 	c, call := s.conn, s.call
-	spec := &c.spec
+	spec := &s.Spec
 	if compressed {
 		var code codes.Code
 		var why string
@@ -205,7 +207,7 @@ func (s *stream) answer(compressed bool, body []byte, now int64) bool {
 	if spec.Lockstep() && !s.closed && i >= call.MessagesSent {
 		return s.fail(codes.DataLoss, fmt.Sprintf("answer %d: there was no message for it", i), now)
 	}
-	if err := c.src.Check(call.Key(), i, call.MessagesSent, body); err != nil {
+	if err := s.Source.Check(call.Key(), i, call.MessagesSent, body); err != nil {
 		return s.fail(codes.DataLoss, fmt.Sprintf("answer %d: %v", i, err), now)
 	}
 	if spec.Kind == transport.Unary {
@@ -225,7 +227,7 @@ func (s *stream) answer(compressed bool, body []byte, now int64) bool {
 
 // times tells the owner the latencies of a stream's i-th answer.
 func (s *stream) times(i int, now int64) {
-	call, spec := s.call, &s.conn.spec
+	call, spec := s.call, &s.Spec
 	if i == 0 {
 		call.Owner.Message(call, transport.FirstMessage, now-call.Sent)
 	} else if spec.Kind&transport.ServerStream != 0 && !spec.Lockstep() {
@@ -244,7 +246,7 @@ func (s *stream) times(i int, now int64) {
 // awaited is since when the server's next message is, and when the message that it answers should have been sent.
 func (s *stream) awaited() (since, due int64) {
 	switch {
-	case !s.conn.spec.Lockstep():
+	case !s.Lockstep():
 		return s.lastAnswer, 0
 	case s.lastSend == 0:
 		return s.since, s.intended // flow control still holds a part of the message back
