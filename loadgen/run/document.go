@@ -89,6 +89,7 @@ func (r *run) document(ctx context.Context, o engine.Outcome) (*result.Document,
 	d.Started = transport.Wall(o.Start)
 	d.DurationNs = o.End - o.Start
 	d.Counts, d.WarmupCalls = c, o.Warmup
+	err := r.usage(ctx, d) // before the document's own making costs anything
 	d.Unanswered = result.Unanswered{Calls: o.Lost.Calls, WarmupCalls: o.Lost.Warmup, OldestNs: o.Lost.Oldest, LeastNs: o.Lost.Least}
 	var spread []string
 	d.Addresses, spread = byAddress(r.plan, o)
@@ -117,7 +118,6 @@ func (r *run) document(ctx context.Context, o engine.Outcome) (*result.Document,
 		d.Series = []result.Point{}
 	}
 	d.Exemplars = r.exemplars(d, o.Start)
-	err := r.usage(ctx, d)
 	d.Added = append(d.Added, added(total, o.Noticed)...)
 	facts := r.facts(d, o)
 	d.Arrivals = facts.Arrivals
