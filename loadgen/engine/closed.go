@@ -19,7 +19,7 @@ type feed interface {
 	// leave takes a worker away whose connection takes no more calls.
 	leave()
 	// owed tells each arrival that was due and not started, once all is over.
-	owed(tell func(at int64))
+	owed(tell func(at int64, seq uint64))
 	// idle is closed when every worker is parked and none will be given a call.
 	idle() <-chan struct{}
 }
@@ -55,8 +55,8 @@ func (l *closedLoop) next(c *transport.Call, now int64) bool {
 	return true
 }
 
-func (l *closedLoop) stop(int64)            { l.stopping.Store(true) }
-func (l *closedLoop) close()                { l.stopping.Store(true) }
-func (l *closedLoop) owed(func(int64))      {}
-func (l *closedLoop) leave()                { l.active.Done() }
-func (l *closedLoop) idle() <-chan struct{} { return l.parked }
+func (l *closedLoop) stop(int64)               { l.stopping.Store(true) }
+func (l *closedLoop) close()                   { l.stopping.Store(true) }
+func (l *closedLoop) owed(func(int64, uint64)) {}
+func (l *closedLoop) leave()                   { l.active.Done() }
+func (l *closedLoop) idle() <-chan struct{}    { return l.parked }

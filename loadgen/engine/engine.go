@@ -30,6 +30,11 @@ type Config struct {
 	Addrs []string
 	// Methods are what calls do, one or more.
 	Methods []*transport.Method
+	// Flows are what arrivals start, drawn by their weights and Seed; none is one flow of the first method. By keeps
+	// what becomes of each step and flow, where there are several; its recorders are like the run's.
+	Flows []Flow
+	Seed  uint64
+	By    StepRecorders
 	// Workers is the most calls in flight, shared out to Conns connections.
 	Workers, Conns int
 	// Warmup comes first and is not recorded. Duration is the measured window; 0 has no end but Total's.
@@ -89,7 +94,7 @@ type Outcome struct {
 // any other. An error says that the run could not be carried out; a failing
 // call is no error.
 func Run(ctx context.Context, cfg Config, rec *recorder.Recorder) (Outcome, error) {
-	r := &run{cfg: cfg, rec: rec, methods: cfg.Methods}
+	r := &run{cfg: cfg, rec: rec, methods: cfg.Methods, flows: newFlows(cfg.Flows, cfg.Seed)}
 	if err := r.dial(ctx); err != nil {
 		return Outcome{}, err
 	}
@@ -113,6 +118,8 @@ type run struct {
 	shards  []*shard
 	calls   []transport.Call // by worker
 	feed    feed
+	flows   flows
+	at      []position // by worker; guarded as starts are
 	// starts are when each worker's call was to start, or notWaiting; each is guarded by its shard's lock.
 	starts []int64
 	// ends count what became of each connection's calls, by the same rule.
@@ -151,7 +158,7 @@ func (r *run) start() {
 	// More recorders than this would cost memory and win nothing: each is written by one thread at a time.
 	r.shards = make([]*shard, min(r.cfg.Conns, 2*runtime.GOMAXPROCS(0)))
 	for i := range r.shards {
-		r.shards[i] = &shard{run: r, rec: r.rec.NewShard()}
+		r.shards[i] = &shard{run: r, rec: r.rec.NewShard(), stepShards: r.cfg.By.shards()}
 	}
 	now := transport.Now()
 	r.from = now + int64(r.cfg.Warmup)
@@ -168,6 +175,7 @@ func (r *run) start() {
 	r.ends = make([]Address, r.cfg.Conns)
 	r.calls = make([]transport.Call, r.cfg.Workers)
 	r.starts = make([]int64, r.cfg.Workers)
+	r.at = make([]position, r.cfg.Workers)
 	for w := range r.calls {
 		s := r.shards[w%r.cfg.Conns%len(r.shards)]
 		s.calls = append(s.calls, w)
@@ -333,7 +341,7 @@ func (r *run) finish() error {
 	err = errors.Join(err, r.background.Wait(), r.close())
 	<-r.feed.idle()
 	over := transport.Now()
-	r.feed.owed(func(at int64) { r.shards[0].owe(at, over) })
+	r.feed.owed(func(at int64, seq uint64) { r.shards[0].owe(at, over, seq) })
 	r.outcome.Addresses = r.addresses()
 	var lost losses
 	for _, s := range r.shards {
@@ -376,8 +384,27 @@ func (r *run) flush(end int64) error {
 	for _, s := range r.shards {
 		errs = errors.Join(errs, r.rec.Add(s.take(now)))
 	}
-	errs = errors.Join(errs, r.rec.Flush(r.flushed, end))
+	errs = errors.Join(errs, r.rec.Flush(r.flushed, end), r.flushBy(end))
 	r.flushed = end
+	return errs
+}
+
+// flushBy does the same of each step's and flow's recorder.
+func (r *run) flushBy(end int64) (errs error) {
+	flush := func(rec *recorder.Recorder, writer func(*shard) *recorder.Shard) {
+		for _, s := range r.shards {
+			errs = errors.Join(errs, rec.Add(s.takeFrom(writer(s))))
+		}
+		errs = errors.Join(errs, rec.Flush(r.flushed, end))
+	}
+	for i, rec := range r.cfg.By.Steps {
+		flush(rec, func(s *shard) *recorder.Shard { return s.steps[i] })
+	}
+	for i, rec := range r.cfg.By.Flows {
+		if rec != nil {
+			flush(rec, func(s *shard) *recorder.Shard { return s.flows[i] })
+		}
+	}
 	return errs
 }
 

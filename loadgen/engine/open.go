@@ -175,10 +175,11 @@ func (o *openLoop) due(now int64) []*transport.Call {
 }
 
 // owed tells the arrivals that were due and never taken.
-func (o *openLoop) owed(tell func(at int64)) {
+func (o *openLoop) owed(tell func(at int64, seq uint64)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for ; o.more; o.advance() {
-		tell(o.at)
+		tell(o.at, o.seq)
+		o.seq++
 	}
 }

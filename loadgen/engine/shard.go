@@ -33,7 +33,8 @@ type shard struct {
 	warmup  int64
 	lost    losses
 	cut     bool
-	paused  map[*transport.Call]*time.Timer
+	stepShards
+	paused map[*transport.Call]*time.Timer
 }
 
 var _ transport.Owner = (*shard)(nil)
@@ -60,19 +61,52 @@ func (s *shard) Done(c *transport.Call) {
 	}
 	s.mu.Lock()
 	s.record(c)
+	if p := &s.run.at[c.Worker]; p.sent == 0 {
+		p.sent = c.Sent
+	}
+	if c.Code == spec.Success && !s.cut {
+		if pause, more := s.run.follow(c); more {
+			s.followLocked(c, pause)
+			return
+		}
+	}
+	s.endFlow(c, &s.sample)
 	if c.Code != spec.Success && neverLeft(c) && s.run.cfg.Arrivals == nil && !s.cut {
-		s.pauseLocked(c)
+		s.pauseLocked(c, pause, func() bool { return s.nextArrival(c, transport.Now()) })
 		s.mu.Unlock()
 		return
 	}
-	again := s.run.feed.next(c, c.End)
-	if again {
-		s.prepare(c)
-	}
+	again := s.nextArrival(c, c.End)
 	s.mu.Unlock()
 	if again {
 		s.send(c)
 	}
+}
+
+// nextArrival makes c ready for its next flow, if there is one for it.
+func (s *shard) nextArrival(c *transport.Call, now int64) bool {
+	again := s.run.feed.next(c, now)
+	if again {
+		s.arrive(c)
+	}
+	return again
+}
+
+// followLocked starts the next step of a flow, which c is by now, after a pause. It gives the lock up.
+func (s *shard) followLocked(c *transport.Call, pause time.Duration) {
+	next := func(now int64) bool {
+		c.Intended, c.Free = now, now
+		s.prepare(c)
+		return true
+	}
+	if pause > 0 {
+		s.pauseLocked(c, pause, func() bool { return next(transport.Now()) })
+		s.mu.Unlock()
+		return
+	}
+	next(c.End)
+	s.mu.Unlock()
+	s.send(c)
 }
 
 // neverLeft says whether a call failed at once within this process: there was no connection, or nothing
@@ -100,13 +134,16 @@ func (s *shard) Message(c *transport.Call, series transport.Series, ns int64) {
 	}
 	s.mu.Lock()
 	s.rec.Message(messageSeries[series], ns)
+	if step := s.step(c.Method); step != nil {
+		step.Message(messageSeries[series], ns)
+	}
 	s.mu.Unlock()
 }
 
 // dispatch starts a call that the feed gave to a free worker.
 func (s *shard) dispatch(c *transport.Call) {
 	s.mu.Lock()
-	s.prepare(c)
+	s.arrive(c)
 	s.mu.Unlock()
 	s.send(c)
 }
@@ -121,6 +158,20 @@ func (s *shard) prepare(c *transport.Call) {
 	}
 	s.started++
 	s.rec.Due(1)
+	if step := s.step(c.Method); step != nil {
+		step.Due(1)
+	}
+	if p := &s.run.at[c.Worker]; p.step == 0 {
+		if flow := s.flow(p.flow); flow != nil {
+			flow.Due(1)
+		}
+	}
+}
+
+// arrive makes c ready for the first call of the flow that its arrival starts.
+func (s *shard) arrive(c *transport.Call) {
+	s.run.begin(c)
+	s.prepare(c)
 }
 
 // send starts a prepared call. It is called without the lock: Done may follow at once.
@@ -137,19 +188,29 @@ func (s *shard) neverSent(c *transport.Call) {
 	s.run.starts[c.Worker] = notWaiting
 	if c.Intended >= s.run.from {
 		s.over++
-		s.rec.NeverSent(transport.Now() - c.Intended)
+		now := transport.Now()
+		s.rec.NeverSent(now - c.Intended)
+		if step := s.step(c.Method); step != nil {
+			step.NeverSent(now - c.Intended)
+		}
+		s.loseFlow(c, now)
 	}
 	s.run.feed.leave()
 }
 
-// owe counts a call that was due at a time, and that no worker was free for.
-func (s *shard) owe(at, now int64) {
-	s.rec.Due(1)
-	s.rec.NeverSent(now - at)
+// owe counts an arrival that was due at a time, and that no worker was free for.
+func (s *shard) owe(at, now int64, seq uint64) {
+	flow := s.run.flows.of(seq)
+	for _, w := range []*recorder.Shard{s.rec, s.step(s.run.flows.all[flow].Steps[0].Method), s.flow(flow)} {
+		if w != nil {
+			w.Due(1)
+			w.NeverSent(now - at)
+		}
+	}
 }
 
-// pauseLocked lets c ask for its next call after the pause, unless the run is cut off before.
-func (s *shard) pauseLocked(c *transport.Call) {
+// pauseLocked has c made ready by next after a pause, unless the run is cut off before.
+func (s *shard) pauseLocked(c *transport.Call, pause time.Duration, next func() bool) {
 	if s.paused == nil {
 		s.paused = map[*transport.Call]*time.Timer{}
 	}
@@ -157,10 +218,7 @@ func (s *shard) pauseLocked(c *transport.Call) {
 		s.mu.Lock()
 		_, still := s.paused[c]
 		delete(s.paused, c)
-		again := still && s.run.feed.next(c, transport.Now()) // else cutOff took it
-		if again {
-			s.prepare(c)
-		}
+		again := still && next() // else cutOff took it
 		s.mu.Unlock()
 		if again {
 			s.send(c)
@@ -177,6 +235,9 @@ func (s *shard) cutOff() {
 	s.cut = true
 	for c, t := range s.paused {
 		t.Stop()
+		if s.run.at[c.Worker].step > 0 { // it waited for its next step
+			s.loseFlow(c, transport.Now())
+		}
 		s.run.feed.next(c, transport.Now()) // which has none any more, and parks it
 	}
 	s.paused = nil
@@ -208,6 +269,10 @@ func (s *shard) record(c *transport.Call) {
 		Awaited: c.Awaited, AwaitedDue: c.AwaitedDue,
 		LoadReport: c.LoadReport,
 	}
+	if step := s.step(c.Method); step != nil {
+		sample := s.sample // Call notes in it what is of its own recorder
+		step.Call(&sample)
+	}
 	s.rec.Call(&s.sample)
 	s.lost.note(&s.sample)
 	switch end := &s.run.ends[int(c.Worker)%len(s.run.conns)]; {
@@ -233,6 +298,13 @@ func (s *shard) inFlight() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.started - s.over
+}
+
+// takeFrom takes the current interval of one of a step's or a flow's writers out.
+func (s *shard) takeFrom(w *recorder.Shard) *recorder.Interval {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return w.Take(0, 0)
 }
 
 // take takes the shard's current interval out.

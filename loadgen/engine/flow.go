@@ -1,0 +1,157 @@
+package engine
+
+import (
+	"math"
+	"time"
+
+	"grpcbench/loadgen/recorder"
+	"grpcbench/loadgen/transport"
+)
+
+// Flow is what an arrival starts: steps, one after the other, of which a failed one is the last.
+type Flow struct {
+	// Weight is the flow's share of the arrivals, in proportion to the others'.
+	Weight float64
+	Steps  []Step
+}
+
+// Step is one call of a flow.
+type Step struct {
+	Method int           // of [Config.Methods]
+	Pause  time.Duration // between its end and the next step's start
+}
+
+// flows draw which flow an arrival starts, by its number.
+type flows struct {
+	all  []Flow
+	ends []uint64 // where in 64 bits each flow's part ends
+	seed uint64
+}
+
+func newFlows(all []Flow, seed uint64) flows {
+	if len(all) == 0 {
+		all = []Flow{{Weight: 1, Steps: []Step{{}}}}
+	}
+	f := flows{all: all, ends: make([]uint64, len(all)), seed: seed}
+	var sum, so float64
+	for _, flow := range all {
+		sum += flow.Weight
+	}
+	for i, flow := range all {
+		so += flow.Weight
+		f.ends[i] = uint64(min(so/sum*(1<<64), math.MaxUint64-1024)) //nolint:gosec // bounded
+	}
+	f.ends[len(all)-1] = math.MaxUint64
+	return f
+}
+
+// of is the flow of an arrival: drawn by its number alone, by SplitMix64's finalizer, so that it is the same however many
+// workers there are.
+func (f *flows) of(seq uint64) int {
+	if len(f.all) == 1 {
+		return 0
+	}
+	z := (seq+1)*0x9e3779b97f4a7c15 ^ f.seed*0xd1342543de82ef95
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	z ^= z >> 31
+	for i, end := range f.ends {
+		if z <= end {
+			return i
+		}
+	}
+	return len(f.ends) - 1
+}
+
+// position is where in its flow a worker is.
+type position struct {
+	flow, step int
+	intended   int64 // of the flow
+	sent       int64 // of its first step
+}
+
+// stepBits is where in a call's number the step stands, so that each step has a request id of its own; below is the
+// arrival's.
+const stepBits = 40
+
+// begin makes c the first step of the flow that its arrival starts.
+func (r *run) begin(c *transport.Call) {
+	p := &r.at[c.Worker]
+	*p = position{flow: r.flows.of(c.Seq), intended: c.Intended}
+	c.Method = r.flows.all[p.flow].Steps[0].Method
+}
+
+// follow makes c the next step of its flow, after the pause. It is false at the flow's end.
+func (r *run) follow(c *transport.Call) (pause time.Duration, ok bool) {
+	p := &r.at[c.Worker]
+	steps := r.flows.all[p.flow].Steps
+	if p.step+1 >= len(steps) {
+		return 0, false
+	}
+	pause = steps[p.step].Pause
+	p.step++
+	c.Method = steps[p.step].Method
+	c.Seq = c.Seq&(1<<stepBits-1) | uint64(p.step)<<stepBits //nolint:gosec // few
+	return pause, true
+}
+
+// StepRecorders keep what became of each of several methods, and of flows of several steps, beside the whole.
+type StepRecorders struct {
+	// Steps are one a method, Flows one a flow, nil for a flow of one step.
+	Steps, Flows []*recorder.Recorder
+}
+
+// stepShards are a shard's writers for them.
+type stepShards struct{ steps, flows []*recorder.Shard }
+
+func (r *StepRecorders) shards() (s stepShards) {
+	for _, rec := range r.Steps {
+		s.steps = append(s.steps, rec.NewShard())
+	}
+	for _, rec := range r.Flows {
+		if rec == nil {
+			s.flows = append(s.flows, nil)
+		} else {
+			s.flows = append(s.flows, rec.NewShard())
+		}
+	}
+	return s
+}
+
+// step is the writer of a method; nil where there is one method only.
+func (s *stepShards) step(method int) *recorder.Shard {
+	if len(s.steps) == 0 {
+		return nil
+	}
+	return s.steps[method]
+}
+
+// flow is the writer of a flow of several steps; else nil.
+func (s *stepShards) flow(i int) *recorder.Shard {
+	if len(s.flows) == 0 {
+		return nil
+	}
+	return s.flows[i]
+}
+
+// loseFlow counts the flow that c is in as one that never came to its end.
+func (s *shard) loseFlow(c *transport.Call, now int64) {
+	p := &s.run.at[c.Worker]
+	if flow := s.flow(p.flow); flow != nil && p.intended >= s.run.from {
+		flow.NeverSent(now - p.intended)
+	}
+}
+
+// endFlow records a flow that is over, in which c was the last call.
+func (s *shard) endFlow(c *transport.Call, sample *recorder.Sample) {
+	p := &s.run.at[c.Worker]
+	flow := s.flow(p.flow)
+	if flow == nil || p.intended < s.run.from {
+		return
+	}
+	whole := *sample
+	whole.Intended, whole.Free, whole.Held, whole.LoadReport = p.intended, p.intended, 0, nil
+	whole.Sent = p.sent
+	whole.Seq = c.Seq & (1<<stepBits - 1)
+	flow.Call(&whole)
+}
