@@ -550,7 +550,7 @@ func fit(field protoreflect.FieldDescriptor, s *slot) (sample any, err error) {
 	default:
 	}
 	switch {
-	case s.kind == slotAny:
+	case s.kind == slotAny, s.kind == slotSaved: // of the latter nothing is known yet
 		return sample, nil
 	case s.kind == slotPick:
 		for _, text := range s.picks {

@@ -45,7 +45,7 @@ type want struct {
 // Expect compiles what is expected of answers to what requests send: JSON of the answer's type, one for all answers, or in
 // turn, of which the last is for all that follow.
 func (e *Slots) Expect(data []byte, desc protoreflect.MessageDescriptor, types Resolver, requests []*Program) ([]*Expectation, error) {
-	answers := &Slots{Seed: e.Seed, Run: e.Run, Feeds: e.Feeds, answer: true}
+	answers := &Slots{Seed: e.Seed, Run: e.Run, Feeds: e.Feeds, Step: e.Step, Saved: e.Saved, Known: e.Known, answer: true}
 	for _, p := range requests {
 		answers.asked = append(answers.asked, p.slots...)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -139,7 +140,7 @@ func (s *slot) scalar(field protoreflect.FieldDescriptor, k protoreflect.Kind, m
 	switch s.kind {
 	case slotPick:
 		return parseScalar(field, s.picks[s.pick(m)])
-	case slotRow:
+	case slotRow, slotSaved:
 		var buf [64]byte
 		value, err := s.appendText(buf[:0], m)
 		if err != nil {
@@ -149,6 +150,9 @@ func (s *slot) scalar(field protoreflect.FieldDescriptor, k protoreflect.Kind, m
 			return v, nil
 		}
 		v, err := parseScalar(field, string(value))
+		if err != nil && s.kind == slotSaved {
+			return 0, fmt.Errorf("${%s}: %w", s.source, err)
+		}
 		if err != nil {
 			return 0, s.feed.wrong(s.feed.row(m.Seq), s.column, err)
 		}
@@ -268,6 +272,9 @@ func (s *slot) nanoseconds(m *Moment) (int64, error) {
 		return 0, err
 	}
 	ns, err := parseTime(string(value))
+	if err != nil && s.kind == slotSaved {
+		return 0, fmt.Errorf("${%s}: %w", s.source, err)
+	}
 	if err != nil {
 		return 0, s.feed.wrong(s.feed.row(m.Seq), s.column, err)
 	}
@@ -276,6 +283,11 @@ func (s *slot) nanoseconds(m *Moment) (int64, error) {
 
 // Varies says whether its messages are not all the same.
 func (p *Program) Varies() bool { return len(p.slots) > 0 }
+
+// Saved says whether its messages hold what other calls saved, so that they cannot be made again without these.
+func (p *Program) Saved() bool {
+	return slices.ContainsFunc(p.slots, func(s *slot) bool { return s.kind == slotSaved })
+}
 
 // AppendTo appends the message of a moment. Its errors are of feeds: a row whose value does not fit its field.
 func (p *Program) AppendTo(dst []byte, m *Moment) ([]byte, error) {

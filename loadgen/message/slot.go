@@ -18,12 +18,14 @@ type Moment struct {
 	Worker int
 	I      int // the message's number in its stream
 	Sent   int // messages that the call sent so far; of an answer alone
+	step   uint64
 	now    int64
 }
 
-// MomentOf takes a call's key apart: its worker stands in the upper 16 bits, its number in the 48 below.
+// MomentOf takes a call's key apart: its worker stands in the upper 16 bits, which step of its flow it is in the 8 below,
+// and the arrival's number in the last 40. All steps of a flow have the same number.
 func MomentOf(call uint64, i int) Moment {
-	return Moment{Seq: call & (1<<48 - 1), Worker: int(call >> 48), I: i}
+	return Moment{step: call >> 40 & 0xff, Seq: call & (1<<40 - 1), Worker: int(call >> 48), I: i}
 }
 
 // time is the wall clock's, in nanoseconds since 1970, once for all slots of a message.
@@ -50,6 +52,7 @@ const (
 	slotFloat
 	slotPick
 	slotRow
+	slotSaved
 	slotID
 	slotUUID
 	slotHex
@@ -71,7 +74,8 @@ type slot struct {
 	zipf   zipf
 	picks  []string
 	feed   *Feed
-	column int
+	column int // of a feed, or which saved value
+	saved  *Saved
 	text   string // a file's bytes; the id's run
 	format format
 	unit   string // of now
@@ -146,6 +150,8 @@ func (s *slot) appendText(dst []byte, m *Moment) ([]byte, error) {
 		return append(dst, s.picks[s.pick(m)]...), nil
 	case slotRow:
 		return s.feed.appendValue(dst, m.Seq, s.column)
+	case slotSaved:
+		return append(dst, s.saved.value(m.Worker, s.column)...), nil
 	case slotFile:
 		return append(dst, s.text...), nil
 	case slotNow:
@@ -155,7 +161,7 @@ func (s *slot) appendText(dst []byte, m *Moment) ([]byte, error) {
 	case slotID:
 		dst = append(append(dst, s.text...), '-')
 		dst = append(appendHex(dst, uint64(m.Worker), 4), '-') //nolint:gosec // 16 bits
-		return appendHex(dst, m.Seq, 12), nil
+		return appendHex(dst, m.step<<40|m.Seq, 12), nil
 	case slotUUID:
 		w := wordsOf(s.key, m.Seq, m.I)
 		return appendUUID(dst, w.next(), w.next()), nil
@@ -250,6 +256,12 @@ type Slots struct {
 	Run uint32
 	// Feeds are by their names.
 	Feeds map[string]*Feed
+	// Step parts the random values of one step from those of others, which may have slots in the same places; empty for
+	// the only one.
+	Step string
+	// Saved holds what earlier steps saved, and Known the names of it that this step may use.
+	Saved *Saved
+	Known []string
 	// asked are the slots of the requests, where an answer's are read: theirs mean these.
 	asked []*slot
 	// answer says that an answer's slots are read.
@@ -264,7 +276,7 @@ const most = 64 << 20
 
 // parse reads what stands in a slot's braces. Where says where it stands, for its key.
 func (e *Slots) parse(source, where string) (*slot, error) {
-	s := &slot{source: source, key: keyOf(e.Seed, where)}
+	s := &slot{source: source, key: keyOf(e.Seed, e.Step+where)}
 	if err := e.fill(s); err != nil {
 		return nil, fmt.Errorf("${%s}: %w", source, err)
 	}
@@ -388,7 +400,11 @@ func (e *Slots) fill(s *slot) error {
 			s.text = string(data)
 		}
 	default:
-		known := slices.Clone(names)
+		if !hasArgs && !hasFormat && slices.Contains(e.Known, name) {
+			s.kind, s.saved, s.column = slotSaved, e.Saved, e.Saved.Name(name)
+			return nil
+		}
+		known := slices.Concat(names, e.Known)
 		for _, f := range e.sortedFeeds() {
 			known = append(known, f.Name+"."+strings.Join(f.columns(), ", "+f.Name+"."))
 		}

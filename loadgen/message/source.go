@@ -9,6 +9,8 @@ package message
 import (
 	"errors"
 	"fmt"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // Source sends Messages in turn, then the last again and again, and holds answers against Expect in the same way. It
@@ -19,6 +21,9 @@ type Source struct {
 	Expect []*Expectation
 	// Single is that a call sends one message, which each of its answers answers.
 	Single bool
+	// Saves are what is taken out of each answer that is as expected, of the type Desc.
+	Saves []*Save
+	Desc  protoreflect.MessageDescriptor
 	// JSON is that answers are JSON, of the field ResponseBody alone where that is set.
 	JSON         bool
 	ResponseBody string
@@ -67,19 +72,42 @@ func (s *Source) appendOther(dst []byte, m Moment) ([]byte, error) {
 // Check implements transport.Source.
 func (s *Source) Check(call uint64, i, sent int, body []byte) error {
 	m := MomentOf(call, i)
+	m.Sent = sent
+	if err := s.judge(&m, i, body); err != nil || len(s.Saves) == 0 {
+		return err
+	}
+	return s.save(m.Worker, body)
+}
+
+// save takes values out of an answer.
+func (s *Source) save(worker int, body []byte) (err error) {
+	if s.JSON {
+		if body, err = encodeJSON(body, s.ResponseBody, s.Desc); err != nil {
+			return err
+		}
+	}
+	for _, save := range s.Saves {
+		if err := save.Take(body, worker); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// judge holds answer i against what is expected.
+func (s *Source) judge(m *Moment, i int, body []byte) error {
 	if len(s.Expect) == 0 {
 		if s.Sample != nil {
 			return s.Sample(m.Seq, i, body)
 		}
 		return nil
 	}
-	m.Sent = sent
 	if s.Single {
 		m.I = 0
 	}
 	e := s.Expect[min(i, len(s.Expect)-1)]
 	if s.JSON {
-		return e.CheckJSON(body, s.ResponseBody, &m)
+		return e.CheckJSON(body, s.ResponseBody, m)
 	}
-	return e.Check(body, &m)
+	return e.Check(body, m)
 }

@@ -55,6 +55,7 @@ func (c *compiler) timestamp(path string, v any) ([]node, any, error) {
 	slot := t.alone()
 	switch {
 	case slot != nil && slot.kind == slotNow && slot.unit == "rfc3339":
+	case slot != nil && slot.kind == slotSaved:
 	case slot != nil && slot.kind == slotRow:
 		if err := slot.feed.check(slot.column, func(value []byte) error { _, err := parseTime(string(value)); return err }); err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", path, err)
