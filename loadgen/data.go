@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
 	"grpcbench/loadgen/flags"
+	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/run"
 	"grpcbench/loadgen/transport"
 )
@@ -13,16 +15,20 @@ import (
 // data writes what calls would send, a message as JSON on each line; over rest the request itself.
 func data(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) error {
 	d, err := flags.ReadDataCommand(args, stdin, stdout)
-	p, def, err := run.Define(ctx, d.Plan, err)
+	p, work, err := run.Define(ctx, d.Plan, err)
 	if err != nil {
 		return err
 	}
-	defer run.CloseFeeds(def)
-	spec, src, err := def.Build(run.Options(p))
+	defer work.Close()
+	if len(work.Steps) > 1 {
+		return plan.Usage(errors.New("-f: data shows the calls of one method; describe -f shows what each step sends"))
+	}
+	step := work.Steps[0]
+	spec, src, err := step.Build(step.Options)
 	if err != nil {
 		return err
 	}
-	sent, err := def.Sent(run.Options(p))
+	sent, err := step.Sent(step.Options)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -15,6 +17,7 @@ import (
 	"grpcbench/loadgen/run"
 	"grpcbench/loadgen/scenario"
 	"grpcbench/loadgen/schema"
+	"grpcbench/loadgen/transport"
 )
 
 // list writes the services and methods of a server, or of files; without either, the target's own RPCs.
@@ -90,6 +93,9 @@ func describe(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if d.File != "" {
+		return describeFile(ctx, d.Plan, stdout)
+	}
 	if d.Name == "" {
 		return plan.Usage(fmt.Errorf("describe wants a name: of a service, a method or a type; loadgen list shows them"))
 	}
@@ -119,6 +125,68 @@ func describe(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	_, err = io.WriteString(stdout, text+template)
 	return err
+}
+
+// describeFile says what a run of a scenario file would do: its flows with their shares, and what each step sends.
+func describeFile(ctx context.Context, p plan.Plan, stdout io.Writer) error {
+	p.Transport, p.Seed, p.Workers, p.Messages = transport.GRPC, 1, 1, plan.ByData
+	p, work, err := run.Define(ctx, p, nil)
+	if err != nil {
+		return err
+	}
+	defer work.Close()
+	var weights float64
+	for _, f := range work.Flows {
+		weights += f.Weight
+	}
+	describeStep := func(s scenario.Step) error {
+		spec, _, err := s.Build(s.Options)
+		if err != nil {
+			return err
+		}
+		sent, err := s.Sent(s.Options)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "  %s (%v)\n", s.Method, spec.Kind)
+		for seq := range uint64(2) {
+			if sent.Saved || !sent.Varies && seq > 0 {
+				break
+			}
+			line, err := sent.JSON(seq, 0, 0, plan.Secret)
+			if err != nil {
+				return fmt.Errorf("what call %d sends: %w", seq, err)
+			}
+			fmt.Fprintf(stdout, "    %s\n", line)
+		}
+		if sent.Saved {
+			fmt.Fprintf(stdout, "    %s\n", s.Data)
+		}
+		for _, name := range slices.Sorted(maps.Keys(s.Save)) {
+			fmt.Fprintf(stdout, "    saves %s as ${%s}\n", s.Save[name], name)
+		}
+		if s.Pause > 0 {
+			fmt.Fprintf(stdout, "    pauses %v\n", s.Pause)
+		}
+		return nil
+	}
+	if len(work.Setup) > 0 {
+		fmt.Fprintln(stdout, "setup, once before the warm-up")
+	}
+	for _, s := range work.Setup {
+		if err := describeStep(s); err != nil {
+			return err
+		}
+	}
+	for _, f := range work.Flows {
+		fmt.Fprintf(stdout, "%s: %.3g %% of the arrivals\n", f.Name, 100*f.Weight/weights)
+		for _, i := range f.Steps {
+			if err := describeStep(work.Steps[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // lookUp finds what a name means: a full name first, then a method by a part of it.

@@ -24,11 +24,11 @@ const gcPercent = 400
 // load carries out a run and shows it.
 func load(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	p, err := flags.Run(args, stdin, stdout)
-	p, def, err := run.Define(ctx, p, err)
+	p, work, err := run.Define(ctx, p, err)
 	if err != nil {
 		return err
 	}
-	defer run.CloseFeeds(def)
+	defer work.Close()
 	if err := target.CheckFlags(p.Target); err != nil {
 		return fmt.Errorf("-target: %w", err)
 	}
@@ -37,7 +37,7 @@ func load(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	doc, err := run.Run(ctx, p, def, view)
+	doc, err := run.Run(ctx, p, work, view)
 	view.Close()
 	if doc == nil {
 		return err

@@ -36,9 +36,9 @@ func suite(ctx context.Context, args []string, stdout, stderr io.Writer) (err er
 			return fmt.Errorf("the suite was interrupted: %w", err)
 		}
 		tell("%d of %d: %s", i+1, len(s.Runs)+2, report.Announce(p))
-		p, def, err := run.Define(ctx, p, nil)
+		p, work, err := run.Define(ctx, p, nil)
 		if err == nil {
-			_, err = run.Run(ctx, p, def, view)
+			_, err = run.Run(ctx, p, work, view)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.Name, err)

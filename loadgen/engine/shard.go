@@ -261,7 +261,7 @@ func (s *shard) record(c *transport.Call) {
 		s.lastEnd = max(s.lastEnd, c.End)
 	}
 	s.sample = recorder.Sample{
-		Worker: c.Worker, Seq: c.Seq,
+		Worker: c.Worker, Seq: c.Seq, Step: c.Method, Success: s.run.methods[c.Method].Success,
 		Intended: c.Intended, Free: c.Free, Held: c.Held, Sent: c.Sent, Done: c.End,
 		Code: c.Code, Message: c.Message, Local: c.Local, Unfinished: unfinished,
 		MessagesSent: c.MessagesSent, MessagesReceived: c.MessagesReceived,

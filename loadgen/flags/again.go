@@ -18,7 +18,10 @@ func again(p *plan.Plan) []string {
 	load(fs, &q)
 	defaults := q
 	q = *p // the flags now tell p's values
-	args := []string{"loadgen", "-rpc", p.RPC}
+	args := []string{"loadgen"}
+	if p.File == "" {
+		args = append(args, "-rpc", p.RPC)
+	}
 	fs.VisitAll(func(f *flag.Flag) {
 		value := f.Value.String()
 		switch f.Name {

@@ -45,6 +45,7 @@ var againLines = []struct {
 	{"somebody's service, by files", []string{"-rpc", "M", "-addr", "a:1", "-proto", "a.proto", "-proto", "b.proto", "-I", "x", "-I", "p=y", "-protoset", "s.binpb", "-data", "@again_test.go"}},
 	{"a stream of theirs", []string{"-rpc", "M", "-addr", "a:1", "-stream", "half", "-receive", "3", "-receive-for", "2s", "-messages", "7"}},
 	{"data of feeds, and what is expected", []string{"-rpc", "M", "-addr", "a:1", "-data", "{\"a\":\"${row.b}\"}", "-feed", "x.csv,shuffle", "-feed", "users=y.jsonl", "-expect", "{\"a\":\"${users.c}\"}", "-H", "t: ${row.b}", "-H", "u: $${x}"}},
+	{"a scenario file", []string{"-f", "testdata/shop.yaml", "-rate", "5", "-addr", "b:1", "-feed", "users=z.csv"}},
 	{"a call that is to fail", []string{"-rpc", "M", "-addr", "a:1", "-expect-code", "not_found"}},
 	{"a feed that is gone through once", []string{"-rpc", "M", "-addr", "a:1", "-feed", "x.csv,once"}},
 	{"a route by its number", []string{"-rpc", "Search", "-transport", "rest", "-http-rule", "3"}},

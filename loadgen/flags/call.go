@@ -69,6 +69,7 @@ func ReadDescribe(command string, args []string, usage io.Writer) (Describe, err
 		return d, flag.ErrHelp
 	}
 	d.Transport = transport.GRPC
+	problems = append(problems, readFile(&d.Plan, given(fs))...)
 	resolveTLS(&d.Plan, given(fs))
 	switch {
 	case len(names) == 1:
@@ -135,6 +136,7 @@ func ReadDataCommand(args []string, stdin io.Reader, usage io.Writer) (Data, err
 	}
 	set := given(fs)
 	d.Plan = p
+	problems = append(problems, readFile(&d.Plan, set)...)
 	resolve(&d.Plan, set)
 	problems = append(append(problems, problemsOf(&d.Plan, set)...), readData(&d.Plan, stdin)...)
 	from, to, several := strings.Cut(seq, "..")

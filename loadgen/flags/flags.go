@@ -26,8 +26,11 @@ func Run(args []string, stdin io.Reader, usage io.Writer) (plan.Plan, error) {
 		return p, flag.ErrHelp
 	}
 	set := given(fs)
+	flagsAlone := p
+	resolve(&flagsAlone, set)
+	p.Command = again(&flagsAlone) // the file says the rest again
+	problems = append(problems, readFile(&p, set)...)
 	resolve(&p, set)
-	p.Command = again(&p)
 	problems = append(problems, problemsOf(&p, set)...)
 	return p, plan.Usage(append(problems, readData(&p, stdin)...)...)
 }
@@ -50,6 +53,7 @@ func help(problems []error) bool {
 func common(fs *flag.FlagSet, p *plan.Plan) {
 	fs.StringVar(&p.RPC, "rpc", "", "the RPC `name`: pkg.Service/Method of any service, or a part of it that is one alone; loadgen list shows the target's own")
 	schemaFlags(fs, &p.Schema)
+	fs.StringVar(&p.File, "f", "", "a scenario `file`, YAML or JSON: several methods by weight, and flows of steps, in place of -rpc; of what is a flag too the flag wins")
 	fs.StringVar(&p.Addr, "addr", "", "`address`: host:port, unix:path or dns:///name:port, several with commas; empty starts an embedded target")
 	flagset.DurationVar(fs, &p.Timeout, "timeout", 20*time.Second, "deadline of each call")
 	flagset.DurationVar(fs, &p.ConnectTimeout, "connect-timeout", 10*time.Second, "longest wait for a connection")

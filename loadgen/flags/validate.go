@@ -63,6 +63,11 @@ func resolveTLS(p *plan.Plan, given map[string]bool) {
 // problemsOf names everything that is wrong with the plan, as far as that can be said before its RPC is known.
 func problemsOf(p *plan.Plan, given map[string]bool) (all []error) {
 	wrong := func(format string, args ...any) { all = append(all, fmt.Errorf(format, args...)) }
+	for _, flag := range []string{"rpc", "data", "expect", "expect-code", "messages", "size", "http-rule", "http-method"} {
+		if p.File != "" && given[flag] {
+			wrong("-%s and -f: the file says what is called", flag)
+		}
+	}
 	if p.Messages == 0 && p.Warmup > 0 {
 		wrong("-warmup %v: with -messages 0 the streams of the warm-up would last to the end, and nothing be measured", p.Warmup)
 	}
@@ -75,7 +80,11 @@ func problemsOf(p *plan.Plan, given map[string]bool) (all []error) {
 	all = append(all, schemaProblems(&p.Schema, p.Addr)...)
 	all = append(all, turns(p)...)
 	all = append(all, dataProblems(p)...)
-	if _, err := verdict.ParseSLO(p.SLO); err != nil {
+	objectives, err := verdict.ParseSLO(p.SLO)
+	if err == nil && p.File == "" {
+		err = verdict.CheckNames(objectives, nil)
+	}
+	if err != nil {
 		wrong("-slo: %w", err)
 	}
 	return all

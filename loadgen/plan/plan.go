@@ -13,6 +13,11 @@ import (
 // Plan is every setting of one run. It is plain data: result.json holds it as it is.
 type Plan struct {
 	RPC string `json:"rpc"`
+	// File is a scenario file; Flows are what it says that arrivals start, in place of RPC, and Setup is what is called
+	// once before.
+	File  string `json:"file,omitempty"`
+	Flows []Flow `json:"flows,omitempty"`
+	Setup []Step `json:"setup,omitempty"`
 	// Schema says where the RPC's types come from, Data what is sent of them: JSON, or @FILE; empty where the RPC has its own.
 	Schema Schema `json:"schema,omitzero"`
 	Data   string `json:"data,omitempty"`

@@ -14,6 +14,7 @@ type Exemplar struct {
 	// Kind says why it was kept: "slow", "failed", or "bucket" (the slowest of its latency bucket).
 	Kind       string
 	Worker     uint16
+	Step       int // see [Sample]
 	Seq        uint64
 	Code       codes.Code
 	Message    string
@@ -71,7 +72,7 @@ func (e *exemplars) add(c *Sample, response int64, failed bool) {
 		return
 	}
 	x := Exemplar{
-		Worker: c.Worker, Seq: c.Seq, Code: c.Code, Message: c.Message,
+		Worker: c.Worker, Step: c.Step, Seq: c.Seq, Code: c.Code, Message: c.Message,
 		Intended: c.Intended, Response: response, Service: c.Done - c.Sent, Local: c.Local,
 	}
 	if c.LoadReport != nil {
@@ -95,7 +96,7 @@ func (e *exemplars) add(c *Sample, response int64, failed bool) {
 // addUnanswered keeps the call where it is one of the oldest.
 func (e *exemplars) addUnanswered(c *Sample, age int64) {
 	e.unanswered = append(e.unanswered, Exemplar{
-		Kind: Unanswered, Worker: c.Worker, Seq: c.Seq, Code: c.Code,
+		Kind: Unanswered, Worker: c.Worker, Step: c.Step, Seq: c.Seq, Code: c.Code,
 		Intended: c.Intended, Response: age, Service: c.Done - c.Sent,
 	})
 	slices.SortStableFunc(e.unanswered, func(a, b Exemplar) int { return cmp.Compare(b.Response, a.Response) })

@@ -57,6 +57,8 @@ type Sample struct {
 	// Free is when the call's worker was free for it; Held is how long it then had to wait for the server.
 	Intended, Free, Sent, Done, Held int64
 	Code                             codes.Code
+	Success                          codes.Code // of a call that succeeds
+	Step                             int        // which of several it is
 	Message                          string
 	Unfinished                       bool // cut off by the run's own end: neither a success nor a failure
 	// Censored is set by [Shard.Call]: something else than the server ended the call, so its times are lower bounds.
@@ -205,8 +207,6 @@ type Config struct {
 	PerWorker bool
 	// Timeout is the calls' own deadline, in nanoseconds; 0 is none.
 	Timeout int64
-	// Success is the code of calls that succeed.
-	Success codes.Code
 	// LateAfter is the lag, in nanoseconds, past which a call counts as late.
 	LateAfter int64
 	// Sink, where set, is given each merged interval; it must not keep it.

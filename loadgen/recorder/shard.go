@@ -71,8 +71,8 @@ func (s *Shard) Call(c *Sample) {
 		}
 	}
 	s.departure(c)
-	s.exemplars.add(c, response, code != s.cfg.Success)
-	if code == s.cfg.Success {
+	s.exemplars.add(c, response, code != c.Success)
+	if code == c.Success {
 		counts.OK++
 	} else {
 		counts.Failed++

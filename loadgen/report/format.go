@@ -103,6 +103,10 @@ func latencyTable(d *result.Document) [][]string {
 // exemplarTable is a table of up to n exemplars of a kind.
 func exemplarTable(d *result.Document, kind string, n int) [][]string {
 	rows := [][]string{{"request id", "code", "client", "server", "difference", "at"}}
+	several := len(d.Steps) > 1
+	if several {
+		rows[0] = append(rows[0], "step")
+	}
 	data := slices.ContainsFunc(d.Exemplars, func(x result.Exemplar) bool { return x.Kind == kind && len(x.Data) > 0 })
 	if data {
 		rows[0] = append(rows[0], "sent")
@@ -116,6 +120,9 @@ func exemplarTable(d *result.Document, kind string, n int) [][]string {
 			server, difference = number.Duration(*x.ServerNs), number.Duration(x.ServiceNs-*x.ServerNs)
 		}
 		rows = append(rows, []string{x.RequestID, cmp.Or(x.Code, "-"), number.Duration(x.ResponseNs), server, difference, number.Duration(x.IntendedNs)})
+		if several {
+			rows[len(rows)-1] = append(rows[len(rows)-1], x.Step)
+		}
 		if data {
 			rows[len(rows)-1] = append(rows[len(rows)-1], shorten(string(x.Data)))
 		}

@@ -30,6 +30,7 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 	"js":         func() template.JS { return template.JS(script) },   //nolint:gosec // likewise
 	"latency":    latencyTable,
 	"unanswered": func(d *result.Document) [][]string { return exemplarTable(d, "unanswered", 10) },
+	"steps":      stepTable,
 	"slowest":    func(d *result.Document) [][]string { return exemplarTable(d, "slow", 20) },
 	"failed":     func(d *result.Document) [][]string { return exemplarTable(d, "failed", 10) },
 	"headline":   headline, "target": target, "started": started, "codes": codes, "client": client, "failures": failures,

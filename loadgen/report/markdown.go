@@ -62,6 +62,10 @@ func markdownRun(b *strings.Builder, d *result.Document) {
 		b.WriteString("\n")
 	}
 	table(b, latencyTable(d))
+	if rows := stepTable(d); rows != nil {
+		b.WriteString("\nBy step\n\n")
+		table(b, rows)
+	}
 	for _, of := range []struct{ kind, title string }{
 		{"unanswered", "Never answered, the oldest"}, {"slow", "Slowest calls"}, {"failed", "First failures"},
 	} {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -154,5 +155,5 @@ func Announce(p plan.Plan) string {
 	case p.Rate > 0:
 		load = fmt.Sprintf("%s calls/s, at most %s", number.Rate(p.Rate), load)
 	}
-	return fmt.Sprintf("%s over %s to %s, %s: %s", p.RPC, p.Transport, to, load, length)
+	return fmt.Sprintf("%s over %s to %s, %s: %s", cmp.Or(p.RPC, p.File), p.Transport, to, load, length)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -51,7 +52,10 @@ type Document struct {
 	// Arrivals is how an open loop's calls were spaced.
 	Arrivals verdict.Arrivals `json:"arrivals"`
 
-	Addresses   []Address   `json:"addresses"` // one an address, in the order that they were given
+	Addresses []Address `json:"addresses"` // one an address, in the order that they were given
+	// Steps are each step of each flow, also where there is only one; Flows those of several steps.
+	Steps       []Step      `json:"steps,omitempty"`
+	Flows       []Flow      `json:"flows,omitempty"`
 	Client      Usage       `json:"client"`
 	Server      *Usage      `json:"server,omitempty"` // where it was embedded
 	Target      Target      `json:"target"`
@@ -123,6 +127,7 @@ func (d *Document) Failures() float64 {
 // Exemplar is one call. ServerNs is the target's own handling time, null where it told none.
 type Exemplar struct {
 	RequestID  string `json:"request_id"`
+	Step       string `json:"step,omitempty"` // where there are several
 	Kind       string `json:"kind"`
 	Code       string `json:"code"`
 	Message    string `json:"message,omitempty"`
@@ -206,6 +211,9 @@ var codeNames = [...]string{
 func (d *Document) Name() string {
 	if d.Plan.Name != "" {
 		return d.Plan.Name
+	}
+	if d.Plan.File != "" {
+		return strings.TrimSuffix(filepath.Base(d.Plan.File), filepath.Ext(d.Plan.File))
 	}
 	return d.Plan.RPC
 }

@@ -13,6 +13,9 @@ import (
 func (d *Document) Load() string {
 	p := d.Plan
 	args := []string{p.RPC}
+	if p.File != "" {
+		args = []string{"-f", p.File}
+	}
 	add := func(flag, value string, usual ...string) {
 		if value != "" && !slices.Contains(usual, value) {
 			args = append(args, "-"+flag, value)

@@ -88,19 +88,19 @@ func TestEachCallCarriesItsData(t *testing.T) {
 			} else {
 				args = append(args, "-addr="+serveKeeper(t, k))
 			}
-			p, def, err := run.Define(testContext(t), read(t, args...), nil)
+			p, work, err := run.Define(testContext(t), read(t, args...), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer run.CloseFeeds(def)
-			doc, err := run.Run(testContext(t), p, def, nil)
+			defer work.Close()
+			doc, err := run.Run(testContext(t), p, work, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if doc.Counts.OK != int64(calls) || doc.Counts.Due != int64(calls) {
 				t.Fatalf("counts %+v, want %d ok", doc.Counts, calls)
 			}
-			sent, err := def.Sent(run.Options(p))
+			sent, err := work.Steps[0].Sent(work.Steps[0].Options)
 			if err != nil {
 				t.Fatal(err)
 			}

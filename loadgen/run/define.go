@@ -23,35 +23,54 @@ import (
 	"grpcbench/loadgen/transport/grpcconn"
 )
 
-// Define finds the plan's RPC and makes what is sent to it. It returns the plan with all that it left to the RPC filled in.
-// What is wrong with the plan, now that the RPC is known, is a *plan.UsageError; before stands what was wrong already,
-// which is told with it.
-func Define(ctx context.Context, p plan.Plan, before error) (plan.Plan, scenario.Definition, error) {
+// Define finds what the plan calls and makes what is sent. It returns the plan with all that it left to its RPC filled in.
+// What is wrong with the plan, now that its methods are known, is a *plan.UsageError; before stands what was wrong already,
+// which is told with it. The workload is to be closed.
+func Define(ctx context.Context, p plan.Plan, before error) (plan.Plan, *scenario.Workload, error) {
 	var usage *plan.UsageError
-	if errors.As(before, &usage) && p.RPC != "" && !p.Embedded() || before != nil && usage == nil {
-		return p, scenario.Definition{}, before // nobody is connected to for what cannot be carried out
+	if errors.As(before, &usage) && (p.RPC != "" && !p.Embedded() || p.File != "") || before != nil && usage == nil {
+		return p, nil, before // nobody is connected to for what cannot be carried out
 	}
-	d, err := define(ctx, p)
-	if err == nil && (usage == nil || len(p.Feeds) == 0) { // of feeds that are given wrongly there is nothing to open
-		var problems []error
-		d.Feeds, problems = openFeeds(p)
-		if len(problems) == 0 {
-			problems = d.Check(Options(p))
-		}
-		err = plan.Usage(problems...)
+	w := &scenario.Workload{Saved: message.NewSaved(p.Workers)}
+	var problems []error
+	if usage == nil { // of feeds that are given wrongly there is nothing to open
+		w.Feeds, problems = openFeeds(p)
+	}
+	err := plan.Usage(problems...)
+	switch {
+	case err != nil, usage != nil && len(p.Feeds) > 0:
+	case p.File == "":
+		err = defineOne(ctx, &p, w)
+	default:
+		err = defineFlows(ctx, p, w)
 	}
 	if err = join(usage, err); err != nil {
-		CloseFeeds(d)
-		return p, d, err
+		w.Close()
+		return p, nil, err
 	}
-	for _, f := range d.Feeds {
+	for _, f := range w.Feeds {
 		if n := int64(f.Rows()); f.Once() && (p.Total == 0 || n < p.Total) {
 			p.Total = n
 		}
 	}
-	o := d.Resolve(Options(p))
+	return p, w, nil
+}
+
+// defineOne makes the workload of the plan's RPC alone.
+func defineOne(ctx context.Context, p *plan.Plan, w *scenario.Workload) error {
+	d, err := define(ctx, *p)
+	if err != nil {
+		return err
+	}
+	d.Feeds = w.Feeds
+	if err := plan.Usage(d.Check(Options(*p))...); err != nil {
+		return err
+	}
+	o := d.Resolve(Options(*p))
 	p.RPC, p.Messages, p.Turns, p.HTTPMethod = d.Name, o.Messages, o.Turns, o.HTTPMethod
-	return p, d, nil
+	w.Steps = []scenario.Step{{Definition: d, Options: Options(*p), Name: d.Name}}
+	w.Flows = []scenario.Flow{{Name: d.Name, Weight: 1, Steps: []int{0}}}
+	return nil
 }
 
 // join puts the problems of two usage errors into one.
@@ -104,13 +123,6 @@ func openFeeds(p plan.Plan) (feeds map[string]*message.Feed, problems []error) {
 		feeds[f.Name] = feed
 	}
 	return feeds, problems
-}
-
-// CloseFeeds lets the feeds of a definition go, once nothing that was built of it is in use.
-func CloseFeeds(d scenario.Definition) {
-	for _, f := range d.Feeds {
-		_ = f.Close() // it was read only
-	}
 }
 
 // own says whether the RPC is one of the target's own, of which all is known.

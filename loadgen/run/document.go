@@ -31,7 +31,7 @@ const slowestKept = 100
 // unfinishedDocument is what a run that is killed leaves as its result.json.
 func (r *run) unfinishedDocument() *result.Document {
 	return &result.Document{
-		Schema: result.Schema, RunID: r.prefix(), Started: time.Now(), Plan: r.plan, Method: r.method, Kind: r.kind, Loop: loop(r.plan), Target: r.target,
+		Schema: result.Schema, RunID: r.prefix(), Started: time.Now(), Plan: r.plan, Method: r.steps[0].Method, Kind: r.steps[0].Kind.String(), Loop: loop(r.plan), Target: r.target,
 		Notes: []string{"what was measured until the end is in " + result.HlogFile},
 		Codes: map[string]int64{}, Latency: map[string]result.Latency{}, LatencyByCode: map[string]result.Latency{},
 		Addresses: []result.Address{}, Added: []verdict.Added{}, Exemplars: []result.Exemplar{}, Series: []result.Point{}, SLO: []verdict.Kept{},
@@ -62,7 +62,7 @@ func (r *run) notes(total *recorder.Interval) []string {
 	if runtime.GOOS != "linux" {
 		note("%s does not tell loadgen how long its threads waited for a core, what else the machine did, or how often it switched, read and wrote: the verdict knows nothing of these", runtime.GOOS)
 	}
-	for _, f := range r.feeds {
+	for _, f := range r.workload.Feeds {
 		if f.Once() && total.Counts.Due >= int64(f.Rows()) {
 			note("the run ended with the last of %d rows of %s, which is gone through once", f.Rows(), f.File)
 		}
@@ -117,7 +117,8 @@ func (r *run) document(ctx context.Context, o engine.Outcome) (*result.Document,
 	if d.Series == nil {
 		d.Series = []result.Point{}
 	}
-	d.Exemplars = r.exemplars(d, o.Start)
+	d.Exemplars = r.exemplarsOf(r.rec, d.Latency, o.Start, slowestKept)
+	r.byStep(d, o.Start)
 	d.Added = append(d.Added, added(total, o.Noticed)...)
 	facts := r.facts(d, o)
 	d.Arrivals = facts.Arrivals
@@ -168,14 +169,15 @@ func (r *run) usage(ctx context.Context, d *result.Document) error {
 	return errors.Join(err, serverErr)
 }
 
-// exemplars names single calls, with the server's own time where it told it.
-func (r *run) exemplars(d *result.Document, start int64) []result.Exemplar {
+// exemplarsOf names single calls of a recorder, with the server's own time where it told it, as many of the slowest as are
+// kept.
+func (r *run) exemplarsOf(rec *recorder.Recorder, latency map[string]result.Latency, start int64, kept int) []result.Exemplar {
 	from := int64(0)
-	if p99, ok := d.Latency[recorder.Response.String()].At(99); ok {
+	if p99, ok := latency[recorder.Response.String()].At(99); ok {
 		from = p99.Ns - p99.Ns/1000 // the calls at p99 may be as much faster than what their histogram tells
 	}
 	out := []result.Exemplar{}
-	for _, x := range r.rec.Exemplars(slowestKept, from) {
+	for _, x := range rec.Exemplars(kept, from) {
 		code := result.CodeName(x.Code)
 		if x.Kind == recorder.Unanswered {
 			code = "" // it has none: that it was cut off is our own doing
@@ -187,6 +189,9 @@ func (r *run) exemplars(d *result.Document, start int64) []result.Exemplar {
 			ServerNs: serverTime(x.LoadReport),
 			Data:     r.dataOf(x),
 		})
+		if len(r.steps) > 1 {
+			out[len(out)-1].Step = r.steps[x.Step].Name
+		}
 	}
 	return out
 }
@@ -196,11 +201,12 @@ const mostData = 4 << 10
 
 // dataOf is what a call sent, where calls differ in that. It is made again: nothing of it was kept.
 func (r *run) dataOf(x recorder.Exemplar) json.RawMessage {
-	if r.sent == nil || !r.sent.Varies {
+	sent := r.steps[x.Step].sent
+	if sent == nil || !sent.Varies || sent.Saved {
 		return nil
 	}
 	call := transport.Call{Worker: x.Worker, Seq: x.Seq}
-	text, err := r.sent.JSON(call.Key(), 0, transport.Wall(x.Intended+x.Response-x.Service).UnixNano(), plan.Secret)
+	text, err := sent.JSON(call.Key(), 0, transport.Wall(x.Intended+x.Response-x.Service).UnixNano(), plan.Secret)
 	if err != nil || len(text) > mostData {
 		return nil // a row that does not fit is in the failure's message
 	}

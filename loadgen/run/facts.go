@@ -49,7 +49,10 @@ func (r *run) facts(d *result.Document, o engine.Outcome) verdict.Facts {
 	f.Arrivals = r.arrivals(o, f.Pacing[50])
 	f.DriftP, f.DriftShare = drift(d.Series)
 	f.Outage = findOutage(d.Series)
-	f.Making, _ = r.making.at(99)
+	for _, b := range r.steps {
+		making, _ := b.making.at(99)
+		f.Making = max(f.Making, making)
+	}
 	return f
 }
 

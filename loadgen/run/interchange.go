@@ -30,7 +30,7 @@ func (r *run) openInterchange(ctx context.Context) (err error) {
 	}
 	if r.plan.OTLP != "" {
 		r.sampler = requestid.NewSampler(r.plan.TraceRatio)
-		if r.traces, err = trace.New(context.WithoutCancel(ctx), r.plan.OTLP, r.spec.Method, r.prefix()); err != nil {
+		if r.traces, err = trace.New(context.WithoutCancel(ctx), r.plan.OTLP, r.steps[0].spec.Method, r.prefix()); err != nil {
 			r.closeMetrics()
 			return err
 		}

@@ -19,7 +19,6 @@ import (
 	"grpcbench/loadgen/child"
 	"grpcbench/loadgen/engine"
 	"grpcbench/loadgen/live"
-	"grpcbench/loadgen/message"
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/requestid"
@@ -37,24 +36,11 @@ var ErrNoneSucceeded = errors.New("no call succeeded")
 // ctx ends, it drains and writes what it has. The document is nil only where
 // nothing was measured; beside an error it says how far the run came. View, which
 // may be nil, shows how it goes.
-func Run(ctx context.Context, p plan.Plan, def scenario.Definition, view *live.View) (doc *result.Document, err error) {
-	r := &run{plan: p, id: newID(), view: view, shown: view.Run(cmp.Or(p.Name, p.RPC), p.Rate)}
-	r.method, r.kind = def.Method, def.Kind.String()
-	o := Options(p)
-	o.Run = r.id
-	if r.spec, r.source, err = def.Build(o); err != nil {
+func Run(ctx context.Context, p plan.Plan, w *scenario.Workload, view *live.View) (doc *result.Document, err error) {
+	r := &run{plan: p, workload: w, id: newID(), view: view, shown: view.Run(cmp.Or(p.Name, p.RPC, p.File), p.Rate)}
+	if r.steps, err = r.build(w.Steps); err != nil {
 		return nil, err
 	}
-	r.making = &making{Source: r.source}
-	if r.feeds = def.Feeds; len(r.feeds) > 0 { // else all is in memory
-		r.source = r.making
-	}
-	if def.Foreign { // what the target's own send tells nobody anything
-		if r.sent, err = def.Sent(o); err != nil {
-			return nil, err
-		}
-	}
-	r.spec.MaxMessage, r.spec.Gzip = int(p.MaxMessage), p.Gzip
 	if err := r.open(); err != nil {
 		return nil, err
 	}
@@ -73,20 +59,21 @@ func Run(ctx context.Context, p plan.Plan, def scenario.Definition, view *live.V
 	} else {
 		r.target = result.Target{Addr: p.Addr}
 	}
+	if err := r.setUp(ctx); err != nil {
+		return nil, err
+	}
 	return r.measure(ctx)
 }
 
 // run is a plan being carried out.
 type run struct {
-	plan   plan.Plan
-	method string // its full name
-	kind   string
+	plan     plan.Plan
+	workload *scenario.Workload
+	// steps are what was built of the workload's, by their numbers.
+	steps []builtStep
+	// by keeps what becomes of each of several.
+	by     engine.StepRecorders
 	id     uint32
-	spec   transport.Spec
-	source transport.Source
-	sent   *scenario.Sent
-	making *making
-	feeds  map[string]*message.Feed
 	target result.Target
 	// authority is what servers are called, where not by their address.
 	authority string
@@ -144,18 +131,20 @@ func (r *run) measure(ctx context.Context) (*result.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.rec = recorder.New(recorder.Config{
-		OpenLoop: arrivals != nil, LateAfter: int64(verdict.LateAfter), Success: r.spec.Success, Timeout: int64(r.plan.Timeout),
-		Messages:  messageSeries(r.spec),
+	config := recorder.Config{
+		OpenLoop: arrivals != nil, LateAfter: int64(verdict.LateAfter), Timeout: int64(r.plan.Timeout),
+		Messages:  r.messageSeries(),
 		PerWorker: r.plan.PerWorker,
 		Sink:      r.sink,
-	})
+	}
+	r.rec = recorder.New(config)
+	r.recordBy(config)
 	began := r.unfinishedDocument()
 	if err := r.folder.WriteDocument(began); err != nil {
 		return nil, err
 	}
 	outcome, err := engine.Run(ctx, engine.Config{
-		Dialer: dialer, Addrs: addrs, Methods: transport.One(r.spec, r.source),
+		Dialer: dialer, Addrs: addrs, Methods: r.methods(), Flows: r.flows(), Seed: r.plan.Seed, By: r.by,
 		Workers: r.plan.Workers, Conns: r.plan.Conns,
 		Warmup: r.plan.Warmup, Duration: r.plan.D, Total: r.plan.Total, Least: r.plan.Scheduled(), Drain: r.plan.Drain,
 		Expected: r.plan.Expected(), Arrivals: arrivals, WarmupArrivals: warmupArrivals, Spin: r.plan.Spin,
@@ -238,5 +227,9 @@ func whyNone(doc *result.Document) string {
 
 // Dir is the folder of a run: below results, by time and RPC, where it names none.
 func Dir(p plan.Plan, now time.Time) string {
-	return result.FolderName(p.Out, strings.ReplaceAll(p.RPC, "/", "-"), now)
+	name := p.RPC
+	if p.File != "" {
+		name = (&result.Document{Plan: plan.Plan{File: p.File}}).Name()
+	}
+	return result.FolderName(p.Out, strings.ReplaceAll(name, "/", "-"), now)
 }

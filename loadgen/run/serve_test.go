@@ -51,11 +51,12 @@ func read(t *testing.T, args ...string) plan.Plan {
 
 // runPlan finds the plan's RPC and carries the plan out.
 func runPlan(ctx context.Context, p plan.Plan) (*result.Document, error) {
-	p, def, err := run.Define(ctx, p, nil)
+	p, work, err := run.Define(ctx, p, nil)
 	if err != nil {
 		return nil, err
 	}
-	return run.Run(ctx, p, def, nil)
+	defer work.Close()
+	return run.Run(ctx, p, work, nil)
 }
 
 // carryOut makes a run that must end well.

@@ -18,7 +18,7 @@ func (r *run) objectives(d *result.Document) []verdict.Kept {
 	}
 	measured := verdict.Measured{
 		Latency:  r.latency,
-		Errors:   d.Failures(),
+		Errors:   func(step string) float64 { return failures(d, step) },
 		Achieved: d.Rate.Achieved / max(d.Rate.Offered, 1e-9),
 	}
 	for _, o := range all {
@@ -27,9 +27,39 @@ func (r *run) objectives(d *result.Document) []verdict.Kept {
 	return kept
 }
 
+// failures is the share of a step's or flow's calls that failed or were not answered, or of all.
+func failures(d *result.Document, step string) float64 {
+	for _, s := range d.Steps {
+		if s.Name == step {
+			return (&result.Document{Counts: s.Counts}).Failures()
+		}
+	}
+	for _, f := range d.Flows {
+		if f.Name == step {
+			return (&result.Document{Counts: f.Counts}).Failures()
+		}
+	}
+	return d.Failures()
+}
+
+// recorderOf is that of a step or flow of several; else the run's.
+func (r *run) recorderOf(name string) *recorder.Recorder {
+	for i, rec := range r.by.Steps {
+		if r.steps[i].Name == name {
+			return rec
+		}
+	}
+	for i, rec := range r.by.Flows {
+		if rec != nil && r.workload.Flows[i].Name == name {
+			return rec
+		}
+	}
+	return r.rec
+}
+
 // latency looks any percentile up, also one that the document does not list.
-func (r *run) latency(series, of string, p float64) (verdict.Known, bool) {
-	total := r.rec.Total()
+func (r *run) latency(step, series, of string, p float64) (verdict.Known, bool) {
+	total := r.recorderOf(step).Total()
 	l := total.Headline()
 	if series != recorder.Response.String() {
 		l = total.Series(series)

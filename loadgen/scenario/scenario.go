@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,7 +48,7 @@ type Definition struct {
 
 // slots are what the data's slots have in common.
 func (d Definition) slots(o Options) *message.Slots {
-	return &message.Slots{Seed: o.Seed, Run: o.Run, Feeds: d.Feeds}
+	return &message.Slots{Seed: o.Seed, Run: o.Run, Feeds: d.Feeds, Step: o.Step, Saved: o.Saved, Known: o.Known}
 }
 
 // Options are a run's choices about its calls. What is left out is the RPC's own.
@@ -76,6 +77,12 @@ type Options struct {
 	// calls that succeed.
 	Expect  string
 	Success codes.Code
+	// Step parts this step's random values from others', Saved holds what steps save, Known the names of it that this one
+	// may use, and Save what it saves itself: fields of its answer, by those names.
+	Step  string
+	Saved *message.Saved
+	Known []string
+	Save  map[string]string
 }
 
 // Own is a number of messages that the RPC chooses.
@@ -190,6 +197,18 @@ func (d Definition) metadata(o Options) (fixed []string, varying []transport.Var
 	return fixed, varying, nil
 }
 
+// saves are what is taken out of answers.
+func (d Definition) saves(o Options) (all []*message.Save, err error) {
+	for _, name := range slices.Sorted(maps.Keys(o.Save)) {
+		s, err := message.NewSave(o.Saved, name, o.Save[name], d.Descriptor().Output())
+		if err != nil {
+			return nil, err //nolint:wrapcheck // it names what
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
 // counter tells messages apart: 40 bits of the call's number and 24 of the message's.
 const counter, counterLen = "${seq:010x}${i:06x}", 16
 
@@ -250,6 +269,9 @@ func (d Definition) Check(o Options) (problems []error) {
 	if _, err := d.expect(o, programs); err != nil {
 		problems = append(problems, err)
 	}
+	if _, err := d.saves(o); err != nil {
+		problems = append(problems, err)
+	}
 	switch transports := d.Transports(); {
 	case !slices.Contains(transport.Names, o.Transport): // said already
 	case !slices.Contains(transports, o.Transport) && d.Foreign:
@@ -300,6 +322,10 @@ func (d Definition) Build(o Options) (transport.Spec, *message.Source, error) {
 	if src.Expect, err = d.expect(o, programs); err != nil {
 		return spec, nil, err
 	}
+	if src.Saves, err = d.saves(o); err != nil {
+		return spec, nil, err
+	}
+	src.Desc = d.Descriptor().Output()
 	if o.Transport == transport.REST {
 		return spec, src, d.overREST(o, programs[0], &spec, src)
 	}

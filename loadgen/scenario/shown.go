@@ -20,6 +20,8 @@ type Sent struct {
 	types  message.Resolver
 	// Varies is that calls do not all send the same.
 	Varies bool
+	// Saved is that they send what other calls saved, without which it cannot be made again.
+	Saved bool
 }
 
 // Sent is what calls of o send.
@@ -31,7 +33,7 @@ func (d Definition) Sent(o Options) (*Sent, error) {
 	x := &Sent{source: &message.Source{}, desc: d.Descriptor().Input(), types: d.types}
 	for _, p := range programs {
 		x.source.Messages = append(x.source.Messages, p)
-		x.Varies = x.Varies || p.Varies()
+		x.Varies, x.Saved = x.Varies || p.Varies(), x.Saved || p.Saved()
 	}
 	return x, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,15 +17,18 @@ type Objective struct {
 	of     string
 	p      float64
 	series string
+	step   string // whose it is, of several; else empty
 	less   bool
 	limit  float64 // nanoseconds, or a share of 1
 }
 
 // Measured is what objectives are held against. Shares are of 1.
 type Measured struct {
-	// Latency looks up a series' percentile, or its "max" or "mean"; it is false where the count does not support it.
-	Latency          func(series, of string, p float64) (Known, bool)
-	Errors, Achieved float64
+	// Latency looks up a series' percentile, or its "max" or "mean", of a step or flow, or of all where step is empty; it
+	// is false where the count does not support it.
+	Latency  func(step, series, of string, p float64) (Known, bool)
+	Errors   func(step string) float64
+	Achieved float64
 }
 
 // Known is what is known of a latency, in nanoseconds: it is Least or more and, where Bounded, Most or less.
@@ -40,7 +44,7 @@ type Kept struct {
 	Result    string `json:"result"` // in words, with the measured value
 }
 
-var objective = regexp.MustCompile(`^(?:p(\d+(?:\.\d+)?)|(max|mean|errors|achieved))(?:\(([a-z_]+)\))?([<>])(.+)$`)
+var objective = regexp.MustCompile(`^(?:p(\d+(?:\.\d+)?)|(max|mean|errors|achieved))(?:\(([^()<>]+)\))?([<>])(.+)$`)
 
 // sloSeries are the series that a latency objective may name.
 var sloSeries = []string{"response", "service", "lag", "pacing", "first_message", "message_rtt", "message_response", "message_gap", "send_blocked"}
@@ -70,9 +74,13 @@ func parseObjective(s string) (Objective, error) {
 	o := Objective{Text: s, of: m[2], series: m[3], less: m[4] == "<"}
 	share := o.of == "errors" || o.of == "achieved"
 	switch {
-	case share && o.series != "":
+	case o.of == "achieved" && o.series != "":
 		return o, fmt.Errorf("%s is of all calls, not of a series", o.of)
 	case share:
+		if slices.Contains(sloSeries, o.series) {
+			return o, fmt.Errorf("%s is of all calls, not of a series", o.of)
+		}
+		o.step = o.series
 		percent, ok := strings.CutSuffix(m[5], "%")
 		v, err := strconv.ParseFloat(percent, 64)
 		if err != nil || !ok || !(v >= 0 && v <= 100) {
@@ -84,12 +92,8 @@ func parseObjective(s string) (Objective, error) {
 	if o.series == "" {
 		o.series = "response"
 	}
-	known := false
-	for _, name := range sloSeries {
-		known = known || name == o.series
-	}
-	if !known {
-		return o, fmt.Errorf("no series %q: the series are %s", o.series, strings.Join(sloSeries, ", "))
+	if !slices.Contains(sloSeries, o.series) {
+		o.series, o.step = "response", o.series
 	}
 	if m[1] != "" {
 		o.of = "p"
@@ -107,17 +111,32 @@ func parseObjective(s string) (Objective, error) {
 	return o, nil
 }
 
+// CheckNames says which objective is of neither a series nor one of the steps and flows.
+func CheckNames(all []Objective, steps []string) error {
+	for _, o := range all {
+		if o.step == "" || slices.Contains(steps, o.step) {
+			continue
+		}
+		err := fmt.Errorf("objective %q: no series %q: the series are %s", o.Text, o.step, strings.Join(sloSeries, ", "))
+		if len(steps) > 0 {
+			err = fmt.Errorf("%w; the steps and flows are %s", err, strings.Join(steps, ", "))
+		}
+		return err
+	}
+	return nil
+}
+
 // Check holds the objective against what was measured. A percentile that the
 // count does not support is not met: nothing shows that it was kept.
 func (o Objective) Check(m Measured) Kept {
 	k := Kept{Objective: o.Text}
 	switch o.of {
 	case "errors":
-		k.Met, k.Result = o.compare(m.Errors, percent)
+		k.Met, k.Result = o.compare(m.Errors(o.step), percent)
 	case "achieved":
 		k.Met, k.Result = o.compare(m.Achieved, percent)
 	default:
-		v, ok := m.Latency(o.series, o.of, o.p)
+		v, ok := m.Latency(o.step, o.series, o.of, o.p)
 		if !ok {
 			k.Result = "missed: too few calls to tell"
 			return k

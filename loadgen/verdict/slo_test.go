@@ -12,12 +12,12 @@ import (
 func measured() verdict.Measured {
 	values := map[string]float64{
 		"response p 50": 1e6, "response p 99": 10e6, "service p 99.9": 40e6, "response max": 2e9, "response mean": 1.5e6,
-		"message_rtt p 50": 70_000,
+		"message_rtt p 50": 70_000, "buyresponse p 99": 20e6,
 	}
 	return verdict.Measured{
-		Errors: 0.01, Achieved: 0.98,
-		Latency: func(series, of string, p float64) (verdict.Known, bool) {
-			key := series + " " + of
+		Errors: func(step string) float64 { return map[string]float64{"": 0.01, "auth.Auth/Login": 0.5}[step] }, Achieved: 0.98,
+		Latency: func(step, series, of string, p float64) (verdict.Known, bool) {
+			key := step + series + " " + of
 			if of == "p" {
 				key = fmt.Sprintf("%s %v", key, p)
 			}
@@ -33,6 +33,9 @@ func TestObjectives(t *testing.T) {
 		met       bool
 		says      string
 	}{
+		{"p99(buy)<25ms", true, "met: 20ms"},
+		{"p99(buy)<15ms", false, "missed by 5ms"},
+		{"errors(auth.Auth/Login)<1%", false, "missed by 49 %: 50 %"},
 		{"p99<11ms", true, "met: 10ms"},
 		{"p99<10ms", false, "10ms"}, // not less
 		{"p99<8ms", false, "missed by 2ms: 10ms"},
@@ -95,7 +98,6 @@ func TestParseSLORefuses(t *testing.T) {
 		{"nor is the maximum", "p100<1ms", "p100"},
 		{"a percentile above all", "p999<1ms", "p999"},
 		{"a quantile", "q0.99<1ms", "q0.99"},
-		{"an unknown series", "p99(body)<1ms", `no series "body": the series are response`},
 		{"an empty series", "p99()<1ms", "p99()"},
 		{"errors without percent", "errors<0.1", "0.1"},
 		{"errors as a duration", "errors<1ms", "1ms"},
@@ -154,9 +156,25 @@ func TestObjectivesOfWhatIsNotKnown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k := objectives[0].Check(verdict.Measured{Latency: func(string, string, float64) (verdict.Known, bool) { return tt.known, true }})
+		k := objectives[0].Check(verdict.Measured{Latency: func(string, string, string, float64) (verdict.Known, bool) { return tt.known, true }})
 		if k.Met != tt.met || !strings.Contains(k.Result, tt.says) {
 			t.Errorf("%s: %s: met %v, %q; want met %v, %q", tt.reason, tt.objective, k.Met, k.Result, tt.met, tt.says)
+		}
+	}
+}
+
+func TestCheckNames(t *testing.T) {
+	all, err := verdict.ParseSLO("p99<1s,p99(service)<1s,p99(buy)<1s,errors(buy)<1%")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := verdict.CheckNames(all, []string{"buy"}); err != nil {
+		t.Errorf("a step: %v", err)
+	}
+	for _, steps := range [][]string{nil, {"sell"}} {
+		err := verdict.CheckNames(all, steps)
+		if err == nil || !strings.Contains(err.Error(), `no series "buy": the series are response`) || strings.Contains(err.Error(), "sell") != (steps != nil) {
+			t.Errorf("of the steps %q: %v", steps, err)
 		}
 	}
 }
