@@ -102,7 +102,10 @@ type StepRecorders struct {
 }
 
 // stepShards are a shard's writers for them.
-type stepShards struct{ steps, flows []*recorder.Shard }
+type stepShards struct {
+	steps, flows []*recorder.Shard
+	whole        recorder.Sample // of a flow that is over
+}
 
 func (r *StepRecorders) shards() (s stepShards) {
 	for _, rec := range r.Steps {
@@ -149,9 +152,9 @@ func (s *shard) endFlow(c *transport.Call, sample *recorder.Sample) {
 	if flow == nil || p.intended < s.run.from {
 		return
 	}
-	whole := *sample
-	whole.Intended, whole.Free, whole.Held, whole.LoadReport = p.intended, p.intended, 0, nil
-	whole.Sent = p.sent
-	whole.Seq = c.Seq & (1<<stepBits - 1)
-	flow.Call(&whole)
+	s.whole = *sample
+	s.whole.Intended, s.whole.Free, s.whole.Held, s.whole.LoadReport = p.intended, p.intended, 0, nil
+	s.whole.Sent = p.sent
+	s.whole.Seq = c.Seq & (1<<stepBits - 1)
+	flow.Call(&s.whole)
 }

@@ -72,7 +72,7 @@ func (s *shard) Done(c *transport.Call) {
 	}
 	s.endFlow(c, &s.sample)
 	if c.Code != spec.Success && neverLeft(c) && s.run.cfg.Arrivals == nil && !s.cut {
-		s.pauseLocked(c, pause, func() bool { return s.nextArrival(c, transport.Now()) })
+		s.arriveLater(c)
 		s.mu.Unlock()
 		return
 	}
@@ -81,6 +81,11 @@ func (s *shard) Done(c *transport.Call) {
 	if again {
 		s.send(c)
 	}
+}
+
+// arriveLater makes c ready for its next flow after a pause.
+func (s *shard) arriveLater(c *transport.Call) {
+	s.pauseLocked(c, pause, func() bool { return s.nextArrival(c, transport.Now()) })
 }
 
 // nextArrival makes c ready for its next flow, if there is one for it.
@@ -94,19 +99,28 @@ func (s *shard) nextArrival(c *transport.Call, now int64) bool {
 
 // followLocked starts the next step of a flow, which c is by now, after a pause. It gives the lock up.
 func (s *shard) followLocked(c *transport.Call, pause time.Duration) {
-	next := func(now int64) bool {
-		c.Intended, c.Free = now, now
-		s.prepare(c)
-		return true
-	}
 	if pause > 0 {
-		s.pauseLocked(c, pause, func() bool { return next(transport.Now()) })
+		s.followLater(c, pause)
 		s.mu.Unlock()
 		return
 	}
-	next(c.End)
+	s.nextStep(c, c.End)
 	s.mu.Unlock()
 	s.send(c)
+}
+
+// followLater is followLocked with a pause, apart from it so that a step without one makes no closure.
+func (s *shard) followLater(c *transport.Call, pause time.Duration) {
+	s.pauseLocked(c, pause, func() bool {
+		s.nextStep(c, transport.Now())
+		return true
+	})
+}
+
+// nextStep makes c ready for the next step of its flow.
+func (s *shard) nextStep(c *transport.Call, now int64) {
+	c.Intended, c.Free = now, now
+	s.prepare(c)
 }
 
 // neverLeft says whether a call failed at once within this process: there was no connection, or nothing
@@ -270,8 +284,7 @@ func (s *shard) record(c *transport.Call) {
 		LoadReport: c.LoadReport,
 	}
 	if step := s.step(c.Method); step != nil {
-		sample := s.sample // Call notes in it what is of its own recorder
-		step.Call(&sample)
+		step.Call(&s.sample)
 	}
 	s.rec.Call(&s.sample)
 	s.lost.note(&s.sample)
