@@ -153,7 +153,7 @@ func describeFile(ctx context.Context, p plan.Plan, stdout io.Writer) error {
 			if sent.Saved || !sent.Varies && seq > 0 {
 				break
 			}
-			line, err := sent.JSON(seq, 0, 0, plan.Secret)
+			line, err := sent.JSON(seq, 0, 0, nil)
 			if err != nil {
 				return fmt.Errorf("what call %d sends: %w", seq, err)
 			}

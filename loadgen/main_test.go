@@ -54,6 +54,7 @@ func TestScripts(t *testing.T) {
 			"result": checkResult,
 			"await":  await,
 			"refuse": refuse,
+			"steps":  checkSteps,
 		},
 	})
 }

@@ -30,7 +30,9 @@ func (d *Document) Load() string {
 	add("expect", p.Expect)
 	add("expect-code", p.ExpectCode)
 	for _, feed := range p.Feeds {
-		add("feed", feed)
+		if p.File == "" { // which names its own
+			add("feed", feed)
+		}
 	}
 	add("http-method", p.HTTPMethod, "GET") // which runs had of themselves once
 	add("http-rule", text(p.HTTPRule), "0")

@@ -206,12 +206,16 @@ func (r *run) dataOf(x recorder.Exemplar) json.RawMessage {
 		return nil
 	}
 	call := transport.Call{Worker: x.Worker, Seq: x.Seq}
-	text, err := sent.JSON(call.Key(), 0, transport.Wall(x.Intended+x.Response-x.Service).UnixNano(), plan.Secret)
+	text, err := sent.JSON(call.Key(), 0, transport.Wall(x.Intended+x.Response-x.Service).UnixNano(), secretField)
 	if err != nil || len(text) > mostData {
 		return nil // a row that does not fit is in the failure's message
 	}
 	return text
 }
+
+// secretField says of which fields of data the values are nobody's to read: as of metadata, but that many a store calls what
+// it finds things by a key.
+func secretField(name string) bool { return name != "key" && plan.Secret(name) }
 
 // serverTime reads the target's own handling time out of an ORCA load report; nil where it tells none.
 func serverTime(report string) *int64 {

@@ -49,6 +49,11 @@ func (r *run) facts(d *result.Document, o engine.Outcome) verdict.Facts {
 	f.Arrivals = r.arrivals(o, f.Pacing[50])
 	f.DriftP, f.DriftShare = drift(d.Series)
 	f.Outage = findOutage(d.Series)
+	for _, s := range d.Steps {
+		if len(d.Steps) > 1 && s.Counts.Due == 0 {
+			f.NeverReached = append(f.NeverReached, s.Name)
+		}
+	}
 	for _, b := range r.steps {
 		making, _ := b.making.at(99)
 		f.Making = max(f.Making, making)

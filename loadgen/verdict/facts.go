@@ -62,6 +62,8 @@ type Facts struct {
 	Arrivals Arrivals
 	// Making is how long, at p99, a message took to be made of its data, where that comes out of files.
 	Making time.Duration
+	// NeverReached are steps of flows that no call was due for.
+	NeverReached []string
 	// Outage is when every call failed, where others of the run did not.
 	Outage Outage
 	// Drift is the p-value of a trend in the windows' medians, and how much their first and last third differ.

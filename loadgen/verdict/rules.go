@@ -66,6 +66,13 @@ func outage(f *Facts, v *Verdict) {
 	}
 }
 
+// reached: what was asked for and never called was not measured.
+func reached(f *Facts, v *Verdict) {
+	if len(f.NeverReached) > 0 {
+		v.add(Suspect, "%s never reached: an earlier step of the flow failed each time, or the run was too short", strings.Join(f.NeverReached, ", ")+map[bool]string{true: " was", false: " were"}[len(f.NeverReached) == 1])
+	}
+}
+
 // percentileNames lists percentiles, from the first on.
 func percentileNames(all []float64) string {
 	names := make([]string, len(all))
