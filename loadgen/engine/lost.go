@@ -19,8 +19,8 @@ type losses struct {
 	lastLost   int64 // when the last call ended, unanswered, for want of time
 }
 
-// note takes a measured call that is over, and recorded.
-func (l *losses) note(c *recorder.Sample) {
+// note takes a measured call that is over, and recorded; send is how many messages it was to send, 0 until the run's end.
+func (l *losses) note(c *recorder.Sample, send int) {
 	if c.Unfinished {
 		age := c.Done - c.Intended
 		if l.Calls == 0 {
@@ -34,7 +34,7 @@ func (l *losses) note(c *recorder.Sample) {
 		l.lastAnswer = max(l.lastAnswer, c.Done)
 	case c.MessagesReceived == 0:
 		l.lastLost = max(l.lastLost, c.Done)
-	case c.Awaited > 0 && c.MessagesSent != c.MessagesReceived: // a stream that had answers until then
+	case c.Awaited > 0 && (c.MessagesSent != c.MessagesReceived || send > 0 && c.MessagesSent >= send): // a stream that had answers until then, and waited for another, or for its end
 		l.lastAnswer, l.lastLost = max(l.lastAnswer, c.Awaited), max(l.lastLost, c.Done)
 	default: // one that had all that it asked for
 		l.lastAnswer = max(l.lastAnswer, c.Done)

@@ -287,7 +287,7 @@ func (s *shard) record(c *transport.Call) {
 		step.Call(&s.sample)
 	}
 	s.rec.Call(&s.sample)
-	s.lost.note(&s.sample)
+	s.lost.note(&s.sample, s.run.methods[c.Method].Send)
 	switch end := &s.run.ends[int(c.Worker)%len(s.run.conns)]; {
 	case unfinished:
 		end.Unfinished++
