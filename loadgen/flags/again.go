@@ -2,9 +2,10 @@ package flags
 
 import (
 	"flag"
-	"grpcbench/loadgen/plan"
 	"io"
 	"slices"
+
+	"grpcbench/loadgen/plan"
 )
 
 // again is the command line that makes the same run once more: its flags that are not at their defaults, -rpc first, but

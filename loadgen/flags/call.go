@@ -3,11 +3,11 @@ package flags
 import (
 	"flag"
 	"fmt"
-	"grpcbench/loadgen/plan"
 	"io"
 	"strconv"
 	"strings"
 
+	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/transport"
 	"grpcbench/server/flagset"
 )

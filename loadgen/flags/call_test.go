@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"flag"
-	"grpcbench/loadgen/flags"
 	"io"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"grpcbench/loadgen/flags"
 	"grpcbench/loadgen/plan"
 )
 

@@ -3,7 +3,6 @@ package flags
 import (
 	"errors"
 	"fmt"
-	"grpcbench/loadgen/plan"
 	"os"
 	"strings"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/transport"
 )
 

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"grpcbench/loadgen/plan"
 	"io"
 
+	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/verdict"
 	"grpcbench/server/flagset"
 )

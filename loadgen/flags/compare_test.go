@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"flag"
-	"grpcbench/loadgen/flags"
 	"io"
 	"strings"
 	"testing"
 
+	"grpcbench/loadgen/flags"
 	"grpcbench/loadgen/plan"
 )
 

@@ -4,11 +4,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"grpcbench/loadgen/plan"
 	"os"
 	"slices"
 	"strings"
 
+	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/transport"
 	"grpcbench/server/contract"
 )

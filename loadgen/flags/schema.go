@@ -4,10 +4,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"grpcbench/loadgen/plan"
 	"slices"
 	"strings"
 
+	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/transport"
 )
 

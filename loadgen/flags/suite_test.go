@@ -1,12 +1,13 @@
 package flags_test
 
 import (
-	"grpcbench/loadgen/flags"
 	"io"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"grpcbench/loadgen/flags"
 )
 
 // lines are as the suite has them, for each RPC.

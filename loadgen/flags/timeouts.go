@@ -3,12 +3,12 @@ package flags
 import (
 	"flag"
 	"fmt"
-	"grpcbench/loadgen/plan"
 	"io"
 	"slices"
 	"strings"
 	"time"
 
+	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/transport"
 	"grpcbench/server/flagset"
 )

@@ -3,7 +3,6 @@ package flags_test
 import (
 	"errors"
 	"flag"
-	"grpcbench/loadgen/flags"
 	"io"
 	"strings"
 	"testing"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"grpcbench/loadgen/flags"
 	"grpcbench/loadgen/plan"
 )
 

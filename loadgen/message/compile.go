@@ -185,7 +185,7 @@ type node struct {
 
 // program lays nodes out as ops, what does not change together with what follows.
 func (c *compiler) program(nodes []node) *Program {
-	p := &Program{slots: c.found, leaves: c.leaves}
+	p := &Program{slots: c.found, leaves: c.leaves, keyed: c.keyed}
 	rest := p.lay(nodes, nil)
 	if len(rest) > 0 {
 		p.ops = append(p.ops, op{literal: rest})

@@ -19,6 +19,8 @@ type Program struct {
 	// slots are all that stand in it.
 	slots  []*slot
 	leaves []leafAt
+	// keyed is that a map's key has slots, which over HTTP there is no place for.
+	keyed bool
 	// example is a message like those that the program makes, with samples in the slots' places.
 	example proto.Message
 	// size is about how long its messages are.

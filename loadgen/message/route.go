@@ -66,6 +66,9 @@ func Routes(md protoreflect.MethodDescriptor) []Route {
 // Request is a program's messages as they travel by the route: the request target, and the body; without is that the route
 // has none. An error says which field does not fit.
 func (r Route) Request(p *Program) (target, body *Texts, without bool, err error) {
+	if p.keyed {
+		return nil, nil, false, fmt.Errorf("%v: over HTTP the key of a map can have no slots", r)
+	}
 	fields, err := p.tree()
 	if err != nil {
 		return nil, nil, false, err

@@ -92,3 +92,34 @@ func TestRequest(t *testing.T) {
 		})
 	}
 }
+
+// Slots within a request: each where it stands, escaped for that place.
+func TestRequestWithSlots(t *testing.T) {
+	e := &message.Slots{}
+	for _, tt := range []struct{ reason, method, path, body, data, target, sent string }{
+		{"in the path and the query", "GET", "/v1/{name}", "", `{"name":"a b/${seq}","bookId":"${seq}","of":{"name":"c&${seq}"}}`, "/v1/a%20b%2F7?book_id=7&of.name=c%267", ""},
+		{"in the body, as text and as a number", "POST", "/v1/{name}", "*", `{"name":"n${seq}","on":"${pick(true)}","raw":"<${seq}>","tags":["\"${seq}"],"bookId":"${seq}","kind":"${pick(ODD)}"}`,
+			"/v1/n7", `{"book_id":"7","kind":"ODD","on":true,"raw":"PDc+","tags":["\"7"]}`},
+		{"in a field that is the body", "PUT", "/v1/{name}", "of", `{"name":"x","of":{"name":"${seq}"}}`, "/v1/x", `{"name":"7"}`},
+	} {
+		t.Run(tt.reason, func(t *testing.T) {
+			programs, err := e.Compile([]byte(tt.data), shelf(t), protoregistry.GlobalTypes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			target, body, _, err := message.Route{HTTPMethod: tt.method, Template: tt.path, Body: tt.body}.Request(programs[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := message.MomentOf(7, 0)
+			where, err := target.AppendTo(nil, &m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			what, err := body.AppendTo(nil, &m)
+			if err != nil || string(where) != tt.target || string(what) != tt.sent {
+				t.Errorf("%s\n%s (%v), want\n%s\n%s", where, what, err, tt.target, tt.sent)
+			}
+		})
+	}
+}

@@ -1,9 +1,9 @@
 package scenario
 
 import (
-	"grpcbench/loadgen/transport"
-
 	_ "google.golang.org/grpc/health/grpc_health_v1" // their descriptors
+
+	"grpcbench/loadgen/transport"
 	_ "grpcbench/pb/person"
 	_ "grpcbench/pb/repo"
 	_ "grpcbench/pb/users"
