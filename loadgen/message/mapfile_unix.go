@@ -4,6 +4,7 @@ package message
 
 import (
 	"fmt"
+	"math"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -22,6 +23,9 @@ func mapFile(name string) (m mapped, err error) {
 	}
 	if !info.Mode().IsRegular() {
 		return m, fmt.Errorf("%s: want a file", name)
+	}
+	if info.Size() > math.MaxInt {
+		return m, fmt.Errorf("%s: %d bytes are too many for this system", name, info.Size())
 	}
 	m.unmap = func() error { return nil }
 	if info.Size() == 0 {

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -40,7 +39,7 @@ func (x *index) looked(at int) {
 
 // add notes the start of the next row.
 func (x *index) add(at int) {
-	for at>>32 >= len(x.high)+1 {
+	for uint64(at)>>32 >= uint64(len(x.high)+1) { //nolint:gosec // an offset, and a length
 		x.high = append(x.high, uint32(x.n)) //nolint:gosec // 4 billion rows at most
 	}
 	x.starts = append(x.starts, uint32(at)) //nolint:gosec // the low half
@@ -52,13 +51,13 @@ func (x *index) at(i uint64) int {
 	if i >= uint64(x.n) { //nolint:gosec // a count
 		return len(x.data)
 	}
-	at := int(x.starts[i])
-	for k, first := range x.high {
+	at := uint64(x.starts[i])
+	for _, first := range x.high {
 		if i >= uint64(first) {
-			at = (k+1)<<32 | int(x.starts[i])
+			at += 1 << 32
 		}
 	}
-	return at
+	return int(at) //nolint:gosec // within the file
 }
 
 func (x *index) count() int { return x.n }
@@ -81,9 +80,6 @@ func indexCSV(m mapped) (rows, error) {
 	m.pass(func(part []byte) { r.quoted = r.quoted || bytes.IndexByte(part, '"') >= 0 })
 	r.grow()
 	data := m.data
-	if len(data) > math.MaxUint32 && math.MaxInt == math.MaxInt32 {
-		return nil, errors.New("it is too large for this system")
-	}
 	at, line := len(data)-len(bytes.TrimPrefix(data, bom)), 1
 	for at < len(data) {
 		r.looked(at)
