@@ -24,7 +24,7 @@ func (e *Slots) Compile(data []byte, desc protoreflect.MessageDescriptor, types 
 	if f := e.Feeds["row"]; f != nil && len(bytes.TrimSpace(data)) == 0 {
 		if f.messages != nil {
 			s := &slot{kind: slotRow, source: "row", feed: f}
-			return []*Program{{ops: []op{{code: opRow, slot: s}}, slots: []*slot{s}, size: len(f.messages.data) / f.Rows()}}, nil
+			return []*Program{{ops: []op{{code: opRow, slot: s}}, slots: []*slot{s}}}, nil
 		}
 	}
 	all, err := split(data, desc)
@@ -189,9 +189,6 @@ func (c *compiler) program(nodes []node) *Program {
 	rest := p.lay(nodes, nil)
 	if len(rest) > 0 {
 		p.ops = append(p.ops, op{literal: rest})
-	}
-	for i := range p.ops {
-		p.size += len(p.ops[i].literal) + 12*b2i(p.ops[i].code != opLiteral)
 	}
 	return p
 }

@@ -23,8 +23,6 @@ type Program struct {
 	keyed bool
 	// example is a message like those that the program makes, with samples in the slots' places.
 	example proto.Message
-	// size is about how long its messages are.
-	size int
 }
 
 // opcode is what an op does, after it has appended its literal.
