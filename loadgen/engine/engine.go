@@ -70,8 +70,8 @@ type Config struct {
 type Outcome struct {
 	// Start is the end of the warm-up, End the end of the window or of the last call in it, whichever is later.
 	Start, End int64
-	// Warmup counts the calls before Start.
-	Warmup int64
+	// Warmup counts the calls before Start, Arrivals the flows that were due in the window: of one step each, its calls.
+	Warmup, Arrivals int64
 	// InFlight is the mean number of measured calls in flight between Start and End, looked at Looks
 	// times, independently of any latency; Deviation is the standard deviation of those looks.
 	InFlight, Deviation float64
@@ -296,11 +296,11 @@ func (r *run) rest() time.Duration {
 		return 0
 	}
 	until := r.from + int64(r.cfg.Least)
-	var started int64
+	var arrived int64
 	for _, s := range r.shards {
-		started += s.total()
+		arrived += s.arrivals()
 	}
-	if r.cfg.Total > 0 && started < r.cfg.Total { // the window ended it, not the total
+	if r.cfg.Total > 0 && arrived < r.cfg.Total { // the window ended it, not the total
 		until = max(until, r.until)
 	}
 	if until == math.MaxInt64 { // the schedule itself came to its end
@@ -351,6 +351,7 @@ func (r *run) finish() error {
 	for _, s := range r.shards {
 		r.outcome.End = max(r.outcome.End, s.lastEnd)
 		r.outcome.Warmup += s.warmup
+		r.outcome.Arrivals += s.arrived
 	}
 	r.outcome.InFlight, r.outcome.Deviation, r.outcome.Looks = r.looks.mean()
 	r.outcome.Stood, r.outcome.Noticed = r.looks.longest, r.looks.late

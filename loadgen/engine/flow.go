@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"grpcbench/loadgen/mix"
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/transport"
 )
@@ -45,16 +46,13 @@ func newFlows(all []Flow, seed uint64) flows {
 	return f
 }
 
-// of is the flow of an arrival: drawn by its number alone, by SplitMix64's finalizer, so that it is the same however many
+// of is the flow of an arrival: drawn by its number alone, so that it is the same however many
 // workers there are.
 func (f *flows) of(seq uint64) int {
 	if len(f.all) == 1 {
 		return 0
 	}
-	z := (seq+1)*0x9e3779b97f4a7c15 ^ f.seed*0xd1342543de82ef95
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	z ^= z >> 31
+	z := mix.Mix(mix.Mix(f.seed) + seq*mix.Golden)
 	for i, end := range f.ends {
 		if z <= end {
 			return i

@@ -29,6 +29,7 @@ type shard struct {
 	calls   []int           // its workers
 	started int64           // measured calls, and those that are over
 	over    int64
+	arrived int64 // the flows that these began, or never did
 	lastEnd int64 // of a measured call
 	warmup  int64
 	lost    losses
@@ -176,6 +177,7 @@ func (s *shard) prepare(c *transport.Call) {
 		step.Due(1)
 	}
 	if p := &s.run.at[c.Worker]; p.step == 0 {
+		s.arrived++
 		if flow := s.flow(p.flow); flow != nil {
 			flow.Due(1)
 		}
@@ -214,6 +216,7 @@ func (s *shard) neverSent(c *transport.Call) {
 
 // owe counts an arrival that was due at a time, and that no worker was free for.
 func (s *shard) owe(at, now int64, seq uint64) {
+	s.arrived++
 	flow := s.run.flows.of(seq)
 	for _, w := range []*recorder.Shard{s.rec, s.step(s.run.flows.all[flow].Steps[0].Method), s.flow(flow)} {
 		if w != nil {
@@ -299,11 +302,11 @@ func (s *shard) record(c *transport.Call) {
 	s.run.probe.note(c)
 }
 
-// total counts the measured calls that were started.
-func (s *shard) total() int64 {
+// arrivals counts the flows that measured calls began, and those that were due and never did.
+func (s *shard) arrivals() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.started
+	return s.arrived
 }
 
 // inFlight counts the measured calls that are started and not over.

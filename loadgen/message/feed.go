@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"grpcbench/loadgen/mix"
 )
 
 // The orders in which calls take a feed's rows.
@@ -140,7 +142,7 @@ func (f *Feed) row(seq uint64) uint64 {
 		w := wordsOf(f.key, seq, 0)
 		return w.below(f.n)
 	case Shuffle:
-		return f.shuffled.at(f.key+seq/f.n*golden, seq%f.n)
+		return f.shuffled.at(f.key+seq/f.n*mix.Golden, seq%f.n)
 	default:
 		return seq % f.n
 	}

@@ -3,30 +3,21 @@ package message
 import (
 	"math"
 	"math/bits"
+
+	"grpcbench/loadgen/mix"
 )
-
-// golden is 2^64 divided by the golden ratio, SplitMix64's step.
-const golden = 0x9e3779b97f4a7c15
-
-// mix is the finalizer of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA 2014),
-// with the constants of Stafford's Mix13.
-func mix(z uint64) uint64 {
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
-}
 
 // words are the random words of one slot in one message: SplitMix64's sequence, from a state that is a function of the
 // slot's key, the call's number and the message's. So any process makes any message's values again.
 type words struct{ state uint64 }
 
 func wordsOf(key, seq uint64, i int) words {
-	return words{mix(mix(key+seq*golden) + uint64(i)*golden)} //nolint:gosec // a message's number
+	return words{mix.Mix(mix.Mix(key+seq*mix.Golden) + uint64(i)*mix.Golden)} //nolint:gosec // a message's number
 }
 
 func (w *words) next() uint64 {
-	w.state += golden
-	return mix(w.state)
+	w.state += mix.Golden
+	return mix.Mix(w.state)
 }
 
 // below is a number of 0 to n-1, all equally likely; of 0 any 64 bits (Lemire: "Fast random integer generation in an
@@ -53,7 +44,7 @@ func keyOf(seed uint64, where string) uint64 {
 	for i := range len(where) {
 		h = (h ^ uint64(where[i])) * 0x100000001b3
 	}
-	return mix(mix(seed+golden) ^ h)
+	return mix.Mix(mix.Mix(seed+mix.Golden) ^ h)
 }
 
 // zipf draws k of 0 to n-1 with a likelihood in proportion to 1/(k+1)^s, by rejection-inversion (Hörmann, Derflinger:
@@ -129,8 +120,8 @@ func (p *permutation) at(key, x uint64) uint64 {
 	for {
 		left, right := x>>p.low, x&p.right
 		for round := uint64(0); round < 4; round += 2 {
-			left ^= mix(key+round*golden+right) & p.left
-			right ^= mix(key+(round+1)*golden+left) & p.right
+			left ^= mix.Mix(key+round*mix.Golden+right) & p.left
+			right ^= mix.Mix(key+(round+1)*mix.Golden+left) & p.right
 		}
 		if x = left<<p.low | right; x < p.n {
 			return x

@@ -3,6 +3,8 @@ package requestid
 import (
 	"encoding/binary"
 	"math"
+
+	"grpcbench/loadgen/mix"
 )
 
 // TraceparentKey is the W3C header that tells a server which trace a call is of,
@@ -42,11 +44,7 @@ func NewSampler(ratio float64) *Sampler {
 
 // Sampled says whether the call is one of them.
 func (s *Sampler) Sampled(id ID) bool {
-	// The finalizer of SplitMix64 (Steele, Lea and Flood 2014): neighbouring numbers come out far apart.
-	x := id.call() ^ uint64(id.Run)<<32
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x^x>>31 <= s.below && s.below > 0
+	return mix.Mix(id.call()^uint64(id.Run)<<32) <= s.below && s.below > 0
 }
 
 // PutTraceparent writes the header's value for a call (W3C Trace Context, section 3.2), sampled or not.

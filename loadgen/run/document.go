@@ -30,8 +30,8 @@ const slowestKept = 100
 
 // unfinishedDocument is what a run that is killed leaves as its result.json.
 func (r *run) unfinishedDocument() *result.Document {
-	return &result.Document{
-		Schema: result.Schema, RunID: r.prefix(), Started: time.Now(), Plan: r.plan, Method: r.steps[0].Method, Kind: r.steps[0].Kind.String(), Loop: loop(r.plan), Target: r.target,
+	d := &result.Document{
+		Schema: result.Schema, RunID: r.prefix(), Started: time.Now(), Plan: r.plan, Loop: loop(r.plan), Target: r.target,
 		Notes: []string{"what was measured until the end is in " + result.HlogFile},
 		Codes: map[string]int64{}, Latency: map[string]result.Latency{}, LatencyByCode: map[string]result.Latency{},
 		Addresses: []result.Address{}, Added: []verdict.Added{}, Exemplars: []result.Exemplar{}, Series: []result.Point{}, SLO: []verdict.Kept{},
@@ -40,10 +40,14 @@ func (r *run) unfinishedDocument() *result.Document {
 		}},
 		Environment: result.Capture(),
 	}
+	if len(r.steps) == 1 { // else each step has its own
+		d.Method, d.Kind = r.steps[0].Method, r.steps[0].Kind.String()
+	}
+	return d
 }
 
 // notes tell how to read the figures.
-func (r *run) notes(total *recorder.Interval) []string {
+func (r *run) notes(total *recorder.Interval, arrivals int64) []string {
 	notes := []string{}
 	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	if !r.plan.Open() {
@@ -63,7 +67,7 @@ func (r *run) notes(total *recorder.Interval) []string {
 		note("%s does not tell loadgen how long its threads waited for a core, what else the machine did, or how often it switched, read and wrote: the verdict knows nothing of these", runtime.GOOS)
 	}
 	for _, f := range r.workload.Feeds {
-		if f.Once() && total.Counts.Due >= int64(f.Rows()) {
+		if f.Once() && arrivals >= int64(f.Rows()) {
 			note("the run ended with the last of %d rows of %s, which is gone through once", f.Rows(), f.File)
 		}
 	}
@@ -93,7 +97,7 @@ func (r *run) document(ctx context.Context, o engine.Outcome) (*result.Document,
 	d.Unanswered = result.Unanswered{Calls: o.Lost.Calls, WarmupCalls: o.Lost.Warmup, OldestNs: o.Lost.Oldest, LeastNs: o.Lost.Least}
 	var spread []string
 	d.Addresses, spread = byAddress(r.plan, o)
-	d.Notes = append(append(r.notes(total), spread...), r.lost...)
+	d.Notes = append(append(r.notes(total, o.Arrivals), spread...), r.lost...)
 	d.Codes = map[string]int64{}
 	for code, n := range total.Codes {
 		if n > 0 {

@@ -19,7 +19,7 @@ import (
 // facts collects what the verdict looks at.
 func (r *run) facts(d *result.Document, o engine.Outcome) verdict.Facts {
 	c := d.Counts
-	planned := r.plan.D > 0 && d.DurationNs >= int64(r.plan.D) || r.plan.Total > 0 && c.Due >= r.plan.Total
+	planned := r.plan.D > 0 && d.DurationNs >= int64(r.plan.D) || r.plan.Total > 0 && o.Arrivals >= r.plan.Total
 	f := verdict.Facts{
 		Open: r.plan.Open(), Interrupted: !planned,
 		Due: c.Due, OK: c.OK, Failed: c.Failed, Own: c.Local, Unfinished: c.Unfinished, NeverSent: c.NeverSent, Overflow: c.Overflow,

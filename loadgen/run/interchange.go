@@ -31,7 +31,7 @@ func (r *run) openInterchange(ctx context.Context) (err error) {
 	}
 	if r.plan.OTLP != "" {
 		r.sampler = requestid.NewSampler(r.plan.TraceRatio)
-		if r.traces, err = trace.New(context.WithoutCancel(ctx), r.plan.OTLP, r.steps[0].spec.Method, r.prefix()); err != nil {
+		if r.traces, err = trace.New(context.WithoutCancel(ctx), r.plan.OTLP, r.prefix()); err != nil {
 			r.closeMetrics()
 			return err
 		}
@@ -69,7 +69,7 @@ func (r *run) ended() func(*transport.Call) {
 		}
 		end := transport.Wall(c.End) // the others from it, so that a step of the wall clock is in none of the differences
 		r.traces.Export(trace.Span{
-			ID: id, Intended: end.Add(time.Duration(c.Intended - c.End)), Start: end.Add(time.Duration(c.Sent - c.End)), End: end,
+			ID: id, Method: r.steps[c.Method].spec.Method, Intended: end.Add(time.Duration(c.Intended - c.End)), Start: end.Add(time.Duration(c.Sent - c.End)), End: end,
 			Code: c.Code, Message: c.Message,
 		})
 	}

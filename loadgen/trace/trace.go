@@ -23,7 +23,9 @@ import (
 
 // Span is one sampled call.
 type Span struct {
-	ID                   requestid.ID
+	ID requestid.ID
+	// Method is the call's, as /pkg.Service/Method.
+	Method               string
 	Intended, Start, End time.Time
 	Code                 codes.Code
 	// Message explains a code other than OK.
@@ -32,13 +34,13 @@ type Span struct {
 
 // Exporter sends spans. Export may be called concurrently.
 type Exporter struct {
-	addr, method string
-	spans        chan Span
-	provider     *sdk.TracerProvider
-	client       sdk.SpanExporter
-	stopped      chan struct{}
-	cancel       context.CancelFunc
-	dropped      atomic.Int64
+	addr     string
+	spans    chan Span
+	provider *sdk.TracerProvider
+	client   sdk.SpanExporter
+	stopped  chan struct{}
+	cancel   context.CancelFunc
+	dropped  atomic.Int64
 
 	// The exporting goroutine's own until it has stopped.
 	batch []sdk.ReadOnlySpan
@@ -52,15 +54,15 @@ const (
 	flushing = 5 * time.Second // how long the end of a run waits for a slow collector, and a batch at most
 )
 
-// New exports the spans of a run's calls to the collector at addr, host:port, in plaintext. Method is
-// the calls', as /pkg.Service/Method. It does not wait for the collector to be there.
-func New(ctx context.Context, addr, method, runID string) (*Exporter, error) {
+// New exports the spans of a run's calls to the collector at addr, host:port, in plaintext.
+// It does not wait for the collector to be there.
+func New(ctx context.Context, addr, runID string) (*Exporter, error) {
 	client, err := otlptracegrpc.New(ctx, otlptracegrpc.WithEndpoint(addr), otlptracegrpc.WithInsecure(), otlptracegrpc.WithTimeout(flushing),
 		otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{})) // none: who is away says so at once
 	if err != nil {
 		return nil, fmt.Errorf("export traces to %s: %w", addr, err)
 	}
-	e := &Exporter{addr: addr, method: strings.TrimPrefix(method, "/"), spans: make(chan Span, waiting), client: client, stopped: make(chan struct{})}
+	e := &Exporter{addr: addr, spans: make(chan Span, waiting), client: client, stopped: make(chan struct{})}
 	e.provider = sdk.NewTracerProvider(
 		sdk.WithSpanProcessor(collect{e}), sdk.WithIDGenerator(ids{}), sdk.WithSampler(sdk.AlwaysSample()),
 		sdk.WithResource(resource.NewSchemaless(attribute.String("service.name", "grpcbench"), attribute.String("grpcbench.run_id", runID))),
@@ -104,9 +106,10 @@ func (e *Exporter) export(ctx context.Context) {
 
 // make makes OpenTelemetry's span, which collect takes.
 func (e *Exporter) make(tracer trace.Tracer, s Span) {
-	service, method, _ := strings.Cut(e.method, "/")
+	full := strings.TrimPrefix(s.Method, "/")
+	service, method, _ := strings.Cut(full, "/")
 	ctx := context.WithValue(context.Background(), idKey{}, s.ID)
-	_, span := tracer.Start(ctx, e.method, trace.WithTimestamp(s.Start), trace.WithSpanKind(trace.SpanKindClient), trace.WithNewRoot(),
+	_, span := tracer.Start(ctx, full, trace.WithTimestamp(s.Start), trace.WithSpanKind(trace.SpanKindClient), trace.WithNewRoot(),
 		trace.WithAttributes(
 			attribute.String("rpc.system", "grpc"), attribute.String("rpc.service", service), attribute.String("rpc.method", method),
 			attribute.Int("rpc.grpc.status_code", int(s.Code)), attribute.String("grpcbench.request_id", s.ID.String()),

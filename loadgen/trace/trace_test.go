@@ -101,7 +101,7 @@ func nobody(t *testing.T) string {
 
 func exporter(t *testing.T, addr string) *trace.Exporter {
 	t.Helper()
-	e, err := trace.New(t.Context(), addr, "/pkg.Service/Method", "0badcafe")
+	e, err := trace.New(t.Context(), addr, "0badcafe")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,9 +137,12 @@ func id(seq int) requestid.ID {
 // began is a time with nanoseconds, which must survive.
 var began = time.Unix(1_700_000_000, 123_456_789)
 
+// method differs from call to call, as in a run of many steps.
+func method(seq int) string { return []string{"Method", "Other"}[seq%2] }
+
 func span(seq int) trace.Span {
 	at := began.Add(time.Duration(seq) * time.Millisecond)
-	return trace.Span{ID: id(seq), Intended: at, Start: at.Add(7), End: at.Add(1007), Code: codes.OK}
+	return trace.Span{ID: id(seq), Method: "/pkg.Service/" + method(seq), Intended: at, Start: at.Add(7), End: at.Add(1007), Code: codes.OK}
 }
 
 func TestSpans(t *testing.T) {
@@ -178,14 +181,14 @@ func TestSpans(t *testing.T) {
 		if s.GetStartTimeUnixNano() != uint64(in.Start.UnixNano()) || s.GetEndTimeUnixNano() != uint64(in.End.UnixNano()) {
 			t.Errorf("call %d: from %d to %d, want %d to %d", seq, s.GetStartTimeUnixNano(), s.GetEndTimeUnixNano(), in.Start.UnixNano(), in.End.UnixNano())
 		}
-		if s.GetKind() != tracepb.Span_SPAN_KIND_CLIENT || s.GetName() != "pkg.Service/Method" {
+		if s.GetKind() != tracepb.Span_SPAN_KIND_CLIENT || s.GetName() != "pkg.Service/"+method(seq) {
 			t.Errorf("call %d: %v %q", seq, s.GetKind(), s.GetName())
 		}
 		if s.GetStatus().GetCode() != want.status || s.GetStatus().GetMessage() != want.message {
 			t.Errorf("call %d: status %v, want %v %q", seq, s.GetStatus(), want.status, want.message)
 		}
 		attributes := map[string]string{
-			"rpc.system": "grpc", "rpc.service": "pkg.Service", "rpc.method": "Method", "rpc.grpc.status_code": want.code, // a number, by OpenTelemetry's conventions
+			"rpc.system": "grpc", "rpc.service": "pkg.Service", "rpc.method": method(seq), "rpc.grpc.status_code": want.code, // a number, by OpenTelemetry's conventions
 			"grpcbench.request_id": id(seq).String(), "grpcbench.lag_ns": "7",
 		}
 		if diff := cmp.Diff(attributes, text(s.GetAttributes())); diff != "" {
