@@ -18,25 +18,21 @@ import (
 // Saved are the values that steps take out of their answers, for what follows in their flow. A worker's are its own: it
 // writes them before its next call, which reads them. What setup saved is every worker's.
 type Saved struct {
-	names   []string
-	workers [][][]byte // by worker, by name
+	workers [][][]byte // by worker, by number
 	common  [][]byte   // of setup
 }
 
 // NewSaved makes room for the values of so many workers.
 func NewSaved(workers int) *Saved { return &Saved{workers: make([][][]byte, max(workers, 1))} }
 
-// Name makes room for a value, and returns its number; the same name has the same.
-func (s *Saved) Name(name string) int {
-	if i := slices.Index(s.names, name); i >= 0 {
-		return i
-	}
-	s.names = append(s.names, name)
+// Add makes room for a value, and returns its number. Names are the steps' own, so that what a worker saved in one flow
+// is not taken for another flow's.
+func (s *Saved) Add() int {
 	s.common = append(s.common, nil)
 	for w := range s.workers {
 		s.workers[w] = append(s.workers[w], nil)
 	}
-	return len(s.names) - 1
+	return len(s.common) - 1
 }
 
 // Common makes the values that the first worker saved every worker's: those of setup, which it alone carries out.
@@ -77,9 +73,9 @@ type saveStep struct {
 	index int // of a list; else -1, the last that is there
 }
 
-// NewSave compiles what to take: the path of a field in an answer of a type, as session.token or items.0.id.
-func NewSave(into *Saved, name, path string, desc protoreflect.MessageDescriptor) (*Save, error) {
-	s := &Save{into: into, number: into.Name(name), name: name, path: path}
+// NewSave compiles what to take, and to keep under its number: the path of a field in an answer of a type, as session.token or items.0.id.
+func NewSave(into *Saved, number int, name, path string, desc protoreflect.MessageDescriptor) (*Save, error) {
+	s := &Save{into: into, number: number, name: name, path: path}
 	parts := strings.Split(path, ".")
 	for i := 0; i < len(parts); i++ {
 		if desc == nil {

@@ -46,7 +46,7 @@ func TestSave(t *testing.T) {
 		{"tags", "", "want a number behind it"},
 	} {
 		saved := message.NewSaved(3)
-		save, err := message.NewSave(saved, "v", tt.path, desc)
+		save, err := message.NewSave(saved, saved.Add(), "v", tt.path, desc)
 		if err == nil {
 			err = save.Take(body, 2)
 		}
@@ -60,7 +60,7 @@ func TestSave(t *testing.T) {
 			t.Errorf("%s: %v", tt.path, err)
 			continue
 		}
-		e := &message.Slots{Saved: saved, Known: []string{"v"}}
+		e := &message.Slots{Saved: saved, Known: map[string]int{"v": 0}}
 		s := source(t, e, desc, `{"raw":"<${v}>"}`, "")
 		got := dynamicpb.NewMessage(desc)
 		for worker, want := range map[uint64]string{2: "<" + tt.want + ">", 1: "<>"} { // a worker's is its own
@@ -79,8 +79,9 @@ func TestSave(t *testing.T) {
 func TestSavedNumbers(t *testing.T) {
 	desc := shelf(t)
 	saved := message.NewSaved(2)
+	number := saved.Add()
 	for path, fails := range map[string]bool{"bookId": false, "name": true} {
-		save, err := message.NewSave(saved, "v", path, desc)
+		save, err := message.NewSave(saved, number, "v", path, desc)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +93,7 @@ func TestSavedNumbers(t *testing.T) {
 			t.Fatal(err)
 		}
 		saved.Common()
-		s := source(t, &message.Slots{Saved: saved, Known: []string{"v"}}, desc, `{"bookId":"${v}"}`, "")
+		s := source(t, &message.Slots{Saved: saved, Known: map[string]int{"v": 0}}, desc, `{"bookId":"${v}"}`, "")
 		_, err = s.Append(nil, 1<<48, 0)
 		if (err != nil) != fails || fails && !strings.Contains(err.Error(), `${v}: "text" is no number of int64`) {
 			t.Errorf("%s as a number: %v", path, err)

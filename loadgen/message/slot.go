@@ -3,6 +3,7 @@ package message
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"slices"
@@ -259,9 +260,9 @@ type Slots struct {
 	// Step parts the random values of one step from those of others, which may have slots in the same places; empty for
 	// the only one.
 	Step string
-	// Saved holds what earlier steps saved, and Known the names of it that this step may use.
+	// Saved holds what earlier steps saved, and Known the numbers in it of what this step may use, by name.
 	Saved *Saved
-	Known []string
+	Known map[string]int
 	// asked are the slots of the requests, where an answer's are read: theirs mean these.
 	asked []*slot
 	// answer says that an answer's slots are read.
@@ -400,11 +401,11 @@ func (e *Slots) fill(s *slot) error {
 			s.text = string(data)
 		}
 	default:
-		if !hasArgs && !hasFormat && slices.Contains(e.Known, name) {
-			s.kind, s.saved, s.column = slotSaved, e.Saved, e.Saved.Name(name)
+		if number, ok := e.Known[name]; ok && !hasArgs && !hasFormat {
+			s.kind, s.saved, s.column = slotSaved, e.Saved, number
 			return nil
 		}
-		known := slices.Concat(names, e.Known)
+		known := slices.Concat(names, slices.Sorted(maps.Keys(e.Known)))
 		for _, f := range e.sortedFeeds() {
 			known = append(known, f.Name+"."+strings.Join(f.columns(), ", "+f.Name+"."))
 		}

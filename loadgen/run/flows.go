@@ -16,14 +16,14 @@ import (
 type flowsMaker struct {
 	plan     plan.Plan
 	workload *scenario.Workload
-	// known are the names that earlier steps, and setup, have saved.
-	known    []string
+	// known are by name the numbers of what earlier steps, and setup, have saved.
+	known    map[string]int
 	problems []error
 }
 
 // defineFlows makes the workload of the plan's scenario file.
 func defineFlows(ctx context.Context, p plan.Plan, w *scenario.Workload) error {
-	m := flowsMaker{plan: p, workload: w}
+	m := flowsMaker{plan: p, workload: w, known: map[string]int{}}
 	for i, s := range p.Setup {
 		step, err := m.step(ctx, fmt.Sprintf("setup[%d]", i), fmt.Sprintf("setup/%d ", i), s)
 		if err != nil {
@@ -31,9 +31,9 @@ func defineFlows(ctx context.Context, p plan.Plan, w *scenario.Workload) error {
 		}
 		w.Setup = append(w.Setup, step)
 	}
-	common := len(m.known)
+	common := m.known
 	for i, f := range p.Flows {
-		m.known = m.known[:common]
+		m.known = maps.Clone(common)
 		flow := scenario.Flow{Name: f.Name, Weight: f.Weight}
 		for k, s := range f.Steps {
 			where := fmt.Sprintf("flows[%d]", i)
@@ -99,8 +99,11 @@ func (m *flowsMaker) step(ctx context.Context, where, key string, s plan.Step) (
 	}
 	d.Feeds = m.workload.Feeds
 	o := Options(p)
-	o.Step, o.Saved, o.Known, o.Save = key, m.workload.Saved, slices.Clone(m.known), s.Save
+	o.Step, o.Saved, o.Known, o.Save, o.Saves = key, m.workload.Saved, maps.Clone(m.known), s.Save, map[string]int{}
+	for name := range s.Save {
+		o.Saves[name] = o.Saved.Add()
+	}
 	wrong(d.Check(o)...)
-	m.known = append(m.known, slices.Sorted(maps.Keys(s.Save))...)
+	maps.Copy(m.known, o.Saves)
 	return scenario.Step{Definition: d, Options: o, Name: d.Name, Pause: s.Pause}, nil
 }

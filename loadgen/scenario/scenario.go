@@ -77,12 +77,13 @@ type Options struct {
 	// calls that succeed.
 	Expect  string
 	Success codes.Code
-	// Step parts this step's random values from others', Saved holds what steps save, Known the names of it that this one
-	// may use, and Save what it saves itself: fields of its answer, by those names.
+	// Step parts this step's random values from others', Saved holds what steps save, Known the numbers in it of what this
+	// one may use, by name, and Save what it saves itself: fields of its answer, by name, with their numbers in Saves.
 	Step  string
 	Saved *message.Saved
-	Known []string
+	Known map[string]int
 	Save  map[string]string
+	Saves map[string]int
 }
 
 // Own is a number of messages that the RPC chooses.
@@ -200,7 +201,7 @@ func (d Definition) metadata(o Options) (fixed []string, varying []transport.Var
 // saves are what is taken out of answers.
 func (d Definition) saves(o Options) (all []*message.Save, err error) {
 	for _, name := range slices.Sorted(maps.Keys(o.Save)) {
-		s, err := message.NewSave(o.Saved, name, o.Save[name], d.Descriptor().Output())
+		s, err := message.NewSave(o.Saved, o.Saves[name], name, o.Save[name], d.Descriptor().Output())
 		if err != nil {
 			return nil, err //nolint:wrapcheck // it names what
 		}
