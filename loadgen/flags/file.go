@@ -15,6 +15,9 @@ import (
 	"grpcbench/loadgen/plan"
 )
 
+// maxSteps is how many steps a request id tells apart: beside an arrival's 40 bits, 8 of its 48 are the step's.
+const maxSteps = 1 << 8
+
 // file is a scenario file. Of what is a flag too the flag wins.
 type file struct {
 	Addr     string              `yaml:"addr"`
@@ -135,6 +138,9 @@ func readFile(p *plan.Plan, given map[string]bool) (problems []error) {
 		}
 		if len(flow.Steps) > 0 && flow.Only.RPC != "" {
 			wrong("%s: it has steps and an rpc of its own: want one of them", where)
+		}
+		if len(flow.Steps) > maxSteps {
+			wrong("%s: it has %d steps: want at most %d, as many as request ids tell apart", where, len(flow.Steps), maxSteps)
 		}
 		for k, s := range flow.Steps {
 			out.Steps = append(out.Steps, step(fmt.Sprintf("%s.steps[%d]", where, k), s))

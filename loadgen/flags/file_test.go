@@ -64,6 +64,7 @@ func TestFileRefuses(t *testing.T) {
 		{"no weight", "flows:\n- {rpc: A/B, weight: 0}\n", []string{"flows[0]: weight 0: want a number above 0"}},
 		{"steps and an RPC", "flows:\n- {rpc: A/B, steps: [{rpc: C/D}]}\n", []string{"flows[0]: it has steps and an rpc"}},
 		{"two flows of one name", "flows:\n- {rpc: A/B}\n- {rpc: A/B}\n", []string{"flows[1]: there is a flow A/B already"}},
+		{"too many steps", "flows:\n- name: long\n  steps:\n" + strings.Repeat("  - {rpc: A/B}\n", 257), []string{"flows[0]: it has 257 steps: want at most 256"}},
 		{"a pause without a unit", "flows:\n- {rpc: A/B, pause: 5}\n", []string{`flows[0]: pause "5": want a duration with a unit`}},
 		{"an unknown code", "flows:\n- {rpc: A/B, expect_code: GONE}\n", []string{`flows[0]: expect_code "GONE"`}},
 		{"metadata of HTTP's", "flows:\n- {rpc: A/B, metadata: {te: x}}\n", []string{"flows[0]: metadata:", "belongs to HTTP"}},

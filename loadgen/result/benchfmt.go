@@ -1,6 +1,7 @@
 package result
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -18,7 +19,7 @@ func (d *Document) WriteBench(w io.Writer) error {
 	fmt.Fprintf(&b, "goos: %s\ngoarch: %s\npkg: grpcbench\ncpu: %s\n\n", goos, goarch, d.Environment.CPUModel)
 	response := d.Latency["response"]
 	fmt.Fprintf(&b, "BenchmarkRun/rpc=%s/transport=%s/loop=%s/c=%d/conns=%d%s\t%d\t%.1f %s",
-		d.Plan.RPC, d.Plan.Transport, d.Loop, d.Plan.Workers, d.Plan.Conns, benchLoad(d.Plan), response.Count,
+		cmp.Or(d.Plan.RPC, strings.Join(strings.Fields(d.Name()), "_")), d.Plan.Transport, d.Loop, d.Plan.Workers, d.Plan.Conns, benchLoad(d.Plan), response.Count,
 		response.MeanNs, atLeast("ns/op", response.Censored > 0))
 	for _, p := range response.Percentiles {
 		fmt.Fprintf(&b, "\t%d %s", p.Ns, atLeast(fmt.Sprintf("p%v-ns", p.P), p.AtLeast))

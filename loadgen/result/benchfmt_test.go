@@ -70,6 +70,15 @@ func benchText(t *testing.T, d *result.Document) string {
 	return b.String()
 }
 
+// A run of a scenario file has no RPC of its own: it is the file's.
+func TestWriteBenchOfFile(t *testing.T) {
+	d := document()
+	d.Plan.Name, d.Plan.RPC, d.Plan.File = "", "", "loads/my shop.yaml"
+	if got, want := parseBench(t, benchText(t, d)).Name, "Run/rpc=my_shop/transport=grpc/loop=closed/c=50/conns=2"; got != want {
+		t.Errorf("the benchmark is %s, want %s", got, want)
+	}
+}
+
 func TestWriteBench(t *testing.T) {
 	d := document()
 	d.Client.CPUMicrosPerCall, d.Server.CPUMicrosPerCall = 12.5, 7.25
