@@ -284,7 +284,7 @@ func (w *writer) text() pair {
 }
 
 // round compiles one random message of a random type, and holds what it makes against what protojson makes of the values.
-func round(t *testing.T, seed uint64, feed *Feed) {
+func round(t *testing.T, seed uint64, feed *Feed) (compared, held bool) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(seed, 1))
 	file, err := anyFile(r)
@@ -308,7 +308,7 @@ func round(t *testing.T, seed uint64, feed *Feed) {
 		if _, err := e.Compile(slots, desc, protoregistry.GlobalTypes); err == nil {
 			t.Fatalf("seed %d: protojson refuses %s, and %s compiles", seed, values, slots)
 		}
-		return
+		return false, false
 	}
 	programs, err := e.Compile(slots, desc, protoregistry.GlobalTypes)
 	if err != nil {
@@ -332,7 +332,7 @@ func round(t *testing.T, seed uint64, feed *Feed) {
 	// The same as an expectation: it holds of itself, quickly or by decoding.
 	expect, err := e.Expect(slots, desc, protoregistry.GlobalTypes, programs)
 	if err != nil && strings.Contains(err.Error(), "means what the request has") {
-		return // of a random slot that is there twice
+		return true, false // of a random slot that is there twice
 	}
 	if err != nil {
 		t.Fatalf("seed %d: expect %s: %v", seed, slots, err)
@@ -340,6 +340,7 @@ func round(t *testing.T, seed uint64, feed *Feed) {
 	if err := expect[0].Check(encoded[len("before"):], &m); err != nil {
 		t.Fatalf("seed %d: %s does not hold of itself: %v", seed, slots, err)
 	}
+	return true, true
 }
 
 func feedOf(t testing.TB, name, content string) *Feed {
@@ -362,8 +363,20 @@ func TestProgramsAreWhatProtojsonMakes(t *testing.T) {
 	rounds, _ := strconv.ParseUint(os.Getenv("ROUNDS"), 10, 64)
 	from, _ := strconv.ParseUint(os.Getenv("FROM"), 10, 64)
 	feed := feedOf(t, "rows.csv", "n,s\n42,\"a \"\"quoted\"\", field\"\n")
-	for seed := range max(rounds, 3000) {
-		round(t, from+seed, feed)
+	rounds = max(rounds, 3000)
+	var compared, held uint64
+	for seed := range rounds {
+		c, h := round(t, from+seed, feed)
+		if c {
+			compared++
+		}
+		if h {
+			held++
+		}
+	}
+	t.Logf("of %d rounds %d compared messages, and %d held one as an expectation", rounds, compared, held)
+	if compared < rounds*8/10 || held < rounds/2 { // else what is drawn says little
+		t.Errorf("of %d rounds only %d compared messages, and %d held one as an expectation", rounds, compared, held)
 	}
 }
 
