@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -226,56 +225,6 @@ func TestAgainOfALabelTrue(t *testing.T) {
 			t.Errorf("%q, made again by %q: %v", args, p.Command, err)
 		} else if diff := cmp.Diff(p, got, sameRun); diff != "" {
 			t.Errorf("%q, made again by %q (-want +got):\n%s", args, p.Command, diff)
-		}
-	}
-}
-
-// What a shell makes of a line are the arguments that it was written from.
-func TestLineIsReadByAShell(t *testing.T) {
-	sh, err := exec.LookPath("sh")
-	if err != nil {
-		t.Skip("no shell")
-	}
-	lines := [][]string{
-		{""},
-		{"", " ", "a b"},
-		{"'", "''", "a'b'c", `'\''`},
-		{`"`, "$HOME", "$(echo x)", "`echo x`", `\`, `\n`},
-		{"*", "?", "[a]", "{a,b}", "~", "!", "#x", "a#b"},
-		{"a;b", "a&b", "a|b", "<a", ">b", "(", ")"},
-		{"\t", "a\nb", "\n", "ü", "\x01\xff", "%s", "%"},
-		{"A=b", "-a=b", "--", "-", "a@b+c", "a,b:c/d.e_f"},
-	}
-	for _, tt := range againLines {
-		p, err := readRun(tt.args, io.Discard)
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines = append(lines, p.Command)
-	}
-	for _, want := range lines {
-		// Each argument with a byte behind it that none has: a line break may be part of one.
-		out, err := exec.CommandContext(t.Context(), sh, "-c", `printf '%s\001\002' `+plan.Line(want)).Output()
-		got := strings.Split(strings.TrimSuffix(string(out), "\x01\x02"), "\x01\x02")
-		if err != nil || !slices.Equal(got, want) {
-			t.Errorf("%q is written %s, which a shell reads as %q (%v)", want, plan.Line(want), got, err)
-		}
-	}
-}
-
-// A line is easy to read where nothing needs quotes.
-func TestLine(t *testing.T) {
-	for _, tt := range []struct {
-		args []string
-		want string
-	}{
-		{nil, ""},
-		{[]string{"loadgen", "-rpc", "Search", "-stages", "10s:100,30s:100..1000"}, "loadgen -rpc Search -stages 10s:100,30s:100..1000"},
-		{[]string{"-slo", "p99<10ms"}, "-slo 'p99<10ms'"},
-		{[]string{"-name", "it's", ""}, `-name 'it'\''s' ''`},
-	} {
-		if got := plan.Line(tt.args); got != tt.want {
-			t.Errorf("%q is written %s, want %s", tt.args, got, tt.want)
 		}
 	}
 }
