@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"grpcbench/loadgen/scenario"
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/transport/dial"
 	"grpcbench/loadgen/transport/grpcconn"
@@ -125,7 +126,7 @@ func newWaiter(worker int) *waiter {
 func (w *waiter) Done(*transport.Call) { w.done <- struct{}{} }
 
 // Message implements transport.Owner.
-func (w *waiter) Message(*transport.Call, transport.Series, int64) {}
+func (w *waiter) Message(*transport.Call, series.Series, int64) {}
 
 func (w *waiter) do(conn transport.Conn) error {
 	seq := w.call.Seq + 1
@@ -198,4 +199,4 @@ func (l *loop) Done(c *transport.Call) {
 }
 
 // Message implements transport.Owner.
-func (*loop) Message(*transport.Call, transport.Series, int64) {}
+func (*loop) Message(*transport.Call, series.Series, int64) {}

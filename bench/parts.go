@@ -8,6 +8,7 @@ import (
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/requestid"
 	"grpcbench/loadgen/scenario"
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 )
 
@@ -41,11 +42,11 @@ func parts(b *testing.B) {
 	}
 	b.Run("part=recorder.Message", func(b *testing.B) {
 		b.ReportAllocs()
-		s := recorder.New(recorder.Config{Messages: []recorder.Series{recorder.MessageRTT}}).NewShard()
+		s := recorder.New(recorder.Config{Messages: []series.Series{series.MessageRTT}}).NewShard()
 		var n int64
 		for b.Loop() {
 			n++
-			s.Message(recorder.MessageRTT, 60_000+n*7919%40_000)
+			s.Message(series.MessageRTT, 60_000+n*7919%40_000)
 		}
 	})
 	for _, name := range []string{"Search", "CreateRepo"} {

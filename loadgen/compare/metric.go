@@ -2,6 +2,7 @@ package compare
 
 import (
 	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/stats"
 	"grpcbench/loadgen/verdict"
 )
@@ -120,13 +121,13 @@ func metricNames(a, b []round) (all []string) {
 			all = append(all, name)
 		}
 	}
-	for _, series := range verdict.ComparedSeries {
-		if series == "service" && !both("p50(lag)") { // a closed loop's response is its service
+	for _, name := range series.ComparedNames() {
+		if name == series.Service.String() && !both("p50(lag)") { // a closed loop's response is its service
 			continue
 		}
 		for _, p := range verdict.ComparedPercentiles {
-			if name := percentile(p, series); both(name) {
-				all = append(all, name)
+			if metric := percentile(p, name); both(metric) {
+				all = append(all, metric)
 			}
 		}
 	}

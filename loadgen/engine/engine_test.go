@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"grpcbench/loadgen/engine"
-	"grpcbench/loadgen/recorder"
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 )
 
@@ -181,7 +181,7 @@ func TestWhatIsRecorded(t *testing.T) {
 		if n := o.total.Codes[:4]; !cmp.Equal(n, []int64{100, 50, 33, 0}) { // worker 2: 990 | 1020 ... 1980
 			t.Errorf("codes %v, want 100 of worker 0, 50 of worker 1, 33 of worker 2", n)
 		}
-		l := o.total.Latencies[recorder.Service]
+		l := o.total.Latencies[series.Service]
 		if l.Min != int64(10*ms) || l.Max != int64(30*ms) || l.Sum != int64(1000*ms+1000*ms+990*ms) {
 			t.Errorf("latencies from %v to %v, %v in all", time.Duration(l.Min), time.Duration(l.Max), time.Duration(l.Sum))
 		}
@@ -203,7 +203,7 @@ func TestMessagesOfTheWarmUp(t *testing.T) {
 	bubble(t, "are not recorded", func(t *testing.T) {
 		f := &fake{behave: all(behaviour{takes: 300 * ms, messages: 2})} // 0 300 600 900 | 1200 1500 1800
 		o := run(t.Context(), t, engine.Config{Workers: 2, Conns: 1, Warmup: time.Second, Duration: time.Second, Drain: time.Second}, f)
-		for _, s := range []recorder.Series{recorder.FirstMessage, recorder.MessageRTT} {
+		for _, s := range []series.Series{series.FirstMessage, series.MessageRTT} {
 			l := o.total.Latencies[s]
 			if l.Count() != 2*2*3 || l.Min != int64(300*ms) || l.Max != int64(300*ms) {
 				t.Errorf("%d of %v from %v to %v, want 12 of 300ms", l.Count(), s, time.Duration(l.Min), time.Duration(l.Max))

@@ -16,6 +16,7 @@ import (
 
 	"grpcbench/loadgen/engine"
 	"grpcbench/loadgen/recorder"
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 )
 
@@ -150,8 +151,8 @@ func (c *fakeConn) worker(ctx context.Context, call *transport.Call) func() {
 		case <-timer.C:
 			call.Code = b.code
 			for range b.messages {
-				call.Owner.Message(call, transport.FirstMessage, int64(b.takes))
-				call.Owner.Message(call, transport.MessageRTT, int64(b.takes))
+				call.Owner.Message(call, series.FirstMessage, int64(b.takes))
+				call.Owner.Message(call, series.MessageRTT, int64(b.takes))
 			}
 		case <-ctx.Done():
 			call.Code = codes.Canceled
@@ -190,7 +191,7 @@ func run(ctx context.Context, t *testing.T, cfg engine.Config, f *fake) outcome 
 	t.Helper()
 	var o outcome
 	o.rec = recorder.New(recorder.Config{
-		Messages: []recorder.Series{recorder.FirstMessage, recorder.MessageRTT},
+		Messages: []series.Series{series.FirstMessage, series.MessageRTT},
 		Sink: func(iv *recorder.Interval) error {
 			o.intervals = append(o.intervals, recorder.Interval{Start: iv.Start, End: iv.End, Counts: iv.Counts})
 			return nil
@@ -227,7 +228,7 @@ func check(t *testing.T, f *fake, o outcome) {
 	if c.Sent != c.OK+c.Failed+c.Unfinished {
 		t.Errorf("sent %d is not ok %d + failed %d + unfinished %d", c.Sent, c.OK, c.Failed, c.Unfinished)
 	}
-	service := o.total.Latencies[recorder.Service]
+	service := o.total.Latencies[series.Service]
 	if n, censored := service.Count(), service.CensoredCount(); n != c.Sent || censored != c.Unfinished {
 		t.Errorf("%d latencies, %d of them lower bounds, of %d calls, %d of them unfinished", n, censored, c.Sent, c.Unfinished)
 	}

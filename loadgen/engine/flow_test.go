@@ -12,6 +12,7 @@ import (
 	"grpcbench/loadgen/engine"
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/schedule"
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 )
 
@@ -80,7 +81,7 @@ func TestFlows(t *testing.T) {
 				t.Errorf("of flows: %+v, want %d of %d ok", flow.Counts, tt.flow, tt.flows)
 			}
 			if tt.fails < 0 {
-				response := flow.Latencies[recorder.Response]
+				response := flow.Latencies[series.Response]
 				if got := time.Duration(response.Max); got != 80*ms {
 					t.Errorf("a flow takes %v, want three calls and a pause: 80 ms", got)
 				}

@@ -11,6 +11,7 @@ import (
 	"grpcbench/loadgen/quiet"
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/schedule"
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/stats"
 	"grpcbench/loadgen/transport"
 )
@@ -54,7 +55,7 @@ func paced(t *testing.T, rate float64, d time.Duration, sleep func(int64)) (a2 f
 		scores = append(scores, stats.AndersonDarling(gaps, rate))
 	}
 	slices.Sort(scores)
-	return scores[len(scores)/2], rec.Total().Latencies[recorder.Pacing], rec.Total().Counts.Sent
+	return scores[len(scores)/2], rec.Total().Latencies[series.Pacing], rec.Total().Counts.Sent
 }
 
 func TestPacerIsPrecise(t *testing.T) { // PA-1 and PA-2, for sleeping without spinning

@@ -11,6 +11,7 @@ import (
 
 	"grpcbench/loadgen/engine"
 	"grpcbench/loadgen/recorder"
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 )
 
@@ -98,7 +99,7 @@ func TestNoCallIsLost(t *testing.T) {
 			}
 			return b
 		}}
-		rec := recorder.New(recorder.Config{Messages: []recorder.Series{recorder.FirstMessage, recorder.MessageRTT}, PerWorker: true})
+		rec := recorder.New(recorder.Config{Messages: []series.Series{series.FirstMessage, series.MessageRTT}, PerWorker: true})
 		o, err := engine.Run(t.Context(), engine.Config{
 			Dialer: f, Methods: some, Addrs: []string{"a"}, Workers: tt.workers, Conns: tt.conns, Warmup: 20 * ms, Duration: 200 * ms, Drain: 5 * time.Second,
 		}, rec)
@@ -110,7 +111,7 @@ func TestNoCallIsLost(t *testing.T) {
 		if c.Unfinished != 0 || c.NeverSent != 0 || c.OK == 0 || c.Failed == 0 || c.Sent+o.Warmup != int64(len(f.starts)) {
 			t.Errorf("%d workers on %d connections made %d calls; recorded are %+v and %d before", tt.workers, tt.conns, len(f.starts), c, o.Warmup)
 		}
-		if n := rec.Total().Latencies[recorder.FirstMessage].Count(); n != c.Sent {
+		if n := rec.Total().Latencies[series.FirstMessage].Count(); n != c.Sent {
 			t.Errorf("%d first messages of %d calls", n, c.Sent)
 		}
 		var ofWorkers int64

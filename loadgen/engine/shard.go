@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"grpcbench/loadgen/recorder"
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 )
 
@@ -133,24 +134,15 @@ func neverLeft(c *transport.Call) bool {
 	return c.Local || c.Code == codes.Unavailable || c.MessagesSent == 0 && c.MessagesReceived == 0
 }
 
-// messageSeries are the recorder's names of the transport's series.
-var messageSeries = [transport.MessageSeries]recorder.Series{
-	transport.FirstMessage:    recorder.FirstMessage,
-	transport.MessageRTT:      recorder.MessageRTT,
-	transport.MessageResponse: recorder.MessageResponse,
-	transport.MessageGap:      recorder.MessageGap,
-	transport.SendBlocked:     recorder.SendBlocked,
-}
-
 // Message records a latency within a call.
-func (s *shard) Message(c *transport.Call, series transport.Series, ns int64) {
+func (s *shard) Message(c *transport.Call, of series.Series, ns int64) {
 	if c.Intended < s.run.from {
 		return
 	}
 	s.mu.Lock()
-	s.rec.Message(messageSeries[series], ns)
+	s.rec.Message(of, ns)
 	if step := s.step(c.Method); step != nil {
-		step.Message(messageSeries[series], ns)
+		step.Message(of, ns)
 	}
 	s.mu.Unlock()
 }

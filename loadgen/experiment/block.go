@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"grpcbench/loadgen/recorder"
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 	"grpcbench/server/contract"
 )
@@ -127,8 +128,8 @@ func (a *arm) Done(c *transport.Call) {
 }
 
 // Message implements transport.Owner.
-func (a *arm) Message(_ *transport.Call, s transport.Series, ns int64) {
-	if a.stream && s == transport.MessageRTT {
+func (a *arm) Message(_ *transport.Call, s series.Series, ns int64) {
+	if a.stream && s == series.MessageRTT {
 		a.record(ns)
 	}
 }

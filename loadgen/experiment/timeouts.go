@@ -20,6 +20,7 @@ import (
 	"grpcbench/loadgen/requestid"
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/scenario"
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/transport/dial"
 	"grpcbench/loadgen/transport/grpcconn"
@@ -144,7 +145,7 @@ func (l *listener) Done(c *transport.Call) {
 }
 
 // Message implements transport.Owner.
-func (*listener) Message(*transport.Call, transport.Series, int64) {}
+func (*listener) Message(*transport.Call, series.Series, int64) {}
 
 // measure makes the calls of a cell, one every spacing, and puts together what both sides saw.
 func (m *matrix) measure(ctx context.Context, c cell, calls int) (result.DeadlineCell, error) {

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/code"
 
 	"grpcbench/loadgen/recorder"
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/verdict"
 )
 
@@ -32,7 +33,7 @@ type Server struct {
 	mu       sync.Mutex
 	counts   recorder.Counts
 	codes    [recorder.CodeCount]int64
-	series   map[string]*population
+	series   map[series.Series]*population
 	examples []Example
 	inFlight int64
 	censored int64
@@ -69,7 +70,7 @@ func Listen(ctx context.Context, addr string, labels map[string]string) (*Server
 	if err != nil {
 		return nil, fmt.Errorf("serve -metrics: %w", err)
 	}
-	s := &Server{Addr: l.Addr().String(), series: map[string]*population{}}
+	s := &Server{Addr: l.Addr().String(), series: map[series.Series]*population{}}
 	reg := prometheus.NewRegistry()
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "grpcbench_run_info", Help: "The run that is going on.", ConstLabels: labels})
 	info.Set(1)
@@ -103,19 +104,19 @@ func (s *Server) Tell(second Second) error {
 	s.censored += second.Headline().CensoredCount()
 	s.oldest = second.Oldest
 	var dropped int64
-	add := func(name string, l *recorder.Latencies) {
-		p := s.series[name]
+	add := func(of series.Series, l *recorder.Latencies) {
+		p := s.series[of]
 		if p == nil {
 			p = &population{histogram: recorder.NewHistogram(), since: time.Now()}
-			s.series[name] = p
+			s.series[of] = p
 		}
 		dropped += p.histogram.Merge(l.Histogram)
 		p.sum += l.Sum
 	}
-	add(recorder.Response.String(), second.Headline())
+	add(series.Response, second.Headline())
 	for i, l := range second.Latencies {
-		if series := recorder.Series(i); l != nil && series != recorder.Response {
-			add(series.String(), l)
+		if of := series.Series(i); l != nil && of != series.Response { //nolint:gosec // few
+			add(of, l)
 		}
 	}
 	if dropped > 0 {
@@ -130,22 +131,17 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	calls      = desc("calls_total", "Calls that are over, by gRPC code.", "code")
-	due        = desc("calls_due_total", "Calls that were to be made.")
-	late       = desc("calls_late_total", "Calls sent more than a millisecond after they were due.")
-	lost       = desc("calls_lost_total", "Calls that were due and never sent, or cut off at the end.", "why")
-	censored   = desc("response_lower_censoredtotal", "Response times that are lower bounds: of calls that were never answered, or that their own deadline ended.")
-	waiting    = desc("calls_waiting_oldest_seconds", "How long the oldest of the calls in flight has been waiting.")
-	flying     = desc("calls_in_flight", "Calls that have started and are not over.")
-	messages   = desc("messages_total", "Messages, by direction.", "direction")
-	bytes      = desc("message_bytes_total", "Bytes of messages before framing and compression, by direction.", "direction")
-	status     = desc("verdict", "Whether the measurement can be believed so far: 1 for what holds.", "status")
-	statuses   = []verdict.Status{verdict.Valid, verdict.Suspect, verdict.Invalid}
-	seriesHelp = map[string]string{
-		"response": "Time from a call's intended start to its end; in a closed loop, its service time. A call that was never answered counts with the time that it waited.",
-		"service":  "Time from a call's send to its end.",
-		"lag":      "Time from a call's intended start to its send.",
-	}
+	calls    = desc("calls_total", "Calls that are over, by gRPC code.", "code")
+	due      = desc("calls_due_total", "Calls that were to be made.")
+	late     = desc("calls_late_total", "Calls sent more than a millisecond after they were due.")
+	lost     = desc("calls_lost_total", "Calls that were due and never sent, or cut off at the end.", "why")
+	censored = desc("response_lower_censoredtotal", "Response times that are lower bounds: of calls that were never answered, or that their own deadline ended.")
+	waiting  = desc("calls_waiting_oldest_seconds", "How long the oldest of the calls in flight has been waiting.")
+	flying   = desc("calls_in_flight", "Calls that have started and are not over.")
+	messages = desc("messages_total", "Messages, by direction.", "direction")
+	bytes    = desc("message_bytes_total", "Bytes of messages before framing and compression, by direction.", "direction")
+	status   = desc("verdict", "Whether the measurement can be believed so far: 1 for what holds.", "status")
+	statuses = []verdict.Status{verdict.Valid, verdict.Suspect, verdict.Invalid}
 )
 
 // Describe implements prometheus.Collector; the series of a run are known only as they come.
@@ -181,15 +177,11 @@ func (s *Server) Collect(out chan<- prometheus.Metric) {
 		}
 		number(status, prometheus.GaugeValue, holds, string(v))
 	}
-	for name, p := range s.series {
-		help := seriesHelp[name]
-		if help == "" {
-			help = "Times within calls."
-		}
+	for of, p := range s.series {
 		var examples []Example
-		if name == recorder.Response.String() {
+		if of == series.Response {
 			examples = s.examples
 		}
-		out <- newHistogram(desc(name+"_seconds", help), p, examples)
+		out <- newHistogram(desc(of.String()+"_seconds", of.Help()), p, examples)
 	}
 }

@@ -27,6 +27,7 @@ import (
 	"grpcbench/loadgen/metrics"
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/requestid"
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/verdict"
 )
 
@@ -279,7 +280,7 @@ func TestSeries(t *testing.T) {
 	}{
 		{"a closed loop's response is its service", recorder.Config{}, []string{"response", "service"}},
 		{"an open loop", recorder.Config{OpenLoop: true}, []string{"lag", "pacing", "response", "service"}},
-		{"streams", recorder.Config{Messages: []recorder.Series{recorder.MessageRTT, recorder.FirstMessage}}, []string{"first_message", "message_rtt", "response", "service"}},
+		{"streams", recorder.Config{Messages: []series.Series{series.MessageRTT, series.FirstMessage}}, []string{"first_message", "message_rtt", "response", "service"}},
 	} {
 		s := listen(t)
 		r := record(t, s, tt.cfg)

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"grpcbench/loadgen/recorder"
+	"grpcbench/loadgen/series"
 )
 
 const ms = int64(time.Millisecond)
@@ -30,21 +31,21 @@ func TestWhatIsCensored(t *testing.T) {
 		{"held back, the deadline ran before the send", recorder.Sample{Sent: 80 * ms, Held: 80 * ms, Done: 101 * ms, Code: codes.DeadlineExceeded}, 100 * ms, true},
 		{"an answer after the deadline is one", recorder.Sample{Done: 101 * ms}, 100 * ms, false},
 	} {
-		r := recorder.New(recorder.Config{OpenLoop: true, Timeout: tt.timeout, Messages: []recorder.Series{recorder.FirstMessage}})
+		r := recorder.New(recorder.Config{OpenLoop: true, Timeout: tt.timeout, Messages: []series.Series{series.FirstMessage}})
 		s := r.NewShard()
 		s.Due(1)
 		s.Call(&tt.call)
 		flush(t, r, 0, 1, s)
-		for _, series := range []recorder.Series{recorder.Response, recorder.Service} {
+		for _, series := range []series.Series{series.Response, series.Service} {
 			l := r.Total().Latencies[series]
 			if l.Count() != 1 || (l.CensoredCount() == 1) != tt.censored {
 				t.Errorf("%s: %v has %d values, %d of them lower bounds; want censored %v", tt.reason, series, l.Count(), l.CensoredCount(), tt.censored)
 			}
 		}
-		if n := r.Total().Latencies[recorder.FirstMessage].CensoredCount(); (n == 1) != tt.censored {
+		if n := r.Total().Latencies[series.FirstMessage].CensoredCount(); (n == 1) != tt.censored {
 			t.Errorf("%s: the first message, which did not come, is %d lower bounds", tt.reason, n)
 		}
-		if n := r.Total().Latencies[recorder.Lag].CensoredCount(); n != 0 {
+		if n := r.Total().Latencies[series.Lag].CensoredCount(); n != 0 {
 			t.Errorf("%s: the lag of a call that was sent is known", tt.reason)
 		}
 	}
@@ -94,20 +95,20 @@ func TestCensoredIsTakenOnce(t *testing.T) {
 // A stream that is cut off waits for a message, which would have taken longer than it has: of each series that the kind
 // of call has, one lower bound.
 func TestAwaitedMessages(t *testing.T) {
-	bidi := []recorder.Series{recorder.FirstMessage, recorder.MessageRTT, recorder.MessageResponse, recorder.SendBlocked}
+	bidi := []series.Series{series.FirstMessage, series.MessageRTT, series.MessageResponse, series.SendBlocked}
 	for _, tt := range []struct {
 		reason string
-		series []recorder.Series
+		series []series.Series
 		call   recorder.Sample
-		want   map[recorder.Series]int64 // in ms
+		want   map[series.Series]int64 // in ms
 	}{
 		{"an answer was awaited", bidi, recorder.Sample{MessagesSent: 3, MessagesReceived: 2, Awaited: 60 * ms, AwaitedDue: 50 * ms},
-			map[recorder.Series]int64{recorder.MessageRTT: 40, recorder.MessageResponse: 50}},
+			map[series.Series]int64{series.MessageRTT: 40, series.MessageResponse: 50}},
 		{"the first answer was awaited", bidi, recorder.Sample{MessagesSent: 1, Awaited: 10 * ms, AwaitedDue: 10 * ms},
-			map[recorder.Series]int64{recorder.FirstMessage: 100, recorder.MessageRTT: 90, recorder.MessageResponse: 90}},
+			map[series.Series]int64{series.FirstMessage: 100, series.MessageRTT: 90, series.MessageResponse: 90}},
 		{"all were answered, and the next was not yet sent", bidi, recorder.Sample{MessagesSent: 2, MessagesReceived: 2, Awaited: 60 * ms}, nil},
-		{"the server's next was awaited", []recorder.Series{recorder.FirstMessage, recorder.MessageGap}, recorder.Sample{MessagesSent: 1, MessagesReceived: 5, Awaited: 70 * ms},
-			map[recorder.Series]int64{recorder.MessageGap: 30}},
+		{"the server's next was awaited", []series.Series{series.FirstMessage, series.MessageGap}, recorder.Sample{MessagesSent: 1, MessagesReceived: 5, Awaited: 70 * ms},
+			map[series.Series]int64{series.MessageGap: 30}},
 	} {
 		r := recorder.New(recorder.Config{Messages: tt.series})
 		s := r.NewShard()

@@ -15,29 +15,9 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"google.golang.org/grpc/codes"
+
+	"grpcbench/loadgen/series"
 )
-
-// Series names a latency population.
-type Series uint8
-
-// The series. Response and Lag exist in an open loop only: without an intended
-// time a response is its service.
-const (
-	Response        Series = iota // done - intended
-	Service                       // done - sent
-	Lag                           // sent - intended
-	Pacing                        // sent - the later of intended and the worker being free: the generator\'s own part of lag
-	FirstMessage                  // a call's start to its first answer
-	MessageRTT                    // a message's send to its answer
-	MessageResponse               // a message's intended send to its answer
-	MessageGap                    // between two answers of a stream
-	SendBlocked                   // a message's send, until the transport took it
-	seriesCount
-)
-
-func (s Series) String() string {
-	return [...]string{"response", "service", "lag", "pacing", "first_message", "message_rtt", "message_response", "message_gap", "send_blocked"}[s]
-}
 
 // Every histogram runs from 1 ns to 1 h at three digits, so that a bucket is at
 // most 0.1 % wide from 2 us up; each takes 264 KiB.
@@ -119,7 +99,7 @@ type Interval struct {
 	Counts     Counts
 	Codes      [CodeCount]int64
 	// Latencies by [Series]; nil for those the run does not have.
-	Latencies [seriesCount]*Latencies
+	Latencies [series.Count]*Latencies
 	// Before and Held sum, in nanoseconds, the time from when each call was due and its worker free to its
 	// send: the generator's own, which in an open loop is the sum of the series pacing, and that in which
 	// calls were held back.
@@ -131,7 +111,7 @@ type Interval struct {
 	slowest [buckets]Exemplar
 }
 
-func newInterval(series []Series) *Interval {
+func newInterval(series []series.Series) *Interval {
 	iv := &Interval{}
 	for _, s := range series {
 		iv.Latencies[s] = newLatencies()
@@ -168,7 +148,7 @@ func (iv *Interval) merge(o *Interval) error {
 			continue
 		}
 		if err := iv.Latencies[s].merge(l); err != nil {
-			return fmt.Errorf("merge the %s histograms: %w", Series(s), err)
+			return fmt.Errorf("merge the %s histograms: %w", series.Series(s), err)
 		}
 	}
 	return nil
@@ -176,10 +156,10 @@ func (iv *Interval) merge(o *Interval) error {
 
 // Headline are the response times: in a closed loop the service times.
 func (iv *Interval) Headline() *Latencies {
-	if l := iv.Latencies[Response]; l != nil {
+	if l := iv.Latencies[series.Response]; l != nil {
 		return l
 	}
-	return iv.Latencies[Service]
+	return iv.Latencies[series.Service]
 }
 
 // Slowest are the slowest calls of each half-octave of latency, of the run so far, the fastest first.
@@ -190,7 +170,7 @@ func (iv *Interval) Slowest() []Exemplar {
 // Series are the latencies of a series by its name; nil where the run does not have it.
 func (iv *Interval) Series(name string) *Latencies {
 	for s, l := range iv.Latencies {
-		if Series(s).String() == name {
+		if series.Series(s).String() == name {
 			return l
 		}
 	}
@@ -202,7 +182,7 @@ type Config struct {
 	// OpenLoop runs have intended times of their own.
 	OpenLoop bool
 	// Messages are the series within calls that this kind of call has.
-	Messages []Series
+	Messages []series.Series
 	// PerWorker also keeps a histogram for each worker.
 	PerWorker bool
 	// Timeout is the calls' own deadline, in nanoseconds; 0 is none.
@@ -213,10 +193,10 @@ type Config struct {
 	Sink func(*Interval) error
 }
 
-func (c Config) series() []Series {
-	s := []Series{Service}
+func (c Config) series() []series.Series {
+	s := []series.Series{series.Service}
 	if c.OpenLoop {
-		s = append(s, Response, Lag, Pacing)
+		s = append(s, series.Response, series.Lag, series.Pacing)
 	}
 	return append(s, c.Messages...)
 }

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"grpcbench/loadgen/recorder"
+	"grpcbench/loadgen/series"
 )
 
 // flush takes what the shards recorded into the total.
@@ -38,14 +39,14 @@ func sameInterval(t *testing.T, got, want *recorder.Interval) {
 	for s, w := range want.Latencies {
 		g := got.Latencies[s]
 		if (w == nil) != (g == nil) {
-			t.Errorf("%v: exists %v, want %v", recorder.Series(s), g != nil, w != nil)
+			t.Errorf("%v: exists %v, want %v", series.Series(s), g != nil, w != nil)
 		} else if w != nil {
 			if diff := cmp.Diff(w.Histogram.Export(), g.Histogram.Export()); diff != "" {
-				t.Errorf("%v, buckets (-want +got):\n%s", recorder.Series(s), diff)
+				t.Errorf("%v, buckets (-want +got):\n%s", series.Series(s), diff)
 			}
 			if g.Sum != w.Sum || g.Min != w.Min || g.Max != w.Max || g.Count() != w.Count() {
 				t.Errorf("%v: count %d, sum %d, %d to %d, want %d, %d, %d to %d",
-					recorder.Series(s), g.Count(), g.Sum, g.Min, g.Max, w.Count(), w.Sum, w.Min, w.Max)
+					series.Series(s), g.Count(), g.Sum, g.Min, g.Max, w.Count(), w.Sum, w.Min, w.Max)
 			}
 		}
 	}
@@ -74,7 +75,7 @@ func randomCall(random *rand.Rand, worker uint16, seq uint64) recorder.Sample {
 // HD-2: eight workers, each with a shard of its own, make what one recorder makes of all their calls.
 func TestShardsMergeExactly(t *testing.T) {
 	const workers, calls = 8, 5000
-	cfg := recorder.Config{OpenLoop: true, PerWorker: true, LateAfter: 25_000, Messages: []recorder.Series{recorder.FirstMessage}}
+	cfg := recorder.Config{OpenLoop: true, PerWorker: true, LateAfter: 25_000, Messages: []series.Series{series.FirstMessage}}
 	many, one := recorder.New(cfg), recorder.New(cfg)
 	var group sync.WaitGroup
 	var mu sync.Mutex // the recorder's methods are not for concurrent use
@@ -86,7 +87,7 @@ func TestShardsMergeExactly(t *testing.T) {
 				c := randomCall(random, uint16(w), uint64(i*workers+w))
 				shard.Due(1)
 				shard.Call(&c)
-				shard.Message(recorder.FirstMessage, c.Done-c.Sent)
+				shard.Message(series.FirstMessage, c.Done-c.Sent)
 				if i%1700 == 1699 || i == calls-1 { // as the engine does once a second
 					mu.Lock()
 					if err := many.Add(shard.Take(0, 0)); err != nil {
@@ -108,7 +109,7 @@ func TestShardsMergeExactly(t *testing.T) {
 			c := randomCall(random, uint16(w), uint64(i*workers+w))
 			single.Due(1)
 			single.Call(&c)
-			single.Message(recorder.FirstMessage, c.Done-c.Sent)
+			single.Message(series.FirstMessage, c.Done-c.Sent)
 		}
 	}
 	flush(t, one, 1, 2, single)
@@ -203,7 +204,7 @@ func TestHeadline(t *testing.T) {
 func TestSeriesNames(t *testing.T) {
 	seen := map[string]bool{}
 	for s := range recorder.New(recorder.Config{}).Total().Latencies {
-		name := recorder.Series(s).String()
+		name := series.Series(s).String()
 		if name == "" || seen[name] {
 			t.Errorf("series %d is called %q", s, name)
 		}

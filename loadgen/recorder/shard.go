@@ -5,6 +5,8 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"google.golang.org/grpc/codes"
+
+	"grpcbench/loadgen/series"
 )
 
 // Shard records the calls of some workers. It has one writer at a time: its
@@ -34,8 +36,8 @@ func (s *Shard) Due(n int64) { s.cur.Counts.Due += n }
 func (s *Shard) NeverSent(age int64) {
 	s.cur.Counts.NeverSent++
 	if s.cfg.OpenLoop {
-		s.censor(Response, age)
-		s.censor(Lag, age)
+		s.censor(series.Response, age)
+		s.censor(series.Lag, age)
 	}
 }
 
@@ -65,9 +67,9 @@ func (s *Shard) Call(c *Sample) {
 	if c.Censored = s.ownDeadline(c); c.Censored {
 		s.censorCall(c, response)
 	} else {
-		s.record(Service, c.Done-c.Sent)
+		s.record(series.Service, c.Done-c.Sent)
 		if s.cfg.OpenLoop {
-			s.record(Response, response)
+			s.record(series.Response, response)
 		}
 	}
 	s.departure(c)
@@ -102,8 +104,8 @@ func (s *Shard) departure(c *Sample) {
 		return
 	}
 	lag := c.Sent - c.Intended
-	s.record(Lag, lag)
-	s.record(Pacing, before)
+	s.record(series.Lag, lag)
+	s.record(series.Pacing, before)
 	if lag > s.cfg.LateAfter {
 		s.cur.Counts.Late++
 	}
@@ -133,44 +135,44 @@ func (s *Shard) ownDeadline(c *Sample) bool {
 // for: all would have been longer.
 func (s *Shard) censorCall(c *Sample, response int64) {
 	c.Censored = true
-	s.censor(Service, c.Done-c.Sent)
+	s.censor(series.Service, c.Done-c.Sent)
 	if s.cfg.OpenLoop {
-		s.censor(Response, response)
+		s.censor(series.Response, response)
 	}
 	if c.MessagesReceived == 0 {
-		s.censorMessage(FirstMessage, c.Done-c.Sent)
+		s.censorMessage(series.FirstMessage, c.Done-c.Sent)
 	}
 	if c.Awaited == 0 {
 		return
 	}
 	if c.MessagesReceived > 0 {
-		s.censorMessage(MessageGap, c.Done-c.Awaited)
+		s.censorMessage(series.MessageGap, c.Done-c.Awaited)
 	}
 	if c.MessagesSent > c.MessagesReceived {
-		s.censorMessage(MessageRTT, c.Done-c.Awaited)
-		s.censorMessage(MessageResponse, c.Done-c.AwaitedDue)
+		s.censorMessage(series.MessageRTT, c.Done-c.Awaited)
+		s.censorMessage(series.MessageResponse, c.Done-c.AwaitedDue)
 	}
 }
 
 // censorMessage is censor for a series that this kind of call may not have.
-func (s *Shard) censorMessage(series Series, ns int64) {
+func (s *Shard) censorMessage(series series.Series, ns int64) {
 	if s.cur.Latencies[series] != nil {
 		s.censor(series, ns)
 	}
 }
 
 // Message records one latency within a call, in nanoseconds.
-func (s *Shard) Message(series Series, ns int64) { s.record(series, ns) }
+func (s *Shard) Message(series series.Series, ns int64) { s.record(series, ns) }
 
 // record counts what does not fit, rather than lose it.
-func (s *Shard) record(series Series, ns int64) {
+func (s *Shard) record(series series.Series, ns int64) {
 	if !s.cur.Latencies[series].record(ns) {
 		s.cur.Counts.Overflow++
 	}
 }
 
 // censor records a lower bound.
-func (s *Shard) censor(series Series, ns int64) {
+func (s *Shard) censor(series series.Series, ns int64) {
 	if !s.cur.Latencies[series].censor(ns) {
 		s.cur.Counts.Overflow++
 	}

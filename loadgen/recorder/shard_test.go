@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"grpcbench/loadgen/recorder"
+	"grpcbench/loadgen/series"
 )
 
 const hour = int64(3_600_000_000_000)
@@ -16,7 +17,7 @@ func values(iv *recorder.Interval) map[string][2]int64 {
 	all := map[string][2]int64{}
 	for s, l := range iv.Latencies {
 		if l != nil {
-			all[recorder.Series(s).String()] = [2]int64{l.Count(), l.Sum}
+			all[series.Series(s).String()] = [2]int64{l.Count(), l.Sum}
 		}
 	}
 	return all
@@ -34,7 +35,7 @@ func TestCall(t *testing.T) {
 		{"an open loop knows what was due", recorder.Config{OpenLoop: true}, map[string][2]int64{
 			"service": {1, 100}, "response": {1, 130}, "lag": {1, 30}, "pacing": {1, 20},
 		}},
-		{"a stream has series that its messages fill", recorder.Config{Messages: []recorder.Series{recorder.FirstMessage, recorder.MessageRTT}}, map[string][2]int64{
+		{"a stream has series that its messages fill", recorder.Config{Messages: []series.Series{series.FirstMessage, series.MessageRTT}}, map[string][2]int64{
 			"service": {1, 100}, "first_message": {0, 0}, "message_rtt": {0, 0},
 		}},
 	} {
@@ -95,11 +96,11 @@ func TestCountsAddUp(t *testing.T) {
 		if diff := cmp.Diff(codeWant, iv.Codes); diff != "" {
 			t.Errorf("open loop %v, codes (-want +got):\n%s", open, diff)
 		}
-		service := iv.Latencies[recorder.Service]
+		service := iv.Latencies[series.Service]
 		if n, censored := service.Count(), service.CensoredCount(); n != 9 || censored != 2 {
 			t.Errorf("open loop %v: %d service times, %d of them lower bounds: want those of the 9 calls that were sent, 2 that were cut off", open, n, censored)
 		}
-		if response := iv.Latencies[recorder.Response]; open && (response.Count() != 12 || response.CensoredCount() != 5) {
+		if response := iv.Latencies[series.Response]; open && (response.Count() != 12 || response.CensoredCount() != 5) {
 			t.Errorf("%d response times, %d of them lower bounds: want one of each of the 12 calls that were due, 5 that were never answered", response.Count(), response.CensoredCount())
 		}
 	}
@@ -112,7 +113,7 @@ func TestNoValueIsLost(t *testing.T) {
 		fits bool
 	}{{0, true}, {1, true}, {-1, false}, {hour - 1, true}, {hour, true}, {hour + 1, false}, {4 * hour, false}, {-4 * hour, false}, {1 << 62, false}, {-1 << 62, false}}
 	for _, open := range []bool{false, true} {
-		r := recorder.New(recorder.Config{OpenLoop: open, PerWorker: true, Messages: []recorder.Series{recorder.FirstMessage}})
+		r := recorder.New(recorder.Config{OpenLoop: open, PerWorker: true, Messages: []series.Series{series.FirstMessage}})
 		s := r.NewShard()
 		var fit, over int64
 		for _, l := range latencies {
@@ -120,7 +121,7 @@ func TestNoValueIsLost(t *testing.T) {
 				s.Due(1)
 				s.Call(&recorder.Sample{Sent: 0, Done: l.ns, Code: code})
 			}
-			s.Message(recorder.FirstMessage, l.ns)
+			s.Message(series.FirstMessage, l.ns)
 			if l.fits {
 				fit++
 			} else {
@@ -134,9 +135,9 @@ func TestNoValueIsLost(t *testing.T) {
 			t.Errorf("open loop %v: %d calls of %d that were due, want %d", open, calls, total.Counts.Due, want)
 		}
 		for _, tt := range []struct {
-			series recorder.Series
+			series series.Series
 			fit    int64
-		}{{recorder.Service, 2 * fit}, {recorder.FirstMessage, fit}} {
+		}{{series.Service, 2 * fit}, {series.FirstMessage, fit}} {
 			if got := total.Latencies[tt.series].Count(); got != tt.fit {
 				t.Errorf("open loop %v: %v holds %d values, want %d", open, tt.series, got, tt.fit)
 			}
@@ -191,7 +192,7 @@ func TestCallAllocatesNothing(t *testing.T) {
 		"closed loop": {},
 		"open loop":   {OpenLoop: true, LateAfter: 1},
 		"per worker":  {PerWorker: true},
-		"stream":      {OpenLoop: true, PerWorker: true, Messages: []recorder.Series{recorder.FirstMessage, recorder.MessageRTT}},
+		"stream":      {OpenLoop: true, PerWorker: true, Messages: []series.Series{series.FirstMessage, series.MessageRTT}},
 	} {
 		s := recorder.New(cfg).NewShard()
 		i := 0
@@ -230,7 +231,7 @@ func TestBefore(t *testing.T) {
 		if iv.Before != 3+4 || iv.Held != 20 {
 			t.Errorf("open loop %v: %d ns before the sends and %d held, want 7 and 20", open, iv.Before, iv.Held)
 		}
-		if p := iv.Latencies[recorder.Pacing]; open && p.Sum != iv.Before {
+		if p := iv.Latencies[series.Pacing]; open && p.Sum != iv.Before {
 			t.Errorf("the series pacing sums up to %d, want %d", p.Sum, iv.Before)
 		}
 		s.Take(0, 0)

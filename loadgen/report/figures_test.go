@@ -22,13 +22,14 @@ import (
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/report"
 	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/series"
 )
 
 // shape is a run to be made up.
 type shape struct {
 	id                 string
 	seconds, perSecond int
-	messages           []recorder.Series
+	messages           []series.Series
 	log                bool
 }
 
@@ -74,9 +75,9 @@ func madeUp(t *testing.T, root string, s shape) *result.Document {
 			t.Fatal(err)
 		}
 	}
-	for series, l := range rec.Total().Latencies {
+	for s, l := range rec.Total().Latencies {
 		if l != nil {
-			d.Latency[recorder.Series(series).String()] = result.NewLatency(l)
+			d.Latency[series.Series(s).String()] = result.NewLatency(l)
 		}
 	}
 	if err := folder.WriteDocument(d); err != nil {
@@ -158,7 +159,7 @@ func keys[V any](m map[string]V) (all []string) {
 
 func TestFigures(t *testing.T) {
 	const percentiles, within, latency, calls, heat = "Latency by percentile", "Within the calls, by percentile", "Latency over time", "Calls over time", "Calls by latency over time"
-	stream := []recorder.Series{recorder.FirstMessage, recorder.MessageRTT}
+	stream := []series.Series{series.FirstMessage, series.MessageRTT}
 	for _, tt := range []struct {
 		reason string
 		shape  shape

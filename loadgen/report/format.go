@@ -12,12 +12,13 @@ import (
 
 	"grpcbench/loadgen/report/number"
 	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/series"
 )
 
 // seriesOrder is that of the tables; a closed loop's service is its response, so it is left out there.
 func seriesOrder(d *result.Document) []string {
 	var names []string
-	for _, s := range []string{"response", "service", "lag", "pacing", "first_message", "message_rtt", "message_response", "message_gap", "send_blocked"} {
+	for _, s := range series.Names() {
 		if s == "service" && d.Loop == "closed" {
 			continue
 		}

@@ -16,6 +16,7 @@ import (
 
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/series"
 )
 
 // loggedIn is a run's folder with that log.
@@ -69,7 +70,7 @@ func TestCourse(t *testing.T) {
 	}{
 		{"a closed loop", recorder.Config{}, 0.9, []string{"response", "service"}},
 		{"an open loop", recorder.Config{OpenLoop: true}, 1, []string{"lag", "pacing", "response", "service"}},
-		{"a stream", recorder.Config{Messages: []recorder.Series{recorder.FirstMessage, recorder.MessageRTT}}, 0.9, []string{"first_message", "message_rtt", "response", "service"}},
+		{"a stream", recorder.Config{Messages: []series.Series{series.FirstMessage, series.MessageRTT}}, 0.9, []string{"first_message", "message_rtt", "response", "service"}},
 	} {
 		log, w := newLog(t)
 		seconds(t, log, tt.cfg, []int64{1000, 1000, 2_000_000}, nil, []int64{5000})

@@ -10,6 +10,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"grpcbench/loadgen/recorder"
+	"grpcbench/loadgen/series"
 )
 
 // Hlog writes interval histograms in HdrHistogram's log format, version 1.3,
@@ -43,14 +44,14 @@ func NewHlog(w io.Writer, begin time.Time) (*Hlog, error) {
 // Interval writes what happened from start to end: the headline as the total,
 // then every series the interval has.
 func (l *Hlog) Interval(iv *recorder.Interval, prefix string, start, end time.Time) error {
-	if err := l.write(iv.Headline().Histogram, start, end, "", recorder.Response.String()+"@"+prefix); err != nil {
+	if err := l.write(iv.Headline().Histogram, start, end, "", series.Response.String()+"@"+prefix); err != nil {
 		return err
 	}
 	for s, lat := range iv.Latencies {
-		if lat == nil || recorder.Series(s) == recorder.Response {
+		if lat == nil || series.Series(s) == series.Response {
 			continue
 		}
-		if err := l.write(lat.Histogram, start, end, recorder.Series(s).String()+"@"+prefix); err != nil {
+		if err := l.write(lat.Histogram, start, end, series.Series(s).String()+"@"+prefix); err != nil {
 			return err
 		}
 	}
@@ -61,7 +62,7 @@ func (l *Hlog) Interval(iv *recorder.Interval, prefix string, start, end time.Ti
 func (l *Hlog) Worker(h *hdrhistogram.PackedHistogram, prefix string, start, end time.Time) error {
 	dense := recorder.NewHistogram()
 	h.MergeInto(dense)
-	return l.write(dense, start, end, recorder.Response.String()+"@"+prefix)
+	return l.write(dense, start, end, series.Response.String()+"@"+prefix)
 }
 
 // tagPattern is what a tag may be.

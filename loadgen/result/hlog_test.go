@@ -16,6 +16,7 @@ import (
 
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/series"
 )
 
 // begin is not a whole second, which is all that the log's head can say.
@@ -110,7 +111,7 @@ func TestHlogLines(t *testing.T) {
 
 // The total stands untagged, once; each series stands beside it.
 func TestHlogTags(t *testing.T) {
-	stream := []recorder.Series{recorder.FirstMessage, recorder.MessageRTT}
+	stream := []series.Series{series.FirstMessage, series.MessageRTT}
 	for _, tt := range []struct {
 		reason string
 		cfg    recorder.Config
@@ -176,8 +177,8 @@ func TestHlogRoundTrip(t *testing.T) {
 	}
 	total := rec.Total()
 	for tag, want := range map[string]*recorder.Latencies{
-		"": total.Latencies[recorder.Response], "response@deadbeef": total.Latencies[recorder.Response],
-		"service@deadbeef": total.Latencies[recorder.Service], "lag@deadbeef": total.Latencies[recorder.Lag],
+		"": total.Latencies[series.Response], "response@deadbeef": total.Latencies[series.Response],
+		"service@deadbeef": total.Latencies[series.Service], "lag@deadbeef": total.Latencies[series.Lag],
 	} {
 		if seen[tag] != intervals || merged[tag] == nil || want.Count() != calls {
 			t.Errorf("%q: %d intervals of %d values, want %d of %d", tag, seen[tag], want.Count(), intervals, calls)

@@ -4,6 +4,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"grpcbench/loadgen/recorder"
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/stats"
 	"grpcbench/loadgen/verdict"
 )
@@ -19,11 +20,11 @@ import (
 // Where calls wait for a worker, whoever notices answers late keeps the workers busy for longer, and that adds up: then
 // the wait is the load generator's too.
 func added(total *recorder.Interval, noticed *hdrhistogram.Histogram) (all []verdict.Added) {
-	response, pacing := total.Headline(), total.Latencies[recorder.Pacing]
+	response, pacing := total.Headline(), total.Latencies[series.Pacing]
 	if response.Count() == 0 {
 		return nil
 	}
-	waits := total.Latencies[recorder.Lag]
+	waits := total.Latencies[series.Lag]
 	if !heldUp(total, noticed) {
 		waits = nil
 	}
@@ -60,7 +61,7 @@ func added(total *recorder.Interval, noticed *hdrhistogram.Histogram) (all []ver
 // heldUp says whether calls waited for workers that were busy for a tenth longer, or more, since their answers were
 // noticed late.
 func heldUp(total *recorder.Interval, noticed *hdrhistogram.Histogram) bool {
-	lag, service := total.Latencies[recorder.Lag], total.Latencies[recorder.Service]
+	lag, service := total.Latencies[series.Lag], total.Latencies[series.Service]
 	if lag == nil || lag.Count() == 0 || service.Count() == 0 || noticed == nil || noticed.TotalCount() == 0 {
 		return false
 	}

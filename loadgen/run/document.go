@@ -20,6 +20,7 @@ import (
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/requestid"
 	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/verdict"
 	"grpcbench/server/contract"
@@ -54,7 +55,7 @@ func (r *run) notes(total *recorder.Interval, arrivals int64) []string {
 		note("closed loop: a call starts when its worker is free, so response is service, and coordinated omission is not corrected")
 	}
 	// Others may have been told DEADLINE_EXCEEDED by the server, long before their own deadline.
-	if late := total.Latencies[recorder.Service].CensoredCount() - total.Counts.Unfinished; late > 0 {
+	if late := total.Latencies[series.Service].CensoredCount() - total.Counts.Unfinished; late > 0 {
 		note("%d calls ended by their own deadline of %v: how long they would have taken is not known, so the tail is cut off there, and told as at least so much", late, r.plan.Timeout)
 	}
 	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
@@ -71,7 +72,7 @@ func (r *run) notes(total *recorder.Interval, arrivals int64) []string {
 			note("the run ended with the last of %d rows of %s, which is gone through once", f.Rows(), f.File)
 		}
 	}
-	lag := total.Latencies[recorder.Lag]
+	lag := total.Latencies[series.Lag]
 	if lag == nil || lag.Count() == 0 {
 		return notes
 	}
@@ -141,11 +142,11 @@ func loop(p plan.Plan) string {
 // latencies fills in every series, the headline first. Neighbouring calls' response times, and what they
 // are made of, are correlated by rho.
 func (r *run) latencies(d *result.Document, total *recorder.Interval, rho float64) {
-	d.Latency = map[string]result.Latency{recorder.Response.String(): result.Correlated(total.Headline(), rho)}
+	d.Latency = map[string]result.Latency{series.Response.String(): result.Correlated(total.Headline(), rho)}
 	for s, l := range total.Latencies {
-		switch s := recorder.Series(s); {
+		switch s := series.Series(s); {
 		case l == nil:
-		case s == recorder.Response, s == recorder.Service, s == recorder.Lag:
+		case s == series.Response, s == series.Service, s == series.Lag:
 			d.Latency[s.String()] = result.Correlated(l, rho)
 		default:
 			d.Latency[s.String()] = result.NewLatency(l)
@@ -177,7 +178,7 @@ func (r *run) usage(ctx context.Context, d *result.Document) error {
 // kept.
 func (r *run) exemplarsOf(rec *recorder.Recorder, latency map[string]result.Latency, start int64, kept int) []result.Exemplar {
 	from := int64(0)
-	if p99, ok := latency[recorder.Response.String()].At(99); ok {
+	if p99, ok := latency[series.Response.String()].At(99); ok {
 		from = p99.Ns - p99.Ns/1000 // the calls at p99 may be as much faster than what their histogram tells
 	}
 	out := []result.Exemplar{}

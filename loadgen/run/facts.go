@@ -10,8 +10,8 @@ import (
 
 	"grpcbench/loadgen/engine"
 	"grpcbench/loadgen/plan"
-	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/stats"
 	"grpcbench/loadgen/verdict"
 )
@@ -32,7 +32,7 @@ func (r *run) facts(d *result.Document, o engine.Outcome) verdict.Facts {
 		GCPause: time.Duration(d.Client.GCPauseMaxNs),
 		GCShare: d.Client.GCCPUSeconds / max(d.Client.CPUSeconds, 1e-9),
 	}
-	if service := r.rec.Total().Latencies[recorder.Service]; c.Unfinished == 0 && d.DurationNs > 0 {
+	if service := r.rec.Total().Latencies[series.Service]; c.Unfinished == 0 && d.DurationNs > 0 {
 		before, held := r.rec.Total().Before, r.rec.Total().Held
 		f.Littles = float64(service.Sum+before+held) / float64(d.DurationNs)
 		f.Before = float64(before) / max(float64(service.Sum+before), 1)

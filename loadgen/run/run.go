@@ -24,6 +24,7 @@ import (
 	"grpcbench/loadgen/requestid"
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/scenario"
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/verdict"
 	"grpcbench/server/contract"
@@ -171,20 +172,20 @@ func (r *run) measure(ctx context.Context) (*result.Document, error) {
 }
 
 // messageSeries are the latencies within calls of a kind.
-func messageSeries(s transport.Spec) []recorder.Series {
+func messageSeries(s transport.Spec) []series.Series {
 	switch {
 	case s.Kind == transport.Unary:
 		return nil
 	case s.Kind == transport.ServerStream:
-		return []recorder.Series{recorder.FirstMessage, recorder.MessageGap}
+		return []series.Series{series.FirstMessage, series.MessageGap}
 	case s.Kind == transport.ClientStream:
-		return []recorder.Series{recorder.FirstMessage, recorder.SendBlocked}
+		return []series.Series{series.FirstMessage, series.SendBlocked}
 	case !s.Lockstep():
-		return []recorder.Series{recorder.FirstMessage, recorder.MessageGap, recorder.SendBlocked}
+		return []series.Series{series.FirstMessage, series.MessageGap, series.SendBlocked}
 	case s.Pace > 0:
-		return []recorder.Series{recorder.FirstMessage, recorder.MessageRTT, recorder.MessageResponse, recorder.SendBlocked}
+		return []series.Series{series.FirstMessage, series.MessageRTT, series.MessageResponse, series.SendBlocked}
 	default:
-		return []recorder.Series{recorder.FirstMessage, recorder.MessageRTT, recorder.SendBlocked}
+		return []series.Series{series.FirstMessage, series.MessageRTT, series.SendBlocked}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/stats"
 	"grpcbench/loadgen/verdict"
 )
@@ -58,11 +59,11 @@ func (r *run) recorderOf(name string) *recorder.Recorder {
 }
 
 // latency looks any percentile up, also one that the document does not list.
-func (r *run) latency(step, series, of string, p float64) (verdict.Known, bool) {
+func (r *run) latency(step, name, of string, p float64) (verdict.Known, bool) {
 	total := r.recorderOf(step).Total()
 	l := total.Headline()
-	if series != recorder.Response.String() {
-		l = total.Series(series)
+	if name != series.Response.String() {
+		l = total.Series(name)
 	}
 	if l == nil || l.Count() == 0 {
 		return verdict.Known{}, false

@@ -9,6 +9,7 @@ import (
 	"grpcbench/loadgen/live"
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/verdict"
 )
 
@@ -51,7 +52,7 @@ func (r *run) soFar() verdict.Verdict {
 		Open: r.plan.Open(), Due: c.Due - inFlight(c), OK: c.OK, Failed: c.Failed, Unfinished: c.Unfinished, NeverSent: c.NeverSent, Overflow: c.Overflow,
 		Response: quantiles(total.Headline().Histogram), Local: local(r.target.Addr),
 	}
-	if l := total.Latencies[recorder.Pacing]; l != nil {
+	if l := total.Latencies[series.Pacing]; l != nil {
 		f.Pacing = quantiles(l.Histogram)
 		f.Added = added(total, nil)
 	}

@@ -14,6 +14,7 @@ import (
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/scenario"
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 )
 
@@ -72,7 +73,7 @@ func (r *run) flows() (all []engine.Flow) {
 }
 
 // messageSeries are the latencies within calls that any of the steps has.
-func (r *run) messageSeries() (all []recorder.Series) {
+func (r *run) messageSeries() (all []series.Series) {
 	for _, b := range r.steps {
 		for _, s := range messageSeries(b.spec) {
 			if !slices.Contains(all, s) {
@@ -144,10 +145,10 @@ func codesOf(total *recorder.Interval) map[string]int64 {
 }
 
 func latenciesOf(total *recorder.Interval) map[string]result.Latency {
-	all := map[string]result.Latency{recorder.Response.String(): result.NewLatency(total.Headline())}
+	all := map[string]result.Latency{series.Response.String(): result.NewLatency(total.Headline())}
 	for s, l := range total.Latencies {
 		if l != nil {
-			all[recorder.Series(s).String()] = result.NewLatency(l) //nolint:gosec // few
+			all[series.Series(s).String()] = result.NewLatency(l) //nolint:gosec // few
 		}
 	}
 	return all
@@ -207,5 +208,5 @@ func (r *run) setUp(ctx context.Context) error {
 // setupOwner hears of the calls of setup, one at a time.
 type setupOwner chan struct{}
 
-func (o setupOwner) Done(*transport.Call)                             { o <- struct{}{} }
-func (o setupOwner) Message(*transport.Call, transport.Series, int64) {}
+func (o setupOwner) Done(*transport.Call)                          { o <- struct{}{} }
+func (o setupOwner) Message(*transport.Call, series.Series, int64) {}

@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 )
 
@@ -70,7 +71,7 @@ func (o *owner) Done(c *transport.Call) {
 	}
 }
 
-func (o *owner) Message(*transport.Call, transport.Series, int64) {}
+func (o *owner) Message(*transport.Call, series.Series, int64) {}
 
 func (o *owner) count(code codes.Code) int {
 	o.mu.Lock()

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+
+	"grpcbench/loadgen/series"
 )
 
 // Kind is one of gRPC's four kinds of RPC, a mask of who streams.
@@ -145,25 +147,6 @@ type Source interface {
 	Check(call uint64, i, n int, body []byte) error
 }
 
-// Series names a latency population of messages.
-type Series uint8
-
-// The message series, in nanoseconds each.
-const (
-	// FirstMessage is the time from a call's start to its first answer.
-	FirstMessage Series = iota
-	// MessageRTT is the time from a message's send to its answer, on a bidi stream in lockstep.
-	MessageRTT
-	// MessageResponse is the same from the message's intended send, with a Pace.
-	MessageResponse
-	// MessageGap is the time between two answers of a stream that is not in lockstep.
-	MessageGap
-	// SendBlocked is the time that sending a message took: under flow control, the wait for the peer.
-	SendBlocked
-	// MessageSeries counts the series above.
-	MessageSeries
-)
-
 // Call is one RPC: first what the engine orders, then what the transport found.
 // Each belongs to a worker and is used again for the worker's next call; it is
 // the transport's from [Conn.Start] to [Owner.Done], the engine's otherwise.
@@ -221,7 +204,7 @@ type Owner interface {
 	// Done is called exactly once per started call, when it is over. It may start the next.
 	Done(c *Call)
 	// Message is told of one latency within a call, in nanoseconds.
-	Message(c *Call, s Series, ns int64)
+	Message(c *Call, s series.Series, ns int64)
 }
 
 // Conn carries the calls of some workers.

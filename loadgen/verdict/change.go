@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"grpcbench/loadgen/series"
 )
 
 // ChangeLimit is one change that a comparison fails on, such as p99>+5%.
@@ -26,11 +28,8 @@ type Change struct {
 	Unknown                  bool
 }
 
-// What a comparison looks at, of latencies.
-var (
-	ComparedPercentiles = []float64{50, 90, 95, 99, 99.9}
-	ComparedSeries      = []string{"response", "service", "first_message", "message_rtt", "message_response", "message_gap"}
-)
+// ComparedPercentiles are those of latencies that a comparison looks at.
+var ComparedPercentiles = []float64{50, 90, 95, 99, 99.9}
 
 var changeLimit = regexp.MustCompile(`^(?:p(\d+(?:\.\d+)?)(?:\(([a-z_]+)\))?|(mean|rate|errors|client_cpu|client_switches|client_io|client_allocs|server_cpu))([<>])([+-][^%]+)(%?)$`)
 
@@ -86,18 +85,18 @@ func parseChangeLimit(s string) (l ChangeLimit, err error) {
 }
 
 // comparedPercentile names a latency's metric, where it is one that is compared.
-func comparedPercentile(percentile, series string) (string, error) {
+func comparedPercentile(percentile, name string) (string, error) {
 	p, err := strconv.ParseFloat(percentile, 64)
 	if err != nil || !slices.Contains(ComparedPercentiles, p) {
 		return "", fmt.Errorf("p%s is not compared: the percentiles are %v", percentile, ComparedPercentiles)
 	}
 	switch {
-	case series == "", series == "response":
+	case name == "", name == series.Response.String():
 		return fmt.Sprintf("p%v", p), nil
-	case !slices.Contains(ComparedSeries, series):
-		return "", fmt.Errorf("no series %q is compared: they are %s", series, strings.Join(ComparedSeries, ", "))
+	case !slices.Contains(series.ComparedNames(), name):
+		return "", fmt.Errorf("no series %q is compared: they are %s", name, strings.Join(series.ComparedNames(), ", "))
 	default:
-		return fmt.Sprintf("p%v(%s)", p, series), nil
+		return fmt.Sprintf("p%v(%s)", p, name), nil
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"grpcbench/loadgen/series"
 )
 
 // Objective is one limit that a run is to keep, such as p99<10ms.
@@ -46,9 +48,6 @@ type Kept struct {
 
 var objective = regexp.MustCompile(`^(?:p(\d+(?:\.\d+)?)|(max|mean|errors|achieved))(?:\(([^()<>]+)\))?([<>])(.+)$`)
 
-// sloSeries are the series that a latency objective may name.
-var sloSeries = []string{"response", "service", "lag", "pacing", "first_message", "message_rtt", "message_response", "message_gap", "send_blocked"}
-
 // ParseSLO reads objectives, separated by commas: p99<10ms, p99.9(service)<50ms,
 // max<1s, mean<5ms, errors<0.1%, achieved>99%.
 func ParseSLO(s string) ([]Objective, error) {
@@ -77,7 +76,7 @@ func parseObjective(s string) (Objective, error) {
 	case o.of == "achieved" && o.series != "":
 		return o, fmt.Errorf("%s is of all calls, not of a series", o.of)
 	case share:
-		if slices.Contains(sloSeries, o.series) {
+		if isSeries(o.series) {
 			return o, fmt.Errorf("%s is of all calls, not of a series", o.of)
 		}
 		o.step = o.series
@@ -90,10 +89,10 @@ func parseObjective(s string) (Objective, error) {
 		return o, nil
 	}
 	if o.series == "" {
-		o.series = "response"
+		o.series = series.Response.String()
 	}
-	if !slices.Contains(sloSeries, o.series) {
-		o.series, o.step = "response", o.series
+	if !isSeries(o.series) {
+		o.series, o.step = series.Response.String(), o.series
 	}
 	if m[1] != "" {
 		o.of = "p"
@@ -111,13 +110,18 @@ func parseObjective(s string) (Objective, error) {
 	return o, nil
 }
 
+func isSeries(name string) bool {
+	_, ok := series.Named(name)
+	return ok
+}
+
 // CheckNames says which objective is of neither a series nor one of the steps and flows.
 func CheckNames(all []Objective, steps []string) error {
 	for _, o := range all {
 		if o.step == "" || slices.Contains(steps, o.step) {
 			continue
 		}
-		err := fmt.Errorf("objective %q: no series %q: the series are %s", o.Text, o.step, strings.Join(sloSeries, ", "))
+		err := fmt.Errorf("objective %q: no series %q: the series are %s", o.Text, o.step, strings.Join(series.Names(), ", "))
 		if len(steps) > 0 {
 			err = fmt.Errorf("%w; the steps and flows are %s", err, strings.Join(steps, ", "))
 		}

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/transport/grpcconn"
 	"grpcbench/loadgen/transport/wire"
@@ -61,7 +62,7 @@ func (l *ledger) Done(c *transport.Call) {
 	l.arrived <- struct{}{}
 }
 
-func (l *ledger) Message(*transport.Call, transport.Series, int64) {}
+func (l *ledger) Message(*transport.Call, series.Series, int64) {}
 
 // wait waits for n more calls to end, and returns all that did.
 func (l *ledger) wait(t *testing.T, n int) []end {

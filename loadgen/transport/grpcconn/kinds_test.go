@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/transport/grpcconn"
 )
@@ -58,12 +59,12 @@ func TestKinds(t *testing.T) {
 		want     func(seq uint64, i, n int) string
 		received int
 		// told are how many latencies within the call there are, by series.
-		told map[transport.Series]int
+		told map[series.Series]int
 	}{
-		{transport.Unary, 1, echo, nil, 1, map[transport.Series]int{}},
-		{transport.ClientStream, 5, gather, together, 1, map[transport.Series]int{transport.FirstMessage: 1, transport.SendBlocked: 5}},
-		{transport.ServerStream, 1, thrice, numbered, 3, map[transport.Series]int{transport.FirstMessage: 1, transport.MessageGap: 2}},
-		{transport.Bidi, 5, echo, nil, 5, map[transport.Series]int{transport.FirstMessage: 1, transport.MessageRTT: 5, transport.SendBlocked: 5}},
+		{transport.Unary, 1, echo, nil, 1, map[series.Series]int{}},
+		{transport.ClientStream, 5, gather, together, 1, map[series.Series]int{series.FirstMessage: 1, series.SendBlocked: 5}},
+		{transport.ServerStream, 1, thrice, numbered, 3, map[series.Series]int{series.FirstMessage: 1, series.MessageGap: 2}},
+		{transport.Bidi, 5, echo, nil, 5, map[series.Series]int{series.FirstMessage: 1, series.MessageRTT: 5, series.SendBlocked: 5}},
 	} {
 		t.Run(tt.kind.String(), func(t *testing.T) {
 			addr := serve(t, tt.handler)
@@ -88,7 +89,7 @@ func TestKinds(t *testing.T) {
 			if call.BytesSent != sent || call.BytesReceived != received {
 				t.Errorf("%d bytes sent, %d received; want %d, %d", call.BytesSent, call.BytesReceived, sent, received)
 			}
-			told := map[transport.Series]int{}
+			told := map[series.Series]int{}
 			for series, all := range l.messages {
 				told[series] = len(all)
 			}
@@ -165,7 +166,7 @@ func TestTurns(t *testing.T) {
 			if call.Code != tt.code || call.MessagesSent != tt.sent || call.MessagesReceived != tt.received {
 				t.Errorf("%v %q: %d sent, %d received, want %v, %d, %d", call.Code, call.Message, call.MessagesSent, call.MessagesReceived, tt.code, tt.sent, tt.received)
 			}
-			if got := len(l.messages[transport.MessageGap]); got != tt.gaps {
+			if got := len(l.messages[series.MessageGap]); got != tt.gaps {
 				t.Errorf("%d gaps between answers, want %d", got, tt.gaps)
 			}
 			if took := time.Duration(call.End - call.Sent); took > 10*time.Second {
@@ -188,7 +189,7 @@ func TestAnswersAfterTheLastMessage(t *testing.T) {
 	if call.MessagesSent != 2 || call.MessagesReceived != 5 {
 		t.Errorf("the call ended %v %q with %d messages sent and %d received, want 2 and 5", call.Code, call.Message, call.MessagesSent, call.MessagesReceived)
 	}
-	if n := len(l.messages[transport.MessageGap]); n != 0 {
+	if n := len(l.messages[series.MessageGap]); n != 0 {
 		t.Errorf("%d gaps were told of a kind of call that has no such series", n)
 	}
 	wantWithin(t, l, call)
@@ -235,7 +236,7 @@ func TestRoundTripIsTheMessagesOwn(t *testing.T) {
 	})
 	call, l := one(t, addr, transport.Spec{Kind: transport.Bidi, Send: 4, Interval: 3 * takes}, source{}, grpcconn.Options{})
 	var sum time.Duration
-	for i, ns := range l.messages[transport.MessageRTT] {
+	for i, ns := range l.messages[series.MessageRTT] {
 		sum += time.Duration(ns)
 		if time.Duration(ns) < takes {
 			t.Errorf("round trip %d took %v, the server alone %v", i, time.Duration(ns), takes)

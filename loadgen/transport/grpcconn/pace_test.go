@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/status"
 
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/transport/grpcconn"
 )
@@ -39,7 +40,7 @@ func TestPace(t *testing.T) {
 	})
 	const messages = 9
 	call, l := one(t, addr, transport.Spec{Kind: transport.Bidi, Send: messages, Pace: pace, Timeout: patience}, source{}, grpcconn.Options{})
-	responses, rounds := l.messages[transport.MessageResponse], l.messages[transport.MessageRTT]
+	responses, rounds := l.messages[series.MessageResponse], l.messages[series.MessageRTT]
 	if call.Code != codes.OK || len(responses) != messages || len(rounds) != messages {
 		t.Fatalf("the call ended %v %q with %d responses and %d round trips", call.Code, call.Message, len(responses), len(rounds))
 	}

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/transport/grpcconn"
 )
@@ -110,14 +111,14 @@ func (s source) Check(seq uint64, i, n int, body []byte) error {
 type ledger struct {
 	mu       sync.Mutex
 	done     []transport.Call // in the order in which they ended
-	messages map[transport.Series][]int64
+	messages map[series.Series][]int64
 	arrived  chan struct{} // one for each done
 	// next, where set, is called by Done, after it counted.
 	next func(c *transport.Call)
 }
 
 func newLedger() *ledger {
-	return &ledger{messages: map[transport.Series][]int64{}, arrived: make(chan struct{}, 1<<16)}
+	return &ledger{messages: map[series.Series][]int64{}, arrived: make(chan struct{}, 1<<16)}
 }
 
 func (l *ledger) Done(c *transport.Call) {
@@ -130,7 +131,7 @@ func (l *ledger) Done(c *transport.Call) {
 	l.arrived <- struct{}{}
 }
 
-func (l *ledger) Message(_ *transport.Call, s transport.Series, ns int64) {
+func (l *ledger) Message(_ *transport.Call, s series.Series, ns int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.messages[s] = append(l.messages[s], ns)

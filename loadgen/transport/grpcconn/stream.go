@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 )
 
@@ -90,11 +91,11 @@ func (w *worker) pingPong(ctx context.Context, s grpc.ClientStream) error {
 		}
 		now := transport.Now()
 		if w.call.MessagesReceived == 1 {
-			w.call.Owner.Message(w.call, transport.FirstMessage, now-w.call.Sent)
+			w.call.Owner.Message(w.call, series.FirstMessage, now-w.call.Sent)
 		}
-		w.call.Owner.Message(w.call, transport.MessageRTT, now-w.lastSend)
+		w.call.Owner.Message(w.call, series.MessageRTT, now-w.lastSend)
 		if w.spec.Pace > 0 {
-			w.call.Owner.Message(w.call, transport.MessageResponse, now-w.intended)
+			w.call.Owner.Message(w.call, series.MessageResponse, now-w.intended)
 		}
 		if w.call.MessagesReceived == w.spec.Receive {
 			w.endItself(s)
@@ -142,7 +143,7 @@ func (w *worker) send(s grpc.ClientStream) error {
 		w.call.BytesSent -= int64(w.out.hint)
 	}
 	if err == nil && w.desc.ClientStreams {
-		w.call.Owner.Message(w.call, transport.SendBlocked, transport.Now()-w.lastSend)
+		w.call.Owner.Message(w.call, series.SendBlocked, transport.Now()-w.lastSend)
 	}
 	return err
 }
@@ -167,9 +168,9 @@ func (w *worker) receive(s grpc.ClientStream) error {
 		}
 		now := transport.Now()
 		if w.call.MessagesReceived == 1 {
-			w.call.Owner.Message(w.call, transport.FirstMessage, now-w.call.Sent)
+			w.call.Owner.Message(w.call, series.FirstMessage, now-w.call.Sent)
 		} else if w.desc.ServerStreams && !w.spec.Lockstep() {
-			w.call.Owner.Message(w.call, transport.MessageGap, now-last)
+			w.call.Owner.Message(w.call, series.MessageGap, now-last)
 		}
 		last = now
 		w.call.Awaited = now

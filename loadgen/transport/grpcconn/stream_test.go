@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/transport/grpcconn"
 )
@@ -28,8 +29,8 @@ func endless(_ any, s grpc.ServerStream) error {
 func TestReceiveLimitsAStream(t *testing.T) {
 	addr := serve(t, endless)
 	call, l := one(t, addr, transport.Spec{Kind: transport.ServerStream, Send: 1, Receive: 1, Timeout: patience}, source{}, grpcconn.Options{})
-	if call.Code != codes.OK || call.MessagesReceived != 1 || len(l.messages[transport.FirstMessage]) != 1 {
-		t.Errorf("the call ended %v %q with %d answers, %d first", call.Code, call.Message, call.MessagesReceived, len(l.messages[transport.FirstMessage]))
+	if call.Code != codes.OK || call.MessagesReceived != 1 || len(l.messages[series.FirstMessage]) != 1 {
+		t.Errorf("the call ended %v %q with %d answers, %d first", call.Code, call.Message, call.MessagesReceived, len(l.messages[series.FirstMessage]))
 	}
 	if took := time.Duration(call.End - call.Sent); took > patience/2 {
 		t.Errorf("it took %v: it waited for the server's end", took)

@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/transport/rest"
 	"grpcbench/server/contract"
@@ -138,7 +139,7 @@ func (l *ledger) Done(c *transport.Call) {
 	l.arrived <- struct{}{}
 }
 
-func (*ledger) Message(*transport.Call, transport.Series, int64) {}
+func (*ledger) Message(*transport.Call, series.Series, int64) {}
 
 func (l *ledger) wait(t *testing.T, n int) []transport.Call {
 	t.Helper()

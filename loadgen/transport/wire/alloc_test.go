@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/net/http2"
 
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 )
 
@@ -43,7 +44,7 @@ func (l *loop) Done(c *transport.Call) {
 	}
 }
 
-func (*loop) Message(*transport.Call, transport.Series, int64) {}
+func (*loop) Message(*transport.Call, series.Series, int64) {}
 
 func newLoop(t testing.TB, spec transport.Spec, workers int) *loop {
 	t.Helper()

@@ -31,6 +31,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"grpcbench/loadgen/requestid"
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 	"grpcbench/server/contract"
 )
@@ -82,13 +83,13 @@ func zeros(n int) *grpc_testing.Payload { return &grpc_testing.Payload{Body: mak
 type interopOwner struct {
 	mu       sync.Mutex
 	done     []transport.Call
-	messages map[transport.Series][]int64
+	messages map[series.Series][]int64
 	arrived  chan struct{} // one for each done
 	next     func(c *transport.Call)
 }
 
 func newInteropOwner() *interopOwner {
-	return &interopOwner{messages: map[transport.Series][]int64{}, arrived: make(chan struct{}, 1<<16)}
+	return &interopOwner{messages: map[series.Series][]int64{}, arrived: make(chan struct{}, 1<<16)}
 }
 
 func (o *interopOwner) Done(c *transport.Call) {
@@ -101,7 +102,7 @@ func (o *interopOwner) Done(c *transport.Call) {
 	o.arrived <- struct{}{}
 }
 
-func (o *interopOwner) Message(_ *transport.Call, s transport.Series, ns int64) {
+func (o *interopOwner) Message(_ *transport.Call, s series.Series, ns int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.messages[s] = append(o.messages[s], ns)
@@ -694,7 +695,7 @@ func TestInteropSmallWindows(t *testing.T) {
 			}
 		}
 		_ = conn.Close()
-		blocked := o.messages[transport.SendBlocked]
+		blocked := o.messages[series.SendBlocked]
 		if want := 2 * tt.workers * tt.spec.Send; tt.spec.Kind&transport.ClientStream != 0 && len(blocked) != want {
 			t.Errorf("%s: %d messages tell how long they were blocked, want %d", tt.reason, len(blocked), want)
 		}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/http2"
 	"google.golang.org/grpc/codes"
 
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 )
 
@@ -48,7 +49,7 @@ type ledger struct {
 	mu     sync.Mutex
 	done   map[*transport.Call]int
 	starts map[*transport.Call]int
-	series [transport.MessageSeries][]int64
+	series [series.Count][]int64
 	// again, where set, is called after each Done, without the lock.
 	again func(c *transport.Call)
 }
@@ -63,7 +64,7 @@ func (l *ledger) Done(c *transport.Call) {
 	}
 }
 
-func (l *ledger) Message(_ *transport.Call, s transport.Series, ns int64) {
+func (l *ledger) Message(_ *transport.Call, s series.Series, ns int64) {
 	l.mu.Lock()
 	l.series[s] = append(l.series[s], ns)
 	l.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/net/http2"
 
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 )
 
@@ -174,7 +175,7 @@ func TestKinds(t *testing.T) {
 						t.Errorf("%d messages sent, %d received: want %d, %d", c.MessagesSent, c.MessagesReceived, tt.sent, tt.taken)
 					}
 					s := r.series
-					if got := fmt.Sprint(len(s[transport.FirstMessage]), len(s[transport.MessageRTT]), len(s[transport.MessageGap]), len(s[transport.SendBlocked])); got != tt.counts {
+					if got := fmt.Sprint(len(s[series.FirstMessage]), len(s[series.MessageRTT]), len(s[series.MessageGap]), len(s[series.SendBlocked])); got != tt.counts {
 						t.Errorf("latencies told of first messages, round trips, gaps and sends: %s, want %s", got, tt.counts)
 					}
 					if t.Failed() {
@@ -216,7 +217,7 @@ func TestSeries(t *testing.T) {
 		p.message(1, "b")
 		r.heard(p, "DATA 1: 0 END")
 		s := r.series
-		if got, want := fmt.Sprint(s[transport.FirstMessage], s[transport.MessageRTT], s[transport.SendBlocked]), fmt.Sprint([]int64{5 * ms}, []int64{5 * ms, 2 * ms}, []int64{0, 7 * ms}); got != want {
+		if got, want := fmt.Sprint(s[series.FirstMessage], s[series.MessageRTT], s[series.SendBlocked]), fmt.Sprint([]int64{5 * ms}, []int64{5 * ms, 2 * ms}, []int64{0, 7 * ms}); got != want {
 			t.Errorf("first, round trips, blocked: %s, want %s", got, want)
 		}
 	})
@@ -231,10 +232,10 @@ func TestSeries(t *testing.T) {
 		time.Sleep(5 * time.Millisecond)
 		p.message(1, "b")
 		r.heard(p)
-		if n := len(r.series[transport.MessageRTT]); n != 2 {
+		if n := len(r.series[series.MessageRTT]); n != 2 {
 			t.Errorf("%d round trips, want 2", n)
 		}
-		for _, rtt := range r.series[transport.MessageRTT] {
+		for _, rtt := range r.series[series.MessageRTT] {
 			if rtt < 0 || rtt > 5*ms {
 				t.Errorf("a round trip of %v in a call of 5ms", time.Duration(rtt))
 			}

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/net/http2"
 	"google.golang.org/grpc/codes"
 
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 )
 
@@ -142,7 +143,7 @@ func (ss *session) sendRest(s *stream) bool {
 func (ss *session) sent(s *stream, blocked int64) {
 	ss.stamp(s)
 	if s.Kind&transport.ClientStream != 0 {
-		s.call.Owner.Message(s.call, transport.SendBlocked, blocked)
+		s.call.Owner.Message(s.call, series.SendBlocked, blocked)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/encoding"
 
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 )
 
@@ -88,7 +89,7 @@ type runner struct {
 	ends map[string]int
 }
 
-func (*runner) Message(*transport.Call, transport.Series, int64) {}
+func (*runner) Message(*transport.Call, series.Series, int64) {}
 
 func (r *runner) Done(c *transport.Call) {
 	r.mu.Lock()

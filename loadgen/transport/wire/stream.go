@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"grpcbench/loadgen/requestid"
+	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 )
 
@@ -229,16 +230,16 @@ func (s *stream) answer(compressed bool, body []byte, now int64) bool {
 func (s *stream) times(i int, now int64) {
 	call, spec := s.call, &s.Spec
 	if i == 0 {
-		call.Owner.Message(call, transport.FirstMessage, now-call.Sent)
+		call.Owner.Message(call, series.FirstMessage, now-call.Sent)
 	} else if spec.Kind&transport.ServerStream != 0 && !spec.Lockstep() {
-		call.Owner.Message(call, transport.MessageGap, now-s.lastAnswer)
+		call.Owner.Message(call, series.MessageGap, now-s.lastAnswer)
 	}
 	s.lastAnswer = now
 	if spec.Lockstep() && !s.closed {
 		sent, _ := s.awaited()
-		call.Owner.Message(call, transport.MessageRTT, now-sent)
+		call.Owner.Message(call, series.MessageRTT, now-sent)
 		if spec.Pace > 0 {
-			call.Owner.Message(call, transport.MessageResponse, now-s.intended)
+			call.Owner.Message(call, series.MessageResponse, now-s.intended)
 		}
 	}
 }
