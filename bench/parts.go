@@ -29,7 +29,7 @@ func parts(b *testing.B) {
 	}{{"closed", recorder.Config{}}, {"open", recorder.Config{OpenLoop: true}}} {
 		b.Run("part=recorder.Call/loop="+loop.name, func(b *testing.B) {
 			b.ReportAllocs()
-			s := recorder.New(loop.cfg).NewShard()
+			s := recorder.New(loop.cfg).NewLane()
 			sample := recorder.Sample{Worker: 1, Code: codes.OK, MessagesSent: 1, MessagesReceived: 1, BytesSent: 20, BytesReceived: 20}
 			for b.Loop() {
 				sample.Seq++
@@ -42,11 +42,11 @@ func parts(b *testing.B) {
 	}
 	b.Run("part=recorder.Message", func(b *testing.B) {
 		b.ReportAllocs()
-		s := recorder.New(recorder.Config{Messages: []series.Series{series.MessageRTT}}).NewShard()
+		s := recorder.New(recorder.Config{Messages: []series.Series{series.MessageRTT}}).NewLane()
 		var n int64
 		for b.Loop() {
 			n++
-			s.Message(series.MessageRTT, 60_000+n*7919%40_000)
+			s.Message(0, series.MessageRTT, 60_000+n*7919%40_000)
 		}
 	})
 	for _, name := range []string{"Search", "CreateRepo"} {

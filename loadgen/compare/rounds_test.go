@@ -1,6 +1,7 @@
 package compare_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -36,16 +37,19 @@ func logged(t *testing.T, i int, last float64, seconds ...[]int64) *result.Docum
 		t.Fatal(err)
 	}
 	for s, calls := range seconds {
-		shard := recorder.New(recorder.Config{}).NewShard()
+		rec := recorder.New(recorder.Config{})
+		lane := rec.NewLane()
 		for _, ns := range calls {
-			shard.Call(&recorder.Sample{Done: ns})
+			lane.Call(&recorder.Sample{Done: ns})
 		}
 		from := d.Started.Add(time.Duration(s) * time.Second)
 		length := time.Second
 		if s == len(seconds)-1 {
 			length = time.Duration(last * 1e9)
 		}
-		if err := log.Interval(shard.Take(0, 0), d.RunID, from, from.Add(length)); err != nil {
+		lane.Swap(0, 0)
+		rec.Add(lane)
+		if err := errors.Join(rec.Flush(0, 1), log.Interval(rec.Total(), d.RunID, from, from.Add(length))); err != nil {
 			t.Fatal(err)
 		}
 		n := int64(len(calls))
@@ -227,13 +231,17 @@ func TestStretchesRankAsResultsDo(t *testing.T) {
 	side := func(i int) []*result.Document {
 		return []*result.Document{logged(t, i, 1, calls, calls, calls, calls)}
 	}
-	h := recorder.NewHistogram()
+	rec := recorder.New(recorder.Config{})
+	lane := rec.NewLane()
 	for _, ns := range calls {
-		if err := h.RecordValue(ns); err != nil {
-			t.Fatal(err)
-		}
+		lane.Call(&recorder.Sample{Done: ns})
 	}
-	want, ok := result.FromHistogram(h).At(99.9)
+	lane.Swap(0, 0)
+	rec.Add(lane)
+	if err := rec.Flush(0, 1); err != nil {
+		t.Fatal(err)
+	}
+	want, ok := result.NewLatency(rec.Total().Headline()).At(99.9)
 	if m := metric(t, one(t, side(0), side(1)), "p99.9"); !ok || m.Alone || math.Abs(m.First/float64(want.Ns)-1) > 0.01 {
 		t.Errorf("p99.9 of a stretch is %.0f ns, of the result %d ns", m.First, want.Ns)
 	}

@@ -133,7 +133,7 @@ func TestIntervals(t *testing.T) {
 	bubble(t, "one a second", func(t *testing.T) {
 		var began int64
 		var at []time.Duration
-		rec := recorder.New(recorder.Config{Sink: func(iv *recorder.Interval) error {
+		rec := recorder.New(recorder.Config{Sink: func(iv *recorder.Snapshot) error {
 			began = iv.Start - int64(len(at))*int64(time.Second)
 			at = append(at, time.Duration(transport.Now()-began))
 			if n := iv.Counts.OK; len(at) <= 3 && (n < 30 || n > 33) { // 10.5 a second of each worker
@@ -173,7 +173,7 @@ func TestNoEmptyInterval(t *testing.T) {
 // A sink that fails spoils nothing: what was measured is still worth having.
 func TestSinkErrorIsTold(t *testing.T) {
 	bubble(t, "and the run goes on", func(t *testing.T) {
-		rec := recorder.New(recorder.Config{Sink: func(iv *recorder.Interval) error { return errTest }})
+		rec := recorder.New(recorder.Config{Sink: func(iv *recorder.Snapshot) error { return errTest }})
 		cfg := engine.Config{Methods: some, Workers: 2, Conns: 1, Duration: 3 * time.Second, Drain: time.Second}
 		cfg.Dialer, cfg.Addrs, cfg.Sleep = &fake{behave: all(behaviour{takes: 100 * ms})}, []string{"a"}, sleep
 		o, err := engine.Run(t.Context(), cfg, rec)

@@ -2,7 +2,7 @@
 // them and starts the next, over any transport.
 //
 // A feed says when calls start: when the last is over (closed loop), or by a
-// schedule (open loop). Connections are shared out to shards. A shard's lock
+// schedule (open loop). Connections are shared out to lanes. A lane's lock
 // makes it the one writer of its recorder.
 package engine
 
@@ -30,11 +30,9 @@ type Config struct {
 	Addrs []string
 	// Methods are what calls do, one or more.
 	Methods []*transport.Method
-	// Flows are what arrivals start, drawn by their weights and Seed; none is one flow of the first method. By keeps
-	// what becomes of each step and flow, where there are several; its recorders are like the run's.
+	// Flows are what arrivals start, drawn by their weights and Seed; none is one flow of the first method.
 	Flows []Flow
 	Seed  uint64
-	By    StepRecorders
 	// Workers is the most calls in flight, shared out to Conns connections.
 	Workers, Conns int
 	// Warmup comes first and is not recorded. Duration is the measured window; 0 has no end but Total's.
@@ -115,12 +113,12 @@ type run struct {
 	rec     *recorder.Recorder
 	methods []*transport.Method
 	conns   []transport.Conn
-	shards  []*shard
+	lanes   []*lane
 	calls   []transport.Call // by worker
 	feed    feed
 	flows   flows
 	at      []position // by worker; guarded as starts are
-	// starts are when each worker's call was to start, or notWaiting; each is guarded by its shard's lock.
+	// starts are when each worker's call was to start, or notWaiting; each is guarded by its lane's lock.
 	starts []int64
 	// ends count what became of each connection's calls, by the same rule.
 	ends []Address
@@ -156,9 +154,9 @@ func (r *run) dial(ctx context.Context) error {
 // start sets the times of the run and lets every worker ask for its first call.
 func (r *run) start() {
 	// More recorders than this would cost memory and win nothing: each is written by one thread at a time.
-	r.shards = make([]*shard, min(r.cfg.Conns, 2*runtime.GOMAXPROCS(0)))
-	for i := range r.shards {
-		r.shards[i] = &shard{run: r, rec: r.rec.NewShard(), stepShards: r.cfg.By.shards()}
+	r.lanes = make([]*lane, min(r.cfg.Conns, 2*runtime.GOMAXPROCS(0)))
+	for i := range r.lanes {
+		r.lanes[i] = &lane{run: r, rec: r.rec.NewLane()}
 	}
 	now := transport.Now()
 	r.from = now + int64(r.cfg.Warmup)
@@ -177,8 +175,8 @@ func (r *run) start() {
 	r.starts = make([]int64, r.cfg.Workers)
 	r.at = make([]position, r.cfg.Workers)
 	for w := range r.calls {
-		s := r.shards[w%r.cfg.Conns%len(r.shards)]
-		s.calls = append(s.calls, w)
+		l := r.lanes[w%r.cfg.Conns%len(r.lanes)]
+		l.calls = append(l.calls, w)
 		r.starts[w] = notWaiting
 	}
 	if r.cfg.Arrivals == nil {
@@ -188,9 +186,9 @@ func (r *run) start() {
 	}
 	for w := range r.calls {
 		c := &r.calls[w]
-		s := r.shards[w%r.cfg.Conns%len(r.shards)]
-		c.Worker, c.Owner = uint16(w), s
-		s.begin(c, now)
+		l := r.lanes[w%r.cfg.Conns%len(r.lanes)]
+		c.Worker, c.Owner = uint16(w), l
+		l.begin(c, now)
 	}
 	for _, c := range r.conns {
 		c.Flush()
@@ -200,7 +198,7 @@ func (r *run) start() {
 // dispatch starts calls that the feed gave to free workers.
 func (r *run) dispatch(calls []*transport.Call) {
 	for _, c := range calls {
-		r.shard(c).dispatch(c)
+		r.lane(c).dispatch(c)
 	}
 	for _, c := range calls {
 		r.conn(c).Flush()
@@ -235,11 +233,11 @@ func (r *run) startPacer(now int64) {
 	})
 }
 
-// conn is the connection that carries c, and shard the recorder's writer for it.
+// conn is the connection that carries c, and lane the recorder's writer for it.
 func (r *run) conn(c *transport.Call) transport.Conn { return r.conns[int(c.Worker)%len(r.conns)] }
 
-func (r *run) shard(c *transport.Call) *shard {
-	return r.shards[int(c.Worker)%len(r.conns)%len(r.shards)]
+func (r *run) lane(c *transport.Call) *lane {
+	return r.lanes[int(c.Worker)%len(r.conns)%len(r.lanes)]
 }
 
 // measure waits for the end of the run, and records an interval each second of the measured window.
@@ -297,8 +295,8 @@ func (r *run) rest() time.Duration {
 	}
 	until := r.from + int64(r.cfg.Least)
 	var arrived int64
-	for _, s := range r.shards {
-		arrived += s.arrivals()
+	for _, l := range r.lanes {
+		arrived += l.arrivals()
 	}
 	if r.cfg.Total > 0 && arrived < r.cfg.Total { // the window ended it, not the total
 		until = max(until, r.until)
@@ -334,24 +332,24 @@ func (r *run) finish() error {
 		return false
 	})
 	r.feed.close()
-	for _, s := range r.shards {
-		s.cutOff()
+	for _, l := range r.lanes {
+		l.cutOff()
 	}
 	close(r.ended)
 	err = errors.Join(err, r.background.Wait(), r.close())
 	<-r.feed.idle()
 	over := transport.Now()
-	r.feed.owed(func(at int64, seq uint64) { r.shards[0].owe(at, over, seq) })
+	r.feed.owed(func(at int64, seq uint64) { r.lanes[0].owe(at, over, seq) })
 	r.outcome.Addresses = r.addresses()
 	var lost losses
-	for _, s := range r.shards {
-		lost.add(&s.lost)
+	for _, l := range r.lanes {
+		lost.add(&l.lost)
 	}
 	r.outcome.Lost = lost.sum(r.from, r.outcome.End)
-	for _, s := range r.shards {
-		r.outcome.End = max(r.outcome.End, s.lastEnd)
-		r.outcome.Warmup += s.warmup
-		r.outcome.Arrivals += s.arrived
+	for _, l := range r.lanes {
+		r.outcome.End = max(r.outcome.End, l.lastEnd)
+		r.outcome.Warmup += l.warmup
+		r.outcome.Arrivals += l.arrived
 	}
 	r.outcome.InFlight, r.outcome.Deviation, r.outcome.Looks = r.looks.mean()
 	r.outcome.Stood, r.outcome.Noticed = r.looks.longest, r.looks.late

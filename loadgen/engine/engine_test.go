@@ -189,7 +189,7 @@ func TestWhatIsRecorded(t *testing.T) {
 		for _, s := range f.starts {
 			made[s.seq] = s
 		}
-		for _, x := range o.rec.Exemplars(1000, 0) {
+		for _, x := range o.total.Exemplars(1000, 0) {
 			s := made[x.Seq]
 			if s.worker != x.Worker || s.code != x.Code || s.intended != x.Intended || x.Service != int64(10*ms)*int64(1+x.Worker) || x.Intended < o.Start {
 				t.Errorf("exemplar %+v of the call %+v", x, s)

@@ -178,8 +178,8 @@ type outcome struct {
 	engine.Outcome
 	err       error
 	took      time.Duration
-	total     *recorder.Interval
-	intervals []recorder.Interval // their counts and times
+	total     *recorder.Snapshot
+	intervals []recorder.Snapshot // their counts and times
 	rec       *recorder.Recorder
 }
 
@@ -189,14 +189,18 @@ var some = transport.One(transport.Spec{}, nil)
 // run makes a run in fake time, within a synctest bubble.
 func run(ctx context.Context, t *testing.T, cfg engine.Config, f *fake) outcome {
 	t.Helper()
+	return runWith(ctx, t, recorder.Config{Messages: []series.Series{series.FirstMessage, series.MessageRTT}}, cfg, f)
+}
+
+// runWith is run, recorded as rec says.
+func runWith(ctx context.Context, t *testing.T, rec recorder.Config, cfg engine.Config, f *fake) outcome {
+	t.Helper()
 	var o outcome
-	o.rec = recorder.New(recorder.Config{
-		Messages: []series.Series{series.FirstMessage, series.MessageRTT},
-		Sink: func(iv *recorder.Interval) error {
-			o.intervals = append(o.intervals, recorder.Interval{Start: iv.Start, End: iv.End, Counts: iv.Counts})
-			return nil
-		},
-	})
+	rec.Sink = func(iv *recorder.Snapshot) error {
+		o.intervals = append(o.intervals, recorder.Snapshot{Start: iv.Start, End: iv.End, Part: recorder.Part{Counts: iv.Counts}})
+		return nil
+	}
+	o.rec = recorder.New(rec)
 	if cfg.Dialer = f; cfg.Addrs == nil {
 		cfg.Addrs = []string{"a"}
 	}

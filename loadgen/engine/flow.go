@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"grpcbench/loadgen/mix"
-	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/transport"
 )
 
@@ -93,66 +92,22 @@ func (r *run) follow(c *transport.Call) (pause time.Duration, ok bool) {
 	return pause, true
 }
 
-// StepRecorders keep what became of each of several methods, and of flows of several steps, beside the whole.
-type StepRecorders struct {
-	// Steps are one a method, Flows one a flow, nil for a flow of one step.
-	Steps, Flows []*recorder.Recorder
-}
-
-// stepShards are a shard's writers for them.
-type stepShards struct {
-	steps, flows []*recorder.Shard
-	whole        recorder.Sample // of a flow that is over
-}
-
-func (r *StepRecorders) shards() (s stepShards) {
-	for _, rec := range r.Steps {
-		s.steps = append(s.steps, rec.NewShard())
-	}
-	for _, rec := range r.Flows {
-		if rec == nil {
-			s.flows = append(s.flows, nil)
-		} else {
-			s.flows = append(s.flows, rec.NewShard())
-		}
-	}
-	return s
-}
-
-// step is the writer of a method; nil where there is one method only.
-func (s *stepShards) step(method int) *recorder.Shard {
-	if len(s.steps) == 0 {
-		return nil
-	}
-	return s.steps[method]
-}
-
-// flow is the writer of a flow of several steps; else nil.
-func (s *stepShards) flow(i int) *recorder.Shard {
-	if len(s.flows) == 0 {
-		return nil
-	}
-	return s.flows[i]
-}
-
 // loseFlow counts the flow that c is in as one that never came to its end.
-func (s *shard) loseFlow(c *transport.Call, now int64) {
-	p := &s.run.at[c.Worker]
-	if flow := s.flow(p.flow); flow != nil && p.intended >= s.run.from {
-		flow.NeverSent(now - p.intended)
+func (l *lane) loseFlow(c *transport.Call, now int64) {
+	if p := &l.run.at[c.Worker]; p.intended >= l.run.from {
+		l.rec.FlowNeverSent(p.flow, now-p.intended)
 	}
 }
 
-// endFlow records a flow that is over, in which c was the last call.
-func (s *shard) endFlow(c *transport.Call, sample *recorder.Sample) {
-	p := &s.run.at[c.Worker]
-	flow := s.flow(p.flow)
-	if flow == nil || p.intended < s.run.from {
+// endFlow records a flow that is over, in which c, recorded just now, was the last call.
+func (l *lane) endFlow(c *transport.Call) {
+	p := &l.run.at[c.Worker]
+	if p.intended < l.run.from || !l.rec.RecordsFlow(p.flow) {
 		return
 	}
-	s.whole = *sample
-	s.whole.Intended, s.whole.Free, s.whole.Held, s.whole.LoadReport = p.intended, p.intended, 0, nil
-	s.whole.Sent = p.sent
-	s.whole.Seq = c.Seq & (1<<stepBits - 1)
-	flow.Call(&s.whole)
+	l.whole = l.sample
+	l.whole.Intended, l.whole.Free, l.whole.Held, l.whole.LoadReport = p.intended, p.intended, 0, nil
+	l.whole.Sent = p.sent
+	l.whole.Seq = c.Seq & (1<<stepBits - 1)
+	l.rec.Flow(p.flow, &l.whole)
 }

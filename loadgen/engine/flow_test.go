@@ -28,13 +28,6 @@ func (h *heard) ended(c *transport.Call) {
 	h.mu.Unlock()
 }
 
-func recorders(n int) (all []*recorder.Recorder) {
-	for range n {
-		all = append(all, recorder.New(recorder.Config{OpenLoop: true}))
-	}
-	return all
-}
-
 // Steps follow each other on their worker, after their pauses; a failed one is the last. A flow is timed from its
 // intended start, and what becomes of steps and flows adds up to the whole.
 func TestFlows(t *testing.T) {
@@ -49,7 +42,6 @@ func TestFlows(t *testing.T) {
 	} {
 		bubble(t, tt.reason, func(t *testing.T) {
 			var h heard
-			by := engine.StepRecorders{Steps: recorders(3), Flows: recorders(1)}
 			f := &fake{behave: func(c *transport.Call) behaviour {
 				b := behaviour{takes: 10 * ms}
 				if c.Method == tt.fails {
@@ -57,8 +49,8 @@ func TestFlows(t *testing.T) {
 				}
 				return b
 			}}
-			o := run(t.Context(), t, engine.Config{
-				Methods: slices.Repeat(some, 3), Workers: 2, Conns: 1, Duration: time.Second, Drain: time.Second, Ended: h.ended, By: by,
+			o := runWith(t.Context(), t, recorder.Config{OpenLoop: true, Steps: make([][]series.Series, 3), Flows: []bool{true}}, engine.Config{
+				Methods: slices.Repeat(some, 3), Workers: 2, Conns: 1, Duration: time.Second, Drain: time.Second, Ended: h.ended,
 				Arrivals: schedule.Uniform(schedule.PerSecond(10), time.Second),
 				Flows:    []engine.Flow{{Weight: 1, Steps: []engine.Step{{Method: 0, Pause: 50 * ms}, {Method: 1}, {Method: 2}}}},
 			}, f)
@@ -70,13 +62,13 @@ func TestFlows(t *testing.T) {
 				t.Errorf("of all: %+v, want %d of %d ok", total, tt.ok, tt.steps)
 			}
 			var sum recorder.Counts
-			for _, rec := range by.Steps {
-				sum.Add(&rec.Total().Counts)
+			for _, p := range o.total.Steps {
+				sum.Add(&p.Counts)
 			}
 			if sum.Due != total.Due || sum.OK != total.OK || sum.Failed != total.Failed {
 				t.Errorf("the steps are together %+v, the whole %+v", sum, total)
 			}
-			flow := by.Flows[0].Total()
+			flow := o.total.Flows[0]
 			if flow.Counts.Due != tt.flows || flow.Counts.OK != tt.flow || flow.Counts.Failed != tt.flows-tt.flow {
 				t.Errorf("of flows: %+v, want %d of %d ok", flow.Counts, tt.flow, tt.flows)
 			}
@@ -110,9 +102,8 @@ func TestMix(t *testing.T) {
 				flows[k] = engine.Flow{Weight: w, Steps: []engine.Step{{Method: k}}}
 			}
 			const n = 5000
-			o := run(t.Context(), t, engine.Config{
+			o := runWith(t.Context(), t, recorder.Config{Steps: make([][]series.Series, 3)}, engine.Config{
 				Methods: slices.Repeat(some, 3), Workers: workers, Conns: 1, Total: n, Drain: time.Second, Ended: h.ended, Flows: flows, Seed: 4,
-				By: engine.StepRecorders{Steps: recorders(3)},
 			}, &fake{behave: all(behaviour{takes: ms})})
 			if o.err != nil {
 				t.Fatal(o.err)

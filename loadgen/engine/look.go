@@ -46,8 +46,8 @@ func (r *run) look() error {
 			_ = r.looks.late.RecordValue(late) // an hour is more than a run stands still
 		}
 		var n int64
-		for _, s := range r.shards {
-			n += s.inFlight()
+		for _, l := range r.lanes {
+			n += l.inFlight()
 		}
 		r.looks.add(float64(n))
 	}

@@ -12,7 +12,7 @@ type Lost struct {
 	Silent int64
 }
 
-// losses count them while the run goes on, a shard each.
+// losses count them while the run goes on, a lane each.
 type losses struct {
 	Lost
 	lastAnswer int64 // when the last call ended that the server had a part in
@@ -41,7 +41,7 @@ func (l *losses) note(c *recorder.Sample, send int) {
 	}
 }
 
-// add adds another shard's.
+// add adds another lane's.
 func (l *losses) add(o *losses) {
 	if l.Calls == 0 || o.Calls > 0 && o.Least < l.Least {
 		l.Least = o.Least

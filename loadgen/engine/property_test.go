@@ -106,7 +106,7 @@ func TestNoCallIsLost(t *testing.T) {
 		if err != nil {
 			t.Fatalf("Run: %v", err)
 		}
-		check(t, f, outcome{Outcome: o, total: rec.Total(), rec: rec, intervals: []recorder.Interval{{Start: o.Start, End: o.End, Counts: rec.Total().Counts}}})
+		check(t, f, outcome{Outcome: o, total: rec.Total(), rec: rec, intervals: []recorder.Snapshot{{Start: o.Start, End: o.End, Part: recorder.Part{Counts: rec.Total().Counts}}}})
 		c := rec.Total().Counts
 		if c.Unfinished != 0 || c.NeverSent != 0 || c.OK == 0 || c.Failed == 0 || c.Sent+o.Warmup != int64(len(f.starts)) {
 			t.Errorf("%d workers on %d connections made %d calls; recorded are %+v and %d before", tt.workers, tt.conns, len(f.starts), c, o.Warmup)
@@ -115,11 +115,11 @@ func TestNoCallIsLost(t *testing.T) {
 			t.Errorf("%d first messages of %d calls", n, c.Sent)
 		}
 		var ofWorkers int64
-		for _, h := range rec.ByWorker() {
+		for _, h := range rec.Total().Workers {
 			ofWorkers += h.TotalCount()
 		}
-		if ofWorkers != c.OK+c.Failed || len(rec.ByWorker()) > tt.workers {
-			t.Errorf("the %d workers' histograms hold %d calls of %d", len(rec.ByWorker()), ofWorkers, c.OK+c.Failed)
+		if ofWorkers != c.OK+c.Failed || len(rec.Total().Workers) > tt.workers {
+			t.Errorf("the %d workers' histograms hold %d calls of %d", len(rec.Total().Workers), ofWorkers, c.OK+c.Failed)
 		}
 	}
 }

@@ -57,7 +57,7 @@ type population struct {
 
 // Second is what one brought, and what is known of all.
 type Second struct {
-	*recorder.Interval
+	*recorder.Snapshot
 	// Examples are of the whole run so far.
 	Examples []Example
 	InFlight int64
@@ -92,7 +92,7 @@ func (s *Server) Close() error {
 	return nil
 }
 
-// Tell adds a second. It keeps nothing of its interval.
+// Tell adds a second. It keeps nothing of its snapshot.
 func (s *Server) Tell(second Second) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,7 +110,7 @@ func (s *Server) Tell(second Second) error {
 			p = &population{histogram: recorder.NewHistogram(), since: time.Now()}
 			s.series[of] = p
 		}
-		dropped += p.histogram.Merge(l.Histogram)
+		dropped += l.Histogram.MergeInto(p.histogram)
 		p.sum += l.Sum
 	}
 	add(series.Response, second.Headline())

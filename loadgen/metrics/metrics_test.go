@@ -137,33 +137,33 @@ func (f families) histogram(t *testing.T, name string) *dto.Histogram {
 type recording struct {
 	*recorder.Recorder
 
-	shard *recorder.Shard
-	seq   uint64
-	now   int64
+	lane *recorder.Lane
+	seq  uint64
+	now  int64
 }
 
 func record(t *testing.T, s *metrics.Server, cfg recorder.Config) *recording {
 	t.Helper()
 	r := &recording{}
-	cfg.Sink = func(iv *recorder.Interval) error {
+	cfg.Sink = func(iv *recorder.Snapshot) error {
 		var examples []metrics.Example
-		for _, x := range iv.Slowest() {
+		for _, x := range r.Total().Slowest() {
 			examples = append(examples, metrics.Example{
 				RequestID: requestid.ID{Run: 0x0badcafe, Worker: x.Worker, Seq: x.Seq}.String(),
 				Seconds:   float64(x.Response) / 1e9, At: time.Unix(1_700_000_000, 5e8),
 			})
 		}
-		return s.Tell(metrics.Second{Interval: iv, Examples: examples, InFlight: 7, Verdict: verdict.Suspect})
+		return s.Tell(metrics.Second{Snapshot: iv, Examples: examples, InFlight: 7, Verdict: verdict.Suspect})
 	}
 	r.Recorder = recorder.New(cfg)
-	r.shard = r.NewShard()
+	r.lane = r.NewLane()
 	return r
 }
 
 // call is one that took so long.
 func (r *recording) call(ns int64, code codes.Code) {
-	r.shard.Due(1)
-	r.shard.Call(&recorder.Sample{
+	r.lane.Due(0)
+	r.lane.Call(&recorder.Sample{
 		Worker: uint16(r.seq % 3), Seq: r.seq, Done: ns, Code: code,
 		MessagesSent: 1, MessagesReceived: 2, BytesSent: 10, BytesReceived: 20,
 	})
@@ -172,7 +172,9 @@ func (r *recording) call(ns int64, code codes.Code) {
 
 func (r *recording) flush(t *testing.T) {
 	t.Helper()
-	if err := errors.Join(r.Add(r.shard.Take(0, 0)), r.Flush(r.now, r.now+1e9)); err != nil {
+	r.lane.Swap(0, 0)
+	r.Add(r.lane)
+	if err := r.Flush(r.now, r.now+1e9); err != nil {
 		t.Fatal(err)
 	}
 	r.now += 1e9
@@ -231,10 +233,11 @@ func TestCounts(t *testing.T) {
 		}
 		r.call(1000, codes.Unavailable)
 		r.call(1000, codes.Canceled)
-		r.shard.Due(2)
-		r.shard.NeverSent(1)
-		r.shard.Due(1)
-		r.shard.Call(&recorder.Sample{Unfinished: true, Code: codes.Canceled})
+		r.lane.Due(0)
+		r.lane.Due(0)
+		r.lane.NeverSent(0, 1)
+		r.lane.Due(0)
+		r.lane.Call(&recorder.Sample{Unfinished: true, Code: codes.Canceled})
 		r.flush(t)
 		for name, f := range map[string]families{"text": asText(t, s), "protobuf": asProtobuf(t, s)} {
 			got, want := map[string]float64{}, map[string]float64{}
@@ -616,10 +619,8 @@ func TestTellKeepsNothing(t *testing.T) {
 	r.flush(t)
 	before := asProtobuf(t, s).histogram(t, "grpcbench_response_seconds").String()
 	r.call(2_000_000, codes.OK)
-	taken := r.shard.Take(0, 0) // told to nobody yet
-	if err := r.Add(taken); err != nil {
-		t.Fatal(err)
-	}
+	r.lane.Swap(0, 0)
+	r.Add(r.lane) // told to nobody yet
 	if after := asProtobuf(t, s).histogram(t, "grpcbench_response_seconds").String(); after != before {
 		t.Errorf("before it was told: %s\nwant %s", after, before)
 	}

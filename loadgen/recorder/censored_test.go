@@ -32,8 +32,8 @@ func TestWhatIsCensored(t *testing.T) {
 		{"an answer after the deadline is one", recorder.Sample{Done: 101 * ms}, 100 * ms, false},
 	} {
 		r := recorder.New(recorder.Config{OpenLoop: true, Timeout: tt.timeout, Messages: []series.Series{series.FirstMessage}})
-		s := r.NewShard()
-		s.Due(1)
+		s := r.NewLane()
+		s.Due(0)
 		s.Call(&tt.call)
 		flush(t, r, 0, 1, s)
 		for _, series := range []series.Series{series.Response, series.Service} {
@@ -54,15 +54,15 @@ func TestWhatIsCensored(t *testing.T) {
 // What a percentile can be at most is that of the values that are known, as if all others were without end.
 func TestUpper(t *testing.T) {
 	r := recorder.New(recorder.Config{OpenLoop: true})
-	shards := []*recorder.Shard{r.NewShard(), r.NewShard()}
+	lanes := []*recorder.Lane{r.NewLane(), r.NewLane()}
 	for i := range int64(100) { // 1 to 100 ms, every tenth of which was cut off
 		c := recorder.Sample{Done: (i + 1) * ms, Unfinished: i%10 == 0}
 		if c.Unfinished {
 			c.Code = codes.Canceled
 		}
-		shards[i%2].Call(&c)
+		lanes[i%2].Call(&c)
 	}
-	flush(t, r, 0, 1, shards...)
+	flush(t, r, 0, 1, lanes...)
 	l := r.Total().Headline()
 	known := l.Known()
 	if known.TotalCount() != 90 || l.Count() != 100 || l.CensoredCount() != 10 {
@@ -82,7 +82,7 @@ func TestUpper(t *testing.T) {
 // Intervals are taken again and again: what was censored in one is in no other, and all of it in the total.
 func TestCensoredIsTakenOnce(t *testing.T) {
 	r := recorder.New(recorder.Config{})
-	s := r.NewShard()
+	s := r.NewLane()
 	for i := range int64(5) {
 		s.Call(&recorder.Sample{Done: ms, Unfinished: i%2 == 0, Code: codes.Canceled})
 		flush(t, r, i, i+1, s)
@@ -111,7 +111,7 @@ func TestAwaitedMessages(t *testing.T) {
 			map[series.Series]int64{series.MessageGap: 30}},
 	} {
 		r := recorder.New(recorder.Config{Messages: tt.series})
-		s := r.NewShard()
+		s := r.NewLane()
 		tt.call.Done, tt.call.Unfinished, tt.call.Code = 100*ms, true, codes.Canceled
 		s.Call(&tt.call)
 		flush(t, r, 0, 1, s)

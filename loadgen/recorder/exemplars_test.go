@@ -35,7 +35,7 @@ func responses(of []recorder.Exemplar) (ns []int64) {
 func TestSlowCallsAreKept(t *testing.T) {
 	const calls = 1_000_000
 	r := recorder.New(recorder.Config{OpenLoop: true})
-	shards := []*recorder.Shard{r.NewShard(), r.NewShard(), r.NewShard(), r.NewShard()}
+	lanes := []*recorder.Lane{r.NewLane(), r.NewLane(), r.NewLane(), r.NewLane()}
 	random := rand.New(rand.NewPCG(1, 2))
 	slow := map[uint64]bool{}
 	for len(slow) < 10 {
@@ -46,9 +46,10 @@ func TestSlowCallsAreKept(t *testing.T) {
 		if slow[seq] {
 			c.Done += 5_000_000
 		}
-		shards[seq%4].Call(&c)
+		lanes[seq%4].Call(&c)
 	}
-	got := kind(r.Exemplars(100, math.MaxInt64), recorder.Slow)
+	flush(t, r, 0, 1, lanes...)
+	got := kind(r.Total().Exemplars(100, math.MaxInt64), recorder.Slow)
 	if len(got) != 100 {
 		t.Fatalf("%d slowest calls, want 100", len(got))
 	}
@@ -63,7 +64,7 @@ func TestSlowCallsAreKept(t *testing.T) {
 	if !slices.IsSortedFunc(got, func(a, b recorder.Exemplar) int { return int(b.Response - a.Response) }) {
 		t.Error("the slowest call does not come first")
 	}
-	if got := kind(r.Exemplars(7, 0), recorder.Slow); len(got) != 7 || !slow[got[0].Seq] {
+	if got := kind(r.Total().Exemplars(7, 0), recorder.Slow); len(got) != 7 || !slow[got[0].Seq] {
 		t.Errorf("asked for 7, got %d", len(got))
 	}
 }
@@ -71,7 +72,7 @@ func TestSlowCallsAreKept(t *testing.T) {
 // EX-2: memory does not grow with the calls, however many of them are news.
 func TestExemplarsMemory(t *testing.T) {
 	r := recorder.New(recorder.Config{OpenLoop: true})
-	s := r.NewShard()
+	s := r.NewLane()
 	random := rand.New(rand.NewPCG(3, 4))
 	var seq uint64
 	run := func(calls int) {
@@ -121,17 +122,18 @@ func halfOctave(ns int64) (low, high int64) {
 func TestEveryBucketHasAnExemplar(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	r := recorder.New(recorder.Config{})
-	shards := []*recorder.Shard{r.NewShard(), r.NewShard(), r.NewShard()}
+	lanes := []*recorder.Lane{r.NewLane(), r.NewLane(), r.NewLane()}
 	var all []int64
 	for i := range 30_000 {
 		v := int64(200_000 * math.Exp(2*random.NormFloat64()))
 		all = append(all, v)
-		shards[i%3].Call(&recorder.Sample{Seq: uint64(i), Done: v})
+		lanes[i%3].Call(&recorder.Sample{Seq: uint64(i), Done: v})
 	}
 	for _, v := range []int64{1, 2, 3, hour, hour + 5, 1 << 50} { // the ends, and past them
 		all = append(all, v)
-		shards[0].Call(&recorder.Sample{Seq: uint64(len(all) - 1), Done: v})
+		lanes[0].Call(&recorder.Sample{Seq: uint64(len(all) - 1), Done: v})
 	}
+	flush(t, r, 0, 1, lanes...)
 	sorted := slices.Sorted(slices.Values(all))
 	for _, from := range []int64{0, sorted[len(sorted)/2], sorted[len(sorted)*99/100], sorted[len(sorted)*999/1000], hour, sorted[len(sorted)-1], sorted[len(sorted)-1] + 1} {
 		slowestOf := map[int64]int64{} // of each half-octave, by its lower bound
@@ -146,7 +148,7 @@ func TestEveryBucketHasAnExemplar(t *testing.T) {
 			}
 		}
 		slices.SortFunc(want, func(a, b int64) int { return int(b - a) })
-		got := kind(r.Exemplars(10, from), recorder.Bucket)
+		got := kind(r.Total().Exemplars(10, from), recorder.Bucket)
 		if !slices.Equal(responses(got), want) {
 			t.Errorf("from %d: exemplars of %v, want %v", from, responses(got), want)
 		}
@@ -161,14 +163,15 @@ func TestEveryBucketHasAnExemplar(t *testing.T) {
 // The first five failures of each code tell what went wrong, whatever came after them.
 func TestFirstFailuresOfEachCode(t *testing.T) {
 	r := recorder.New(recorder.Config{})
-	shards := []*recorder.Shard{r.NewShard(), r.NewShard()}
+	lanes := []*recorder.Lane{r.NewLane(), r.NewLane()}
 	for i := range 40 {
 		code := []codes.Code{codes.Unavailable, codes.Internal, codes.OK, codes.Unauthenticated}[i/2%4]
-		shards[i%2].Call(&recorder.Sample{Seq: uint64(i), Intended: int64(i), Sent: int64(i), Done: int64(i) + 10, Code: code, Message: code.String()})
+		lanes[i%2].Call(&recorder.Sample{Seq: uint64(i), Intended: int64(i), Sent: int64(i), Done: int64(i) + 10, Code: code, Message: code.String()})
 	}
-	shards[0].Call(&recorder.Sample{Seq: 99, Code: codes.NotFound})
+	lanes[0].Call(&recorder.Sample{Seq: 99, Code: codes.NotFound})
+	flush(t, r, 0, 1, lanes...)
 	got := map[codes.Code][]uint64{}
-	for _, x := range kind(r.Exemplars(0, math.MaxInt64), recorder.Failed) {
+	for _, x := range kind(r.Total().Exemplars(0, math.MaxInt64), recorder.Failed) {
 		got[x.Code] = append(got[x.Code], x.Seq)
 		if x.Seq != 99 && x.Message != x.Code.String() {
 			t.Errorf("call %d says %q", x.Seq, x.Message)
@@ -187,13 +190,14 @@ func TestFirstFailuresOfEachCode(t *testing.T) {
 // A code that gRPC does not have counts as UNKNOWN, and as an exemplar it is no other code's.
 func TestForeignCodesAreUnknown(t *testing.T) {
 	r := recorder.New(recorder.Config{})
-	s := r.NewShard()
+	s := r.NewLane()
 	for i := range 5 {
 		s.Call(&recorder.Sample{Seq: uint64(i), Intended: int64(i), Code: 99})
 	}
 	s.Call(&recorder.Sample{Seq: 5, Intended: 5, Code: codes.Unauthenticated})
+	flush(t, r, 0, 1, s)
 	got := map[codes.Code]int{}
-	for _, x := range kind(r.Exemplars(0, math.MaxInt64), recorder.Failed) {
+	for _, x := range kind(r.Total().Exemplars(0, math.MaxInt64), recorder.Failed) {
 		got[x.Code]++
 	}
 	if got[codes.Unknown] != 5 || got[codes.Unauthenticated] != 1 || len(got) != 2 {
@@ -204,11 +208,12 @@ func TestForeignCodesAreUnknown(t *testing.T) {
 // A report is a part of the buffer that the transport read it into: an exemplar holds on to no such buffer.
 func TestExemplarsOwnTheirReport(t *testing.T) {
 	r := recorder.New(recorder.Config{})
-	s := r.NewShard()
+	s := r.NewLane()
 	buffer := strings.Repeat("x", 1<<16) + "the report"
 	report := buffer[1<<16:]
 	s.Call(&recorder.Sample{Done: 5, LoadReport: func() string { return report }})
-	for _, x := range r.Exemplars(100, 0) {
+	flush(t, r, 0, 1, s)
+	for _, x := range r.Total().Exemplars(100, 0) {
 		if x.LoadReport != report || unsafe.StringData(x.LoadReport) == unsafe.StringData(report) {
 			t.Errorf("the %s exemplar holds %q, want a copy of the report", x.Kind, x.LoadReport)
 		}
@@ -218,11 +223,12 @@ func TestExemplarsOwnTheirReport(t *testing.T) {
 // Calls that the run's end cut off are neither slow nor failed: the oldest of them are named as what they are.
 func TestUnansweredExemplars(t *testing.T) {
 	r := recorder.New(recorder.Config{})
-	shards := []*recorder.Shard{r.NewShard(), r.NewShard()}
+	lanes := []*recorder.Lane{r.NewLane(), r.NewLane()}
 	for i := range 20 {
-		shards[i%2].Call(&recorder.Sample{Seq: uint64(i), Unfinished: true, Code: codes.Canceled, Done: int64(i) * 1e9})
+		lanes[i%2].Call(&recorder.Sample{Seq: uint64(i), Unfinished: true, Code: codes.Canceled, Done: int64(i) * 1e9})
 	}
-	got := r.Exemplars(100, 0)
+	flush(t, r, 0, 1, lanes...)
+	got := r.Total().Exemplars(100, 0)
 	if len(got) != 5 {
 		t.Fatalf("%d exemplars, want the 5 oldest: %+v", len(got), got)
 	}

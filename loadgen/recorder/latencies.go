@@ -9,14 +9,14 @@ import (
 // Latencies are one population: its distribution to 0.1 %, and exactly what a
 // histogram only knows roughly. All values are nanoseconds.
 type Latencies struct {
-	Histogram     *hdrhistogram.Histogram
+	Histogram     *hdrhistogram.PackedHistogram
 	Sum, Min, Max int64
 	// Censored are those of the histogram's values that are lower bounds only (right-censored): the ages of calls
 	// that were cut off, or that their own deadline ended. It is nil where there were none.
 	Censored *hdrhistogram.PackedHistogram
 }
 
-func newLatencies() *Latencies { return &Latencies{Histogram: NewHistogram()} }
+func newLatencies() *Latencies { return &Latencies{Histogram: NewPacked()} }
 
 // Count is the number of values.
 func (l *Latencies) Count() int64 { return l.Histogram.TotalCount() }
@@ -29,33 +29,10 @@ func (l *Latencies) Mean() float64 {
 	return float64(l.Sum) / float64(l.Count())
 }
 
-// record takes a value, or says that it does not fit.
-func (l *Latencies) record(ns int64) bool {
-	if ns < 0 || ns > highest || l.Histogram.RecordValue(ns) != nil {
-		return false
-	}
-	if l.Histogram.TotalCount() == 1 {
-		l.Min, l.Max = ns, ns
-	}
-	l.Sum += ns
-	l.Min = min(l.Min, ns)
-	l.Max = max(l.Max, ns)
-	return true
-}
-
-// censor takes a value that is only a lower bound, or says that it does not fit.
-func (l *Latencies) censor(ns int64) bool {
-	if !l.record(ns) {
-		return false
-	}
-	l.censored().RecordValue(ns) //nolint:errcheck // what the histogram holds, this holds
-	return true
-}
-
 // censored makes room at the first lower bound: most runs have none.
 func (l *Latencies) censored() *hdrhistogram.PackedHistogram {
 	if l.Censored == nil {
-		l.Censored = hdrhistogram.NewPacked(lowest, highest, digits)
+		l.Censored = NewPacked()
 	}
 	return l.Censored
 }
@@ -69,15 +46,14 @@ func (l *Latencies) CensoredCount() int64 {
 }
 
 // Known are the values that are not lower bounds.
-func (l *Latencies) Known() *hdrhistogram.Histogram {
-	known := NewHistogram()
-	for _, b := range l.Histogram.Distribution() {
-		n := b.Count
-		if l.Censored != nil && n > 0 {
-			n -= l.Censored.CountAtValue(b.To)
+func (l *Latencies) Known() *hdrhistogram.PackedHistogram {
+	known := NewPacked()
+	for value, n := range l.Histogram.ForEachBucket {
+		if l.Censored != nil {
+			n -= l.Censored.CountAtValue(value)
 		}
 		if n > 0 {
-			_ = known.RecordValues(b.To, n) // of the same geometry
+			_ = known.RecordValues(value, n) // of the same geometry
 		}
 	}
 	return known
@@ -85,7 +61,7 @@ func (l *Latencies) Known() *hdrhistogram.Histogram {
 
 // Upper is the greatest value that the value of a rank, from 1, can have whatever the lower bounds stand for.
 // It is false where they can stand for that rank themselves, so that nothing bounds it. Known is [Latencies.Known]'s.
-func Upper(known *hdrhistogram.Histogram, rank int64) (ns int64, bounded bool) {
+func Upper(known *hdrhistogram.PackedHistogram, rank int64) (ns int64, bounded bool) {
 	n := known.TotalCount()
 	if rank > n || n == 0 {
 		return 0, false
@@ -103,16 +79,32 @@ func (l *Latencies) reset() {
 	}
 }
 
+// extend adds the exact figures of other values, of which there is at least one, before their buckets are added.
+func (l *Latencies) extend(sum, least, most int64) {
+	if l.Count() == 0 {
+		l.Min, l.Max = least, most
+	}
+	l.Sum += sum
+	l.Min = min(l.Min, least)
+	l.Max = max(l.Max, most)
+}
+
+// add adds what a lane counted.
+func (l *Latencies) add(t *tally) {
+	if t == nil || t.n == 0 {
+		return
+	}
+	l.extend(t.sum, t.least, t.most)
+	t.each(func(ns, n int64) { _ = l.Histogram.RecordValues(ns, n) }) // all that a tally takes fits
+	t.lowerBounds.each(func(ns, n int64) { _ = l.censored().RecordValues(ns, n) })
+}
+
+// merge adds o to l.
 func (l *Latencies) merge(o *Latencies) error {
-	if o.Count() == 0 {
+	if o == nil || o.Count() == 0 {
 		return nil
 	}
-	if l.Count() == 0 {
-		l.Min, l.Max = o.Min, o.Max
-	}
-	l.Sum += o.Sum
-	l.Min = min(l.Min, o.Min)
-	l.Max = max(l.Max, o.Max)
+	l.extend(o.Sum, o.Min, o.Max)
 	if o.CensoredCount() > 0 {
 		l.censored().Merge(o.Censored)
 	}

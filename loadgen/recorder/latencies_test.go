@@ -30,7 +30,7 @@ func TestLatenciesAreExact(t *testing.T) {
 		}()},
 	} {
 		r := recorder.New(recorder.Config{})
-		s := r.NewShard()
+		s := r.NewLane()
 		var sum int64
 		for i, v := range tt.values {
 			s.Call(&recorder.Sample{Done: v})
@@ -57,11 +57,12 @@ func TestLatenciesAreExact(t *testing.T) {
 
 // An overflow is in no figure but its own: neither mean nor largest has it.
 func TestOverflowLeavesTheFiguresAlone(t *testing.T) {
-	s := recorder.New(recorder.Config{}).NewShard()
+	r := recorder.New(recorder.Config{})
+	s := r.NewLane()
 	for _, v := range []int64{-5, 100, hour + 1, 300, -1} {
 		s.Call(&recorder.Sample{Done: v})
 	}
-	got := s.Take(0, 0)
+	got := take(r, s)
 	h := got.Headline()
 	if h.Count() != 2 || h.Min != 100 || h.Max != 300 || h.Mean() != 200 || got.Counts.Overflow != 3 {
 		t.Errorf("%d values, %d to %d, mean %v, overflow %d, want 2, 100 to 300, 200, 3", h.Count(), h.Min, h.Max, h.Mean(), got.Counts.Overflow)

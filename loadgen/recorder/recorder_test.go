@@ -2,11 +2,13 @@ package recorder_test
 
 import (
 	"errors"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"sync"
 	"testing"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
 
@@ -14,21 +16,32 @@ import (
 	"grpcbench/loadgen/series"
 )
 
-// flush takes what the shards recorded into the total.
-func flush(t *testing.T, r *recorder.Recorder, start, end int64, shards ...*recorder.Shard) {
+// flush takes what the lanes recorded into the total.
+func flush(t *testing.T, r *recorder.Recorder, start, end int64, lanes ...*recorder.Lane) {
 	t.Helper()
-	for _, s := range shards {
-		if err := r.Add(s.Take(0, 0)); err != nil {
-			t.Fatal(err)
-		}
+	for _, s := range lanes {
+		s.Swap(0, 0)
+		r.Add(s)
 	}
 	if err := r.Flush(start, end); err != nil {
 		t.Fatal(err)
 	}
 }
 
+// take is what a lane recorded since it was last taken from, alone.
+func take(r *recorder.Recorder, s *recorder.Lane) *recorder.Snapshot {
+	s.Swap(0, 0)
+	alone := recorder.Like(r)
+	alone.Add(s)
+	_ = alone.Flush(0, 0)
+	return alone.Total()
+}
+
+// buckets are a histogram's values with their counts.
+func buckets(h *hdrhistogram.PackedHistogram) map[int64]int64 { return maps.Collect(h.ForEachBucket) }
+
 // sameInterval compares all that two intervals hold, the histograms bucket by bucket.
-func sameInterval(t *testing.T, got, want *recorder.Interval) {
+func sameInterval(t *testing.T, got, want *recorder.Snapshot) {
 	t.Helper()
 	if diff := cmp.Diff(want.Counts, got.Counts); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
@@ -41,7 +54,7 @@ func sameInterval(t *testing.T, got, want *recorder.Interval) {
 		if (w == nil) != (g == nil) {
 			t.Errorf("%v: exists %v, want %v", series.Series(s), g != nil, w != nil)
 		} else if w != nil {
-			if diff := cmp.Diff(w.Histogram.Export(), g.Histogram.Export()); diff != "" {
+			if diff := cmp.Diff(buckets(w.Histogram), buckets(g.Histogram)); diff != "" {
 				t.Errorf("%v, buckets (-want +got):\n%s", series.Series(s), diff)
 			}
 			if g.Sum != w.Sum || g.Min != w.Min || g.Max != w.Max || g.Count() != w.Count() {
@@ -72,27 +85,26 @@ func randomCall(random *rand.Rand, worker uint16, seq uint64) recorder.Sample {
 	return c
 }
 
-// HD-2: eight workers, each with a shard of its own, make what one recorder makes of all their calls.
-func TestShardsMergeExactly(t *testing.T) {
+// HD-2: eight workers, each with a lane of its own, make what one recorder makes of all their calls.
+func TestLanesMergeExactly(t *testing.T) {
 	const workers, calls = 8, 5000
 	cfg := recorder.Config{OpenLoop: true, PerWorker: true, LateAfter: 25_000, Messages: []series.Series{series.FirstMessage}}
 	many, one := recorder.New(cfg), recorder.New(cfg)
 	var group sync.WaitGroup
 	var mu sync.Mutex // the recorder's methods are not for concurrent use
 	for w := range workers {
-		shard := many.NewShard()
+		lane := many.NewLane()
 		group.Go(func() {
 			random := rand.New(rand.NewPCG(uint64(w), 1))
 			for i := range calls {
 				c := randomCall(random, uint16(w), uint64(i*workers+w))
-				shard.Due(1)
-				shard.Call(&c)
-				shard.Message(series.FirstMessage, c.Done-c.Sent)
+				lane.Due(0)
+				lane.Call(&c)
+				lane.Message(0, series.FirstMessage, c.Done-c.Sent)
 				if i%1700 == 1699 || i == calls-1 { // as the engine does once a second
 					mu.Lock()
-					if err := many.Add(shard.Take(0, 0)); err != nil {
-						t.Error(err)
-					}
+					lane.Swap(0, 0)
+					many.Add(lane)
 					if err := many.Flush(1, 2); err != nil {
 						t.Error(err)
 					}
@@ -102,14 +114,14 @@ func TestShardsMergeExactly(t *testing.T) {
 		})
 	}
 	group.Wait()
-	single := one.NewShard()
+	single := one.NewLane()
 	for w := range workers {
 		random := rand.New(rand.NewPCG(uint64(w), 1))
 		for i := range calls {
 			c := randomCall(random, uint16(w), uint64(i*workers+w))
-			single.Due(1)
+			single.Due(0)
 			single.Call(&c)
-			single.Message(series.FirstMessage, c.Done-c.Sent)
+			single.Message(0, series.FirstMessage, c.Done-c.Sent)
 		}
 	}
 	flush(t, one, 1, 2, single)
@@ -117,13 +129,16 @@ func TestShardsMergeExactly(t *testing.T) {
 	if n := one.Total().Counts; n.OK == 0 || n.Failed == 0 || n.Unfinished == 0 || n.Late == 0 {
 		t.Errorf("the calls are not of all sorts: %+v", n)
 	}
-	for code, want := range one.ByCode() {
-		if diff := cmp.Diff(want.Export(), many.ByCode()[code].Export()); diff != "" {
-			t.Errorf("%v (-want +got):\n%s", code, diff)
+	for code, want := range one.Total().ByCode {
+		if want == nil {
+			continue
+		}
+		if diff := cmp.Diff(buckets(want.Histogram), buckets(many.Total().ByCode[code].Histogram)); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", codes.Code(code), diff)
 		}
 	}
-	for w, want := range one.ByWorker() {
-		if got := many.ByWorker()[w]; got.TotalCount() != want.TotalCount() || got.Max() != want.Max() {
+	for w, want := range one.Total().Workers {
+		if got := many.Total().Workers[w]; got.TotalCount() != want.TotalCount() || got.Max() != want.Max() {
 			t.Errorf("worker %d has %d calls, the longest %d, want %d, %d", w, got.TotalCount(), got.Max(), want.TotalCount(), want.Max())
 		}
 	}
@@ -133,12 +148,12 @@ func TestShardsMergeExactly(t *testing.T) {
 func TestFlush(t *testing.T) {
 	type seen struct{ start, end, ok, count, sum int64 }
 	var spans []seen
-	r := recorder.New(recorder.Config{Sink: func(iv *recorder.Interval) error {
+	r := recorder.New(recorder.Config{Sink: func(iv *recorder.Snapshot) error {
 		h := iv.Headline()
 		spans = append(spans, seen{iv.Start, iv.End, iv.Counts.OK, h.Count(), h.Sum})
 		return nil
 	}})
-	s := r.NewShard()
+	s := r.NewLane()
 	for span := range int64(3) {
 		for i := range span + 1 {
 			s.Call(&recorder.Sample{Sent: 0, Done: 100 + i})
@@ -170,12 +185,11 @@ func TestTotalStartsWithTheFirstSpan(t *testing.T) {
 // A log that cannot be written loses no count.
 func TestFlushTellsTheSinksError(t *testing.T) {
 	full := errors.New("no space left on device")
-	r := recorder.New(recorder.Config{Sink: func(*recorder.Interval) error { return full }})
-	s := r.NewShard()
+	r := recorder.New(recorder.Config{Sink: func(*recorder.Snapshot) error { return full }})
+	s := r.NewLane()
 	s.Call(&recorder.Sample{Done: 5})
-	if err := r.Add(s.Take(0, 0)); err != nil {
-		t.Fatal(err)
-	}
+	s.Swap(0, 0)
+	r.Add(s)
 	if err := r.Flush(1, 2); !errors.Is(err, full) {
 		t.Errorf("Flush = %v, want the sink's error", err)
 	}
@@ -188,7 +202,7 @@ func TestFlushTellsTheSinksError(t *testing.T) {
 func TestHeadline(t *testing.T) {
 	for _, open := range []bool{false, true} {
 		r := recorder.New(recorder.Config{OpenLoop: open})
-		s := r.NewShard()
+		s := r.NewLane()
 		s.Call(&recorder.Sample{Intended: 100, Sent: 130, Done: 200})
 		flush(t, r, 1, 2, s)
 		want := int64(70)

@@ -12,7 +12,7 @@ import (
 func TestByCode(t *testing.T) {
 	for _, open := range []bool{false, true} {
 		r := recorder.New(recorder.Config{OpenLoop: open})
-		shards := []*recorder.Shard{r.NewShard(), r.NewShard()}
+		lanes := []*recorder.Lane{r.NewLane(), r.NewLane()}
 		for i, c := range []recorder.Sample{
 			{Done: 1_000_000},
 			{Intended: 5, Sent: 10, Done: 1010, Code: codes.Unavailable},
@@ -22,13 +22,15 @@ func TestByCode(t *testing.T) {
 			{Done: 99, Code: 1000},
 			{Done: 98, Code: codes.Unknown},
 		} {
-			shards[i%2].Call(&c)
+			lanes[i%2].Call(&c)
 		}
-		flush(t, r, 1, 2, shards...)
+		flush(t, r, 1, 2, lanes...)
 		type figures struct{ count, least, largest int64 }
 		got := map[codes.Code]figures{}
-		for code, h := range r.ByCode() {
-			got[code] = figures{h.TotalCount(), h.Min(), h.Max()}
+		for code, l := range r.Total().ByCode {
+			if l != nil {
+				got[codes.Code(code)] = figures{l.Count(), l.Min, l.Max}
+			}
 		}
 		want := map[codes.Code]figures{codes.Unavailable: {2, 1000, 2000}, codes.NotFound: {1, 1500, 1500}, codes.Unknown: {2, 98, 99}}
 		if open {
@@ -43,23 +45,23 @@ func TestByCode(t *testing.T) {
 // Each worker's own distribution, and all of them together the run's.
 func TestByWorker(t *testing.T) {
 	r := recorder.New(recorder.Config{PerWorker: true})
-	shards := []*recorder.Shard{r.NewShard(), r.NewShard()}
+	lanes := []*recorder.Lane{r.NewLane(), r.NewLane()}
 	for worker := range 6 {
 		for i := range worker + 1 {
 			c := recorder.Sample{Worker: uint16(worker), Done: int64(100*worker + i)}
 			if i == 0 {
 				c.Code = codes.Internal // a failure has a time too
 			}
-			shards[worker%2].Call(&c)
+			lanes[worker%2].Call(&c)
 		}
 	}
-	shards[1].Call(&recorder.Sample{Worker: 5, Unfinished: true, Done: 505}) // which counts with its age
-	flush(t, r, 1, 2, shards...)
-	byWorker := r.ByWorker()
+	lanes[1].Call(&recorder.Sample{Worker: 5, Unfinished: true, Done: 505}) // which counts with its age
+	flush(t, r, 1, 2, lanes...)
+	byWorker := r.Total().Workers
 	if len(byWorker) != 6 {
 		t.Errorf("%d workers, want 6", len(byWorker))
 	}
-	all := recorder.NewHistogram()
+	all := recorder.NewPacked()
 	for worker := range 6 {
 		h := byWorker[uint16(worker)]
 		calls := int64(worker + 1)
@@ -69,18 +71,18 @@ func TestByWorker(t *testing.T) {
 		if h.TotalCount() != calls || h.Min() != int64(100*worker) || h.Max() != int64(100*worker+worker) {
 			t.Errorf("worker %d: %d calls, %d to %d", worker, h.TotalCount(), h.Min(), h.Max())
 		}
-		h.MergeInto(all)
+		all.Merge(h)
 	}
-	if diff := cmp.Diff(r.Total().Headline().Histogram.Export(), all.Export()); diff != "" {
+	if diff := cmp.Diff(buckets(r.Total().Headline().Histogram), buckets(all)); diff != "" {
 		t.Errorf("the workers together (-want +got):\n%s", diff)
 	}
 }
 
 func TestByWorkerIsChosen(t *testing.T) {
 	r := recorder.New(recorder.Config{})
-	s := r.NewShard()
+	s := r.NewLane()
 	s.Call(&recorder.Sample{Worker: 3, Done: 1})
-	if got := r.ByWorker(); len(got) != 0 {
+	if got := r.Total().Workers; len(got) != 0 {
 		t.Errorf("without PerWorker there are histograms of %d workers", len(got))
 	}
 }

@@ -48,7 +48,7 @@ func madeUp(t *testing.T, root string, s shape) *result.Document {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rec := recorder.New(recorder.Config{OpenLoop: true, Messages: s.messages, Sink: func(iv *recorder.Interval) error {
+	rec := recorder.New(recorder.Config{OpenLoop: true, Messages: s.messages, Sink: func(iv *recorder.Snapshot) error {
 		i := len(d.Series)
 		h := iv.Headline()
 		d.Series = append(d.Series, result.Point{
@@ -57,7 +57,7 @@ func madeUp(t *testing.T, root string, s shape) *result.Document {
 		start := d.Started.Add(time.Duration(i) * time.Second)
 		return log.Interval(iv, s.id, start, start.Add(time.Second))
 	}})
-	shard := rec.NewShard()
+	lane := rec.NewLane()
 	random := rand.New(rand.NewPCG(uint64(len(s.id)), uint64(s.id[len(s.id)-1])))
 	spread := func(median, sigma float64) int64 { return int64(median * math.Exp(sigma*random.NormFloat64())) }
 	for range s.seconds {
@@ -66,12 +66,14 @@ func madeUp(t *testing.T, root string, s shape) *result.Document {
 			lag := pacing + spread(500, 2)
 			c := recorder.Sample{Intended: 1000, Free: 1000 + lag - pacing, Sent: 1000 + lag}
 			c.Done = c.Sent + spread(150_000, 0.8)
-			shard.Call(&c)
+			lane.Call(&c)
 			for _, series := range s.messages {
-				shard.Message(series, spread(50_000, 1))
+				lane.Message(0, series, spread(50_000, 1))
 			}
 		}
-		if err := errors.Join(rec.Add(shard.Take(0, 0)), rec.Flush(1, 2)); err != nil {
+		lane.Swap(0, 0)
+		rec.Add(lane)
+		if err := rec.Flush(1, 2); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -17,16 +17,15 @@ import (
 func censored(t *testing.T, known, bounds []int64) *recorder.Latencies {
 	t.Helper()
 	r := recorder.New(recorder.Config{OpenLoop: true})
-	s := r.NewShard()
+	s := r.NewLane()
 	for _, ns := range known {
 		s.Call(&recorder.Sample{Done: ns})
 	}
 	for _, ns := range bounds {
 		s.Call(&recorder.Sample{Done: ns, Unfinished: true, Code: codes.Canceled})
 	}
-	if err := r.Add(s.Take(0, 0)); err != nil {
-		t.Fatal(err)
-	}
+	s.Swap(0, 0)
+	r.Add(s)
 	if err := r.Flush(0, 1); err != nil {
 		t.Fatal(err)
 	}

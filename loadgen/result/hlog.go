@@ -43,7 +43,7 @@ func NewHlog(w io.Writer, begin time.Time) (*Hlog, error) {
 
 // Interval writes what happened from start to end: the headline as the total,
 // then every series the interval has.
-func (l *Hlog) Interval(iv *recorder.Interval, prefix string, start, end time.Time) error {
+func (l *Hlog) Interval(iv *recorder.Snapshot, prefix string, start, end time.Time) error {
 	if err := l.write(iv.Headline().Histogram, start, end, "", series.Response.String()+"@"+prefix); err != nil {
 		return err
 	}
@@ -60,9 +60,7 @@ func (l *Hlog) Interval(iv *recorder.Interval, prefix string, start, end time.Ti
 
 // Worker writes one worker's response times over the whole run.
 func (l *Hlog) Worker(h *hdrhistogram.PackedHistogram, prefix string, start, end time.Time) error {
-	dense := recorder.NewHistogram()
-	h.MergeInto(dense)
-	return l.write(dense, start, end, series.Response.String()+"@"+prefix)
+	return l.write(h, start, end, series.Response.String()+"@"+prefix)
 }
 
 // tagPattern is what a tag may be.
@@ -70,8 +68,8 @@ var tagPattern = regexp.MustCompile(`^[^, \r\n]+$`)
 
 var errTag = errors.New("a histogram's tag may hold no comma, space or line break")
 
-// write writes a histogram once under each of the tags, a line at a time.
-func (l *Hlog) write(h *hdrhistogram.Histogram, start, end time.Time, tags ...string) error {
+// write writes a histogram of the recorder's geometry once under each of the tags, a line at a time.
+func (l *Hlog) write(h *hdrhistogram.PackedHistogram, start, end time.Time, tags ...string) error {
 	payload, err := l.enc.encode(h)
 	if err != nil {
 		return err

@@ -9,6 +9,8 @@ import (
 	"math"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"grpcbench/loadgen/recorder"
 )
 
 // Cookies of the V2 encoding, as Java's HistogramLogReader knows them; 0x10 says that words are of varying length.
@@ -28,8 +30,8 @@ type encoder struct {
 	text    []byte
 }
 
-func (e *encoder) encode(h *hdrhistogram.Histogram) ([]byte, error) {
-	e.appendPlain(h.Export())
+func (e *encoder) encode(h *hdrhistogram.PackedHistogram) ([]byte, error) {
+	e.appendPlain(h)
 	e.packed.Reset()
 	e.packed.Write(make([]byte, 8))
 	if e.deflate == nil {
@@ -50,41 +52,18 @@ func (e *encoder) encode(h *hdrhistogram.Histogram) ([]byte, error) {
 	return e.text, nil
 }
 
-// appendPlain lays out the 40 bytes of the head, then the counts in order of
-// their values as zigzag varints: a negative one is a run of so many zeros.
-func (e *encoder) appendPlain(s *hdrhistogram.Snapshot) {
+// appendPlain lays out the 40 bytes of the head, then the counts.
+func (e *encoder) appendPlain(h *hdrhistogram.PackedHistogram) {
 	const head = 40
-	ratio := s.IntegerToDoubleConversionRatio
-	if ratio == 0 {
-		ratio = 1
-	}
-	counts := s.Counts
-	for len(counts) > 1 && counts[len(counts)-1] == 0 {
-		counts = counts[:len(counts)-1]
-	}
-	be := binary.BigEndian
 	var heading [head]byte
-	e.plain = append(e.plain[:0], heading[:]...)
-	b := e.plain
-	for i := 0; i < len(counts); {
-		zeros := 0
-		for i+zeros < len(counts) && counts[i+zeros] == 0 {
-			zeros++
-		}
-		if zeros > 1 {
-			b = binary.AppendVarint(b, int64(-zeros))
-			i += zeros
-		} else {
-			b = binary.AppendVarint(b, counts[i])
-			i++
-		}
-	}
+	b := recorder.AppendCounts(append(e.plain[:0], heading[:]...), h)
+	be := binary.BigEndian
 	be.PutUint32(b, plainCookie)
 	be.PutUint32(b[4:], uint32(len(b)-head))
 	be.PutUint32(b[8:], 0) // counts stand in the order of their values
-	be.PutUint32(b[12:], uint32(s.SignificantFigures))
-	be.PutUint64(b[16:], uint64(s.LowestTrackableValue))
-	be.PutUint64(b[24:], uint64(s.HighestTrackableValue))
-	be.PutUint64(b[32:], math.Float64bits(ratio))
+	be.PutUint32(b[12:], uint32(h.SignificantFigures()))
+	be.PutUint64(b[16:], uint64(h.LowestTrackableValue()))
+	be.PutUint64(b[24:], uint64(h.HighestTrackableValue()))
+	be.PutUint64(b[32:], math.Float64bits(1))
 	e.plain = b
 }

@@ -3,8 +3,6 @@ package result
 import (
 	"math"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
-
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/stats"
 )
@@ -66,15 +64,20 @@ func (out *Latency) widen(l *recorder.Latencies) {
 	}
 }
 
+// Distribution is a histogram, with room for every bucket or packed.
+type Distribution interface {
+	TotalCount() int64
+	Min() int64
+	Max() int64
+	ValueAtPercentile(p float64) int64
+}
+
 // noCorrelation is what neighbours' correlation may be by chance in a few thousand values.
 const noCorrelation = 0.1
 
-// FromHistogram sums up a population of which only the histogram is known: all its values are to 0.1 %.
-func FromHistogram(h *hdrhistogram.Histogram) Latency { return summary(h, h.Max(), h.TotalCount()) }
-
-func summary(h *hdrhistogram.Histogram, most, effective int64) Latency {
+func summary(h Distribution, most, effective int64) Latency {
 	n := h.TotalCount()
-	out := Latency{Count: n, EffectiveCount: effective, MeanNs: h.Mean(), MinNs: h.Min(), MaxNs: most, Percentiles: []Percentile{}}
+	out := Latency{Count: n, EffectiveCount: effective, MinNs: h.Min(), MaxNs: most, Percentiles: []Percentile{}}
 	for _, p := range percentiles {
 		if !stats.Supported(n, p) {
 			break
@@ -89,7 +92,7 @@ func summary(h *hdrhistogram.Histogram, most, effective int64) Latency {
 
 // Bounds is the 95 % interval of a quantile of a population that is worth so many independent values. A bound
 // that these are too few for is the least or the largest value.
-func Bounds(h *hdrhistogram.Histogram, effective int64, q float64) (low, high int64) {
+func Bounds(h Distribution, effective int64, q float64) (low, high int64) {
 	value := h.ValueAtPercentile(100 * q)
 	low, high = h.Min(), h.Max()
 	ranks := stats.QuantileRanks(effective, q)
@@ -104,4 +107,4 @@ func Bounds(h *hdrhistogram.Histogram, effective int64, q float64) (low, high in
 }
 
 // atRank is the value of the rank that is the given share of the count, 1-based: the library rounds to the nearest.
-func atRank(h *hdrhistogram.Histogram, share float64) int64 { return h.ValueAtPercentile(100 * share) }
+func atRank(h Distribution, share float64) int64 { return h.ValueAtPercentile(100 * share) }

@@ -15,11 +15,17 @@ import (
 // latencies records values as a run does.
 func latencies(t *testing.T, values []int64) *recorder.Latencies {
 	t.Helper()
-	s := recorder.New(recorder.Config{}).NewShard()
+	r := recorder.New(recorder.Config{})
+	s := r.NewLane()
 	for _, v := range values {
 		s.Call(&recorder.Sample{Done: v})
 	}
-	return s.Take(0, 0).Headline()
+	s.Swap(0, 0)
+	r.Add(s)
+	if err := r.Flush(0, 1); err != nil {
+		t.Fatal(err)
+	}
+	return r.Total().Headline()
 }
 
 func lognormal(n int) []int64 {
@@ -91,9 +97,7 @@ func TestIntervalsHoldTheirValue(t *testing.T) {
 	for name, values := range map[string][]int64{
 		"lognormal": lognormal(20_000), "few": lognormal(20), "alike": alike, "zeros": make([]int64, 500), "two sorts": twoSorts, "an hour": {hour, hour, hour},
 	} {
-		for source, l := range map[string]result.Latency{
-			"NewLatency": result.NewLatency(latencies(t, values)), "FromHistogram": result.FromHistogram(latencies(t, values).Histogram),
-		} {
+		for source, l := range map[string]result.Latency{"independent": result.NewLatency(latencies(t, values)), "correlated": result.Correlated(latencies(t, values), 0.7)} {
 			var last result.Percentile
 			for _, p := range l.Percentiles {
 				if p.LowNs > p.Ns || p.Ns > p.HighNs || p.LowNs < l.MinNs || p.HighNs > l.MaxNs {

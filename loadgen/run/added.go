@@ -19,7 +19,7 @@ import (
 //
 // Where calls wait for a worker, whoever notices answers late keeps the workers busy for longer, and that adds up: then
 // the wait is the load generator's too.
-func added(total *recorder.Interval, noticed *hdrhistogram.Histogram) (all []verdict.Added) {
+func added(total *recorder.Snapshot, noticed *hdrhistogram.Histogram) (all []verdict.Added) {
 	response, pacing := total.Headline(), total.Latencies[series.Pacing]
 	if response.Count() == 0 {
 		return nil
@@ -60,7 +60,7 @@ func added(total *recorder.Interval, noticed *hdrhistogram.Histogram) (all []ver
 
 // heldUp says whether calls waited for workers that were busy for a tenth longer, or more, since their answers were
 // noticed late.
-func heldUp(total *recorder.Interval, noticed *hdrhistogram.Histogram) bool {
+func heldUp(total *recorder.Snapshot, noticed *hdrhistogram.Histogram) bool {
 	lag, service := total.Latencies[series.Lag], total.Latencies[series.Service]
 	if lag == nil || lag.Count() == 0 || service.Count() == 0 || noticed == nil || noticed.TotalCount() == 0 {
 		return false

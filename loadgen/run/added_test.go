@@ -43,16 +43,15 @@ func TestAdded(t *testing.T) {
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			rec := recorder.New(recorder.Config{OpenLoop: true})
-			shard := rec.NewShard()
+			lane := rec.NewLane()
 			for i := range int64(10_000) {
 				intended := i * 100 * us
 				free := intended + tt.wait(i)
 				sent := free + tt.pacing(i)
-				shard.Call(&recorder.Sample{Intended: intended, Free: free, Sent: sent, Done: sent + tt.service(i)})
+				lane.Call(&recorder.Sample{Intended: intended, Free: free, Sent: sent, Done: sent + tt.service(i)})
 			}
-			if err := rec.Add(shard.Take(0, 0)); err != nil {
-				t.Fatal(err)
-			}
+			lane.Swap(0, 0)
+			rec.Add(lane)
 			if err := rec.Flush(0, int64(time.Second)); err != nil {
 				t.Fatal(err)
 			}

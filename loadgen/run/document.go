@@ -48,7 +48,7 @@ func (r *run) unfinishedDocument() *result.Document {
 }
 
 // notes tell how to read the figures.
-func (r *run) notes(total *recorder.Interval, arrivals int64) []string {
+func (r *run) notes(total *recorder.Snapshot, arrivals int64) []string {
 	notes := []string{}
 	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	if !r.plan.Open() {
@@ -99,12 +99,7 @@ func (r *run) document(ctx context.Context, o engine.Outcome) (*result.Document,
 	var spread []string
 	d.Addresses, spread = byAddress(r.plan, o)
 	d.Notes = append(append(r.notes(total, o.Arrivals), spread...), r.lost...)
-	d.Codes = map[string]int64{}
-	for code, n := range total.Codes {
-		if n > 0 {
-			d.Codes[result.CodeName(codes.Code(code))] = n
-		}
-	}
+	d.Codes = codesOf(&total.Part)
 	if seconds := float64(d.DurationNs) / 1e9; seconds > 0 {
 		achieved := float64(c.OK+c.Failed) / seconds
 		offered := achieved
@@ -122,7 +117,7 @@ func (r *run) document(ctx context.Context, o engine.Outcome) (*result.Document,
 	if d.Series == nil {
 		d.Series = []result.Point{}
 	}
-	d.Exemplars = r.exemplarsOf(r.rec, d.Latency, o.Start, slowestKept)
+	d.Exemplars = r.exemplarsOf(&total.Part, d.Latency, o.Start, slowestKept)
 	r.byStep(d, o.Start)
 	d.Added = append(d.Added, added(total, o.Noticed)...)
 	facts := r.facts(d, o)
@@ -141,7 +136,7 @@ func loop(p plan.Plan) string {
 
 // latencies fills in every series, the headline first. Neighbouring calls' response times, and what they
 // are made of, are correlated by rho.
-func (r *run) latencies(d *result.Document, total *recorder.Interval, rho float64) {
+func (r *run) latencies(d *result.Document, total *recorder.Snapshot, rho float64) {
 	d.Latency = map[string]result.Latency{series.Response.String(): result.Correlated(total.Headline(), rho)}
 	for s, l := range total.Latencies {
 		switch s := series.Series(s); {
@@ -153,8 +148,10 @@ func (r *run) latencies(d *result.Document, total *recorder.Interval, rho float6
 		}
 	}
 	d.LatencyByCode = map[string]result.Latency{}
-	for code, h := range r.rec.ByCode() {
-		d.LatencyByCode[result.CodeName(code)] = result.FromHistogram(h)
+	for code, l := range total.ByCode {
+		if l != nil {
+			d.LatencyByCode[result.CodeName(codes.Code(code))] = result.NewLatency(l) //nolint:gosec // few
+		}
 	}
 }
 
@@ -174,15 +171,15 @@ func (r *run) usage(ctx context.Context, d *result.Document) error {
 	return errors.Join(err, serverErr)
 }
 
-// exemplarsOf names single calls of a recorder, with the server's own time where it told it, as many of the slowest as are
+// exemplarsOf names single calls of a part, with the server's own time where it told it, as many of the slowest as are
 // kept.
-func (r *run) exemplarsOf(rec *recorder.Recorder, latency map[string]result.Latency, start int64, kept int) []result.Exemplar {
+func (r *run) exemplarsOf(p *recorder.Part, latency map[string]result.Latency, start int64, kept int) []result.Exemplar {
 	from := int64(0)
 	if p99, ok := latency[series.Response.String()].At(99); ok {
 		from = p99.Ns - p99.Ns/1000 // the calls at p99 may be as much faster than what their histogram tells
 	}
 	out := []result.Exemplar{}
-	for _, x := range rec.Exemplars(kept, from) {
+	for _, x := range p.Exemplars(kept, from) {
 		code := result.CodeName(x.Code)
 		if x.Kind == recorder.Unanswered {
 			code = "" // it has none: that it was cut off is our own doing

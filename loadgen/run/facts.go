@@ -73,7 +73,7 @@ func moved(l result.Latency) (all []float64) {
 
 // ownReason is what the first of the load generator's own failures said.
 func (r *run) ownReason() string {
-	for _, x := range r.rec.Exemplars(0, math.MaxInt64) {
+	for _, x := range r.rec.Total().Exemplars(0, math.MaxInt64) {
 		if x.Local {
 			return result.CodeName(x.Code) + ": " + x.Message
 		}

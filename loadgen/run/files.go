@@ -82,7 +82,7 @@ func (r *run) close(measured bool) error {
 }
 
 // sink takes one interval: a line per series in the log, and a point of the run's course.
-func (r *run) sink(iv *recorder.Interval) error {
+func (r *run) sink(iv *recorder.Snapshot) error {
 	var cpu time.Duration
 	if r.health != nil {
 		cpu = r.health.window()
@@ -104,7 +104,7 @@ func (r *run) sink(iv *recorder.Interval) error {
 // write writes what is known at the run's end.
 func (r *run) write(doc *result.Document) error {
 	total := r.rec.Total()
-	byWorker := r.rec.ByWorker()
+	byWorker := total.Workers
 	for _, w := range slices.Sorted(maps.Keys(byWorker)) {
 		prefix := requestid.ID{Run: r.id, Worker: w}.WorkerPrefix()
 		if err := r.hlog.Worker(byWorker[w], prefix, transport.Wall(total.Start), transport.Wall(total.End)); err != nil {

@@ -76,18 +76,18 @@ func (r *run) ended() func(*transport.Call) {
 }
 
 // tellMetrics tells whoever scrapes of an interval.
-func (r *run) tellMetrics(iv *recorder.Interval) error {
+func (r *run) tellMetrics(iv *recorder.Snapshot) error {
 	if r.interchange.metrics == nil {
 		return nil
 	}
 	var examples []metrics.Example
-	for _, x := range iv.Slowest() {
+	for _, x := range r.rec.Total().Slowest() {
 		examples = append(examples, metrics.Example{
 			RequestID: requestid.ID{Run: r.id, Worker: x.Worker, Seq: x.Seq}.String(),
 			Seconds:   float64(x.Response) / 1e9, At: transport.Wall(x.Intended + x.Response),
 		})
 	}
-	err := r.interchange.metrics.Tell(metrics.Second{Interval: iv, Examples: examples, InFlight: inFlight(r.rec.Total().Counts), Verdict: r.soFar().Status})
+	err := r.interchange.metrics.Tell(metrics.Second{Snapshot: iv, Examples: examples, InFlight: inFlight(r.rec.Total().Counts), Verdict: r.soFar().Status})
 	if err != nil {
 		return fmt.Errorf("tell an interval: %w", err)
 	}

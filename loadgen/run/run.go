@@ -71,9 +71,7 @@ type run struct {
 	plan     plan.Plan
 	workload *scenario.Workload
 	// steps are what was built of the workload's, by their numbers.
-	steps []builtStep
-	// by keeps what becomes of each of several.
-	by     engine.StepRecorders
+	steps  []builtStep
 	id     uint32
 	target result.Target
 	// authority is what servers are called, where not by their address.
@@ -138,14 +136,14 @@ func (r *run) measure(ctx context.Context) (*result.Document, error) {
 		PerWorker: r.plan.PerWorker,
 		Sink:      r.sink,
 	}
+	r.recordSteps(&config)
 	r.rec = recorder.New(config)
-	r.recordBy(config)
 	began := r.unfinishedDocument()
 	if err := r.folder.WriteDocument(began); err != nil {
 		return nil, err
 	}
 	outcome, err := engine.Run(ctx, engine.Config{
-		Dialer: dialer, Addrs: addrs, Methods: r.methods(), Flows: r.flows(), Seed: r.plan.Seed, By: r.by,
+		Dialer: dialer, Addrs: addrs, Methods: r.methods(), Flows: r.flows(), Seed: r.plan.Seed,
 		Workers: r.plan.Workers, Conns: r.plan.Conns,
 		Warmup: r.plan.Warmup, Duration: r.plan.D, Total: r.plan.Total, Least: r.plan.Scheduled(), Drain: r.plan.Drain,
 		Expected: r.plan.Expected(), Arrivals: arrivals, WarmupArrivals: warmupArrivals, Spin: r.plan.Spin,

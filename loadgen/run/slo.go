@@ -43,27 +43,28 @@ func failures(d *result.Document, step string) float64 {
 	return d.Failures()
 }
 
-// recorderOf is that of a step or flow of several; else the run's.
-func (r *run) recorderOf(name string) *recorder.Recorder {
-	for i, rec := range r.by.Steps {
+// part is what was recorded of a step or flow of several; else of all calls.
+func (r *run) part(name string) *recorder.Part {
+	total := r.rec.Total()
+	for i, p := range total.Steps {
 		if r.steps[i].Name == name {
-			return rec
+			return p
 		}
 	}
-	for i, rec := range r.by.Flows {
-		if rec != nil && r.workload.Flows[i].Name == name {
-			return rec
+	for i, p := range total.Flows {
+		if p != nil && r.workload.Flows[i].Name == name {
+			return p
 		}
 	}
-	return r.rec
+	return &total.Part
 }
 
 // latency looks any percentile up, also one that the document does not list.
 func (r *run) latency(step, name, of string, p float64) (verdict.Known, bool) {
-	total := r.recorderOf(step).Total()
-	l := total.Headline()
+	part := r.part(step)
+	l := part.Headline()
 	if name != series.Response.String() {
-		l = total.Series(name)
+		l = part.Series(name)
 	}
 	if l == nil || l.Count() == 0 {
 		return verdict.Known{}, false

@@ -3,9 +3,6 @@ package run
 import (
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
-	"google.golang.org/grpc/codes"
-
 	"grpcbench/loadgen/live"
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/result"
@@ -14,25 +11,19 @@ import (
 )
 
 // tell shows an interval to whoever watches.
-func (r *run) tell(point result.Point, iv *recorder.Interval) {
+func (r *run) tell(point result.Point, iv *recorder.Snapshot) {
 	if r.shown == nil {
 		return
 	}
-	failed := map[string]int64{}
-	for code, n := range iv.Codes {
-		if n > 0 {
-			failed[result.CodeName(codes.Code(code))] = n
-		}
-	}
 	r.shown.Second(live.Second{
-		Point: point, Length: time.Duration(iv.End - iv.Start), Codes: failed,
+		Point: point, Length: time.Duration(iv.End - iv.Start), Codes: codesOf(&iv.Part),
 		Messages: iv.Counts.MessagesSent + iv.Counts.MessagesReceived,
 		InFlight: inFlight(r.rec.Total().Counts), Verdict: r.soFar(),
 	})
 }
 
 // listen adds an interval to the time of silence: that in which calls waited and none was answered.
-func (r *run) listen(iv *recorder.Interval) {
+func (r *run) listen(iv *recorder.Snapshot) {
 	answered := iv.Counts.OK + iv.Counts.Failed + iv.Counts.Unfinished - iv.Headline().CensoredCount()
 	if answered > 0 || iv.Waiting == 0 {
 		r.silent = 0
@@ -63,7 +54,7 @@ func (r *run) soFar() verdict.Verdict {
 	return verdict.Judge(f)
 }
 
-func quantiles(h *hdrhistogram.Histogram) map[float64]time.Duration {
+func quantiles(h result.Distribution) map[float64]time.Duration {
 	m := map[float64]time.Duration{}
 	for _, p := range []float64{50, 99, 99.9} {
 		m[p] = time.Duration(h.ValueAtPercentile(p))

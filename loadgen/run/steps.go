@@ -84,59 +84,51 @@ func (r *run) messageSeries() (all []series.Series) {
 	return all
 }
 
-// recordBy makes a recorder for each step, and for each flow of several, where there are several steps.
-func (r *run) recordBy(config recorder.Config) {
+// recordSteps has each step recorded by itself, and each flow of several as a whole too, where there are several steps.
+func (r *run) recordSteps(config *recorder.Config) {
 	if len(r.steps) < 2 {
 		return
 	}
-	config.Sink, config.PerWorker = nil, false
 	for _, b := range r.steps {
-		config.Messages = messageSeries(b.spec)
-		r.by.Steps = append(r.by.Steps, recorder.New(config))
+		config.Steps = append(config.Steps, messageSeries(b.spec))
 	}
-	config.Messages = nil
 	for _, f := range r.workload.Flows {
-		var rec *recorder.Recorder
-		if len(f.Steps) > 1 {
-			rec = recorder.New(config)
-		}
-		r.by.Flows = append(r.by.Flows, rec)
+		config.Flows = append(config.Flows, len(f.Steps) > 1)
 	}
 }
 
 // byStep fills in what became of each step, and of each flow of several.
 func (r *run) byStep(d *result.Document, start int64) {
+	total := r.rec.Total()
 	for i, b := range r.steps {
 		s := result.Step{Flow: r.workload.Flows[b.Flow].Name, Name: b.Name, Method: b.Method, Kind: b.Kind.String(), Weight: r.workload.Flows[b.Flow].Weight}
-		if r.by.Steps == nil {
-			s.Counts, s.Codes, s.Latency = d.Counts, d.Codes, d.Latency
-			s.ChecksFailed = d.Codes[result.CodeName(codes.DataLoss)]
-			d.Steps = append(d.Steps, s)
-			continue
+		s.Counts, s.Codes, s.Latency = d.Counts, d.Codes, d.Latency
+		if len(total.Steps) > 0 {
+			p := total.Steps[i]
+			s.Counts, s.Codes, s.Latency = p.Counts, codesOf(p), latenciesOf(p)
+			s.Exemplars = r.exemplarsOf(p, s.Latency, start, keptOfStep)
 		}
-		total := r.by.Steps[i].Total()
-		s.Counts, s.Codes = total.Counts, codesOf(total)
 		s.ChecksFailed = s.Codes[result.CodeName(codes.DataLoss)]
-		s.Latency = latenciesOf(total)
-		s.Exemplars = r.exemplarsOf(r.by.Steps[i], s.Latency, start, keptOfStep)
 		d.Steps = append(d.Steps, s)
 	}
-	for i, rec := range r.by.Flows {
-		if rec == nil {
+	for i, p := range total.Flows {
+		if p == nil {
 			continue
 		}
-		total := rec.Total()
-		response := result.NewLatency(total.Headline())
-		d.Flows = append(d.Flows, result.Flow{Name: r.workload.Flows[i].Name, Weight: r.workload.Flows[i].Weight, Counts: total.Counts, Codes: codesOf(total), Latency: map[string]result.Latency{"response": response}})
+		f := r.workload.Flows[i]
+		d.Flows = append(d.Flows, result.Flow{
+			Name: f.Name, Weight: f.Weight, Counts: p.Counts, Codes: codesOf(p),
+			Latency: map[string]result.Latency{series.Response.String(): result.NewLatency(p.Headline())},
+		})
 	}
 }
 
 // keptOfStep is how many of a step's slowest calls its part of a document names.
 const keptOfStep = 5
 
-func codesOf(total *recorder.Interval) map[string]int64 {
+func codesOf(p *recorder.Part) map[string]int64 {
 	all := map[string]int64{}
-	for code, n := range total.Codes {
+	for code, n := range p.Codes {
 		if n > 0 {
 			all[result.CodeName(codes.Code(code))] = n //nolint:gosec // few
 		}
@@ -144,9 +136,9 @@ func codesOf(total *recorder.Interval) map[string]int64 {
 	return all
 }
 
-func latenciesOf(total *recorder.Interval) map[string]result.Latency {
-	all := map[string]result.Latency{series.Response.String(): result.NewLatency(total.Headline())}
-	for s, l := range total.Latencies {
+func latenciesOf(p *recorder.Part) map[string]result.Latency {
+	all := map[string]result.Latency{series.Response.String(): result.NewLatency(p.Headline())}
+	for s, l := range p.Latencies {
 		if l != nil {
 			all[series.Series(s).String()] = result.NewLatency(l) //nolint:gosec // few
 		}

@@ -13,7 +13,7 @@ import (
 const hour = int64(3_600_000_000_000)
 
 // values are each series' count and sum of an interval; those it does not have are absent.
-func values(iv *recorder.Interval) map[string][2]int64 {
+func values(iv *recorder.Snapshot) map[string][2]int64 {
 	all := map[string][2]int64{}
 	for s, l := range iv.Latencies {
 		if l != nil {
@@ -39,10 +39,11 @@ func TestCall(t *testing.T) {
 			"service": {1, 100}, "first_message": {0, 0}, "message_rtt": {0, 0},
 		}},
 	} {
-		s := recorder.New(tt.cfg).NewShard()
-		s.Due(1)
+		r := recorder.New(tt.cfg)
+		s := r.NewLane()
+		s.Due(0)
 		s.Call(&c)
-		iv := s.Take(0, 0)
+		iv := take(r, s)
 		if diff := cmp.Diff(tt.want, values(iv)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.reason, diff)
 		}
@@ -59,7 +60,8 @@ func TestCall(t *testing.T) {
 // Every call that is due has one end, and the codes say the same.
 func TestCountsAddUp(t *testing.T) {
 	for _, open := range []bool{false, true} {
-		s := recorder.New(recorder.Config{OpenLoop: open, LateAfter: 10}).NewShard()
+		r := recorder.New(recorder.Config{OpenLoop: open, LateAfter: 10})
+		s := r.NewLane()
 		ends := []recorder.Sample{
 			{},
 			{Code: codes.Unavailable},
@@ -72,14 +74,14 @@ func TestCountsAddUp(t *testing.T) {
 			{Sent: 11, Done: 12},
 		}
 		for i := range ends {
-			s.Due(1)
+			s.Due(0)
 			s.Call(&ends[i])
 		}
-		s.Due(3)
 		for range 3 {
-			s.NeverSent(7)
+			s.Due(0)
+			s.NeverSent(0, 7)
 		}
-		iv := s.Take(0, 0)
+		iv := take(r, s)
 		want := recorder.Counts{Due: 12, Sent: 9, OK: 3, Failed: 4, Unfinished: 2, NeverSent: 3}
 		if open {
 			want.Late = 1 // at exactly LateAfter it is not
@@ -114,14 +116,14 @@ func TestNoValueIsLost(t *testing.T) {
 	}{{0, true}, {1, true}, {-1, false}, {hour - 1, true}, {hour, true}, {hour + 1, false}, {4 * hour, false}, {-4 * hour, false}, {1 << 62, false}, {-1 << 62, false}}
 	for _, open := range []bool{false, true} {
 		r := recorder.New(recorder.Config{OpenLoop: open, PerWorker: true, Messages: []series.Series{series.FirstMessage}})
-		s := r.NewShard()
+		s := r.NewLane()
 		var fit, over int64
 		for _, l := range latencies {
 			for _, code := range []codes.Code{codes.OK, codes.Internal} {
-				s.Due(1)
+				s.Due(0)
 				s.Call(&recorder.Sample{Sent: 0, Done: l.ns, Code: code})
 			}
-			s.Message(series.FirstMessage, l.ns)
+			s.Message(0, series.FirstMessage, l.ns)
 			if l.fits {
 				fit++
 			} else {
@@ -149,10 +151,10 @@ func TestNoValueIsLost(t *testing.T) {
 		if got := total.Counts.Overflow; got != wantOver {
 			t.Errorf("open loop %v: overflow %d, want %d", open, got, wantOver)
 		}
-		if got := r.ByCode()[codes.Internal].TotalCount(); got != total.Counts.Failed {
+		if got := total.ByCode[codes.Internal].Count(); got != total.Counts.Failed {
 			t.Errorf("open loop %v: %d failures by code, want %d", open, got, total.Counts.Failed)
 		}
-		if got := r.ByWorker()[0].TotalCount(); got != calls {
+		if got := total.Workers[0].TotalCount(); got != calls {
 			t.Errorf("open loop %v: %d calls by worker, want %d", open, got, calls)
 		}
 	}
@@ -160,29 +162,31 @@ func TestNoValueIsLost(t *testing.T) {
 
 // A call that was sent before it was due, by a clock's fault, has a response and a lag that no histogram takes.
 func TestNegativeLagIsOverflow(t *testing.T) {
-	s := recorder.New(recorder.Config{OpenLoop: true}).NewShard()
+	r := recorder.New(recorder.Config{OpenLoop: true})
+	s := r.NewLane()
 	s.Call(&recorder.Sample{Intended: 200, Sent: 100, Done: 250})
-	iv := s.Take(0, 0)
+	iv := take(r, s)
 	got := values(iv)
 	if got["response"] != [2]int64{1, 50} || got["service"] != [2]int64{1, 150} || got["lag"] != [2]int64{0, 0} || iv.Counts.Overflow < 1 || iv.Counts.Late != 0 {
 		t.Errorf("%v, counts %+v, want the lag as overflow", got, iv.Counts)
 	}
 }
 
-// What is taken stays what it was while the shard goes on, until the next Take.
+// What is taken stays what it was while the lane goes on, until the next Take.
 func TestTake(t *testing.T) {
-	s := recorder.New(recorder.Config{}).NewShard()
+	r := recorder.New(recorder.Config{})
+	s := r.NewLane()
 	for i := range int64(5) {
 		for range i {
 			s.Call(&recorder.Sample{Done: 100})
 		}
-		iv := s.Take(0, 0)
+		iv := take(r, s)
 		s.Call(&recorder.Sample{Done: 7})
-		s.Due(5)
+		s.Due(0)
 		if iv.Counts.OK != i || iv.Counts.Due != 0 || iv.Headline().Count() != i {
 			t.Errorf("interval %d holds %+v and %d latencies, want %d calls", i, iv.Counts, iv.Headline().Count(), i)
 		}
-		s.Take(0, 0) // of the 7
+		take(r, s) // of the 7
 	}
 }
 
@@ -194,7 +198,8 @@ func TestCallAllocatesNothing(t *testing.T) {
 		"per worker":  {PerWorker: true},
 		"stream":      {OpenLoop: true, PerWorker: true, Messages: []series.Series{series.FirstMessage, series.MessageRTT}},
 	} {
-		s := recorder.New(cfg).NewShard()
+		r := recorder.New(cfg)
+		s := r.NewLane()
 		i := 0
 		record := func() {
 			i++
@@ -203,13 +208,13 @@ func TestCallAllocatesNothing(t *testing.T) {
 				Worker: uint16(i % 50), Seq: uint64(i), Sent: 10, Done: 10 + ns, MessagesSent: 1, MessagesReceived: 1,
 				LoadReport: func() string { return "a report that is kept for few calls only" },
 			}
-			s.Due(1)
+			s.Due(0)
 			s.Call(&c)
 			for _, series := range cfg.Messages {
-				s.Message(series, ns)
+				s.Message(0, series, ns)
 			}
 			if i%5000 == 0 {
-				s.Take(0, 0)
+				take(r, s)
 			}
 		}
 		for range 100_000 {
@@ -224,18 +229,19 @@ func TestCallAllocatesNothing(t *testing.T) {
 // Before is the generator's own time: from when a call was due and its worker free, to its send.
 func TestBefore(t *testing.T) {
 	for _, open := range []bool{false, true} {
-		s := recorder.New(recorder.Config{OpenLoop: open}).NewShard()
+		r := recorder.New(recorder.Config{OpenLoop: open})
+		s := r.NewLane()
 		s.Call(&recorder.Sample{Intended: 100, Free: 100, Sent: 103, Done: 200})
 		s.Call(&recorder.Sample{Intended: 100, Free: 150, Held: 20, Sent: 174, Done: 200})
-		iv := s.Take(0, 0)
+		iv := take(r, s)
 		if iv.Before != 3+4 || iv.Held != 20 {
 			t.Errorf("open loop %v: %d ns before the sends and %d held, want 7 and 20", open, iv.Before, iv.Held)
 		}
 		if p := iv.Latencies[series.Pacing]; open && p.Sum != iv.Before {
 			t.Errorf("the series pacing sums up to %d, want %d", p.Sum, iv.Before)
 		}
-		s.Take(0, 0)
-		if iv := s.Take(0, 0); iv.Before+iv.Held != 0 {
+		take(r, s)
+		if iv := take(r, s); iv.Before+iv.Held != 0 {
 			t.Errorf("open loop %v: an interval without calls has %d and %d", open, iv.Before, iv.Held)
 		}
 	}
