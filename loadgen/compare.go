@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"grpcbench/loadgen/compare"
 	"grpcbench/loadgen/flags"
+	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/report"
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/verdict"
@@ -28,6 +30,9 @@ func comparison(args []string, stdout, stderr io.Writer) (err error) {
 		}
 		report.TellBroken(stderr, found)
 		sides[i] = found.Runs
+	}
+	if err := verdict.CheckChangeNames(p.FailOn, partNames(slices.Concat(sides[0], sides[1]))); err != nil {
+		return plan.Usage(err)
 	}
 	all, alone, err := compare.Runs(sides[0], sides[1], p.FailOn)
 	if err != nil {
@@ -57,6 +62,18 @@ func comparison(args []string, stdout, stderr io.Writer) (err error) {
 		}
 	}
 	return err
+}
+
+// partNames are the steps and flows of the runs that have several.
+func partNames(runs []*result.Document) (all []string) {
+	for _, d := range runs {
+		for _, part := range d.Parts() {
+			if !slices.Contains(all, part.Name) {
+				all = append(all, part.Name)
+			}
+		}
+	}
+	return all
 }
 
 // missedChange are the limits of -fail-on that were not kept.

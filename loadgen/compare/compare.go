@@ -98,9 +98,10 @@ func pair(before, after group, limits []verdict.ChangeLimit) (*Comparison, error
 		}
 	}
 	c.Old.Rounds, c.New.Rounds = len(old), len(young)
-	for _, name := range metricNames(whole[0], whole[1]) {
+	parts := partNames(before.runs[0])
+	for _, name := range metricNames(whole[0], whole[1], parts) {
 		a, b := values(old, name), values(young, name)
-		m := Metric{Name: name, Kind: kind(name), Shifted: stats.Shift(a, b, c.known(name, stat.Mean(a, nil), stat.Mean(b, nil)))}
+		m := Metric{Name: name, Kind: kind(name), Part: isOf(name, parts), Shifted: stats.Shift(a, b, c.known(name, stat.Mean(a, nil), stat.Mean(b, nil)))}
 		if len(a) < 2 || len(b) < 2 { // only a whole run tells it
 			a, b = values(whole[0], name), values(whole[1], name)
 			m.Shifted, m.Alone = stats.Shift(a, b, 0), true
@@ -109,7 +110,8 @@ func pair(before, after group, limits []verdict.ChangeLimit) (*Comparison, error
 		m.OldAtLeast, m.NewAtLeast = atLeast(name, before.runs), atLeast(name, after.runs)
 		c.Metrics = append(c.Metrics, m)
 	}
-	c.resolve()
+	c.resolve(false)
+	c.resolve(true)
 	c.notes()
 	for _, l := range limits {
 		i := slices.IndexFunc(c.Metrics, func(m Metric) bool { return m.Name == l.Metric && !m.Alone })
@@ -121,6 +123,19 @@ func pair(before, after group, limits []verdict.ChangeLimit) (*Comparison, error
 		c.Limits = append(c.Limits, l.Check(change, i >= 0))
 	}
 	return c, nil
+}
+
+func partNames(d *result.Document) (all []string) {
+	for _, p := range d.Parts() {
+		all = append(all, p.Name)
+	}
+	return all
+}
+
+// isOf says whether a metric is of one of the parts.
+func isOf(metric string, parts []string) bool {
+	_, name, _ := strings.Cut(strings.TrimSuffix(metric, ")"), "(")
+	return slices.Contains(parts, name)
 }
 
 // notes tell how to read the figures.

@@ -184,6 +184,30 @@ func TestDiffer(t *testing.T) {
 	}
 }
 
+func ofStep(name string) result.Step {
+	return result.Step{Name: name, Counts: recorder.Counts{OK: 10_000}, Latency: map[string]result.Latency{"response": population(1e5)}}
+}
+
+// A step that got slower is resolved, the other is not, and a limit on it is missed.
+func TestStepsAreCompared(t *testing.T) {
+	side := func(from int, pay float64) []*result.Document {
+		all := thrice(from, 1e5, 1.02e5)
+		for i, d := range all {
+			slower := ofStep("Pay")
+			slower.Latency = map[string]result.Latency{"response": population(pay * (1 + 0.01*float64(i)))}
+			d.Steps = []result.Step{ofStep("Search"), slower}
+		}
+		return all
+	}
+	c := one(t, side(0, 1e5), side(1, 3e5), "p99(Pay)>+10%", "p99(Search)>+10%")
+	if pay, search := metric(t, c, "p99(Pay)"), metric(t, c, "p99(Search)"); !pay.Resolved || !pay.Worse() || search.Resolved {
+		t.Errorf("of Pay, three times as slow: %+v; of Search, as it was: %+v", pay, search)
+	}
+	if c.Limits[0].Met || !c.Limits[1].Met {
+		t.Errorf("limits on the two: %+v", c.Limits)
+	}
+}
+
 // The figures that both sides have are compared, each run being one observation.
 func TestMetrics(t *testing.T) {
 	closed := []string{"rate", "errors", "mean", "p50", "p90", "p95", "p99", "p99.9", "client_cpu", "server_cpu"}
@@ -201,6 +225,9 @@ func TestMetrics(t *testing.T) {
 	series := func(name string) []string {
 		return []string{"p50(" + name + ")", "p90(" + name + ")", "p95(" + name + ")", "p99(" + name + ")", "p99.9(" + name + ")"}
 	}
+	part := func(name string) []string {
+		return []string{"errors(" + name + ")", "mean(" + name + ")", "p50(" + name + ")", "p90(" + name + ")", "p99(" + name + ")"}
+	}
 	for _, tt := range []struct {
 		reason string
 		how    func(*result.Document)
@@ -217,6 +244,10 @@ func TestMetrics(t *testing.T) {
 		{"messages", func(d *result.Document) {
 			d.Latency["first_message"], d.Latency["message_rtt"], d.Latency["send_blocked"] = population(1e4), population(1e3), population(10)
 		}, slices.Concat(closed[:8], series("first_message"), series("message_rtt"), closed[8:])},
+		{"steps and flows", func(d *result.Document) {
+			d.Steps = []result.Step{ofStep("Search"), ofStep("Pay")}
+			d.Flows = []result.Flow{{Name: "buy", Counts: recorder.Counts{OK: 1}, Latency: map[string]result.Latency{"response": population(2e5)}}}
+		}, slices.Concat(closed[:8], part("Search"), part("Pay"), part("buy"), closed[8:])},
 	} {
 		if diff := cmp.Diff(tt.want, metricNames(one(t, change(tt.how), change(tt.how)))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.reason, diff)

@@ -1,6 +1,9 @@
 package compare
 
 import (
+	"slices"
+	"strings"
+
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/stats"
@@ -11,9 +14,11 @@ import (
 type Metric struct {
 	Name string
 	Kind Kind
+	// Part says that it is of a step or a flow, of several.
+	Part bool
 	stats.Shifted
-	// Resolved says that the change is more than noise, for all metrics together, at 95 %. The
-	// adjustment is Holm's.
+	// Resolved says that the change is more than noise, at 95 %: for all metrics of the run together or, of a step or
+	// flow, for all of these together, so that many steps do not hide what became of the whole. The adjustment is Holm's.
 	Resolved bool
 	// Alone says that either side has a single value, so that there is no interval.
 	Alone bool
@@ -38,6 +43,14 @@ func atLeast(name string, runs []*result.Document) bool {
 				if x.AtLeast && percentile(x.P, series) == name {
 					return true
 				}
+			}
+		}
+		for _, part := range d.Parts() {
+			l := part.Latency["response"]
+			if name == ofPart("mean", part.Name) && l.Censored > 0 || slices.ContainsFunc(l.Percentiles, func(x result.Percentile) bool {
+				return x.AtLeast && percentile(x.P, part.Name) == name
+			}) {
+				return true
 			}
 		}
 	}
@@ -65,8 +78,8 @@ func (c *Comparison) known(name string, before, after float64) (variance float64
 		return share(of, before, len(c.Old.Runs)) + share(of, after, len(c.New.Runs))
 	}
 	switch {
-	case name == "errors": // as many as by chance, where no run tells how much they scatter
-		failed, calls := c.failed()
+	case strings.HasPrefix(name, "errors"): // as many as by chance, where no run tells how much they scatter
+		failed, calls := c.failed(name)
 		p := failed / max(calls[0]+calls[1], 1)
 		variance = p * (1 - p) * (1/max(calls[0], 1) + 1/max(calls[1], 1))
 	case name == "rate" && c.Old.Runs[0].Loop == "open": // which is what was asked for
@@ -78,23 +91,30 @@ func (c *Comparison) known(name string, before, after float64) (variance float64
 	return variance
 }
 
-// failed is how many calls failed on both sides together, and how many were over on each.
-func (c *Comparison) failed() (failed float64, calls [2]float64) {
+// failed is how many calls failed on both sides together, and how many were over on each: of all, or of the step or flow
+// that the metric, a share of errors, is of.
+func (c *Comparison) failed(metric string) (failed float64, calls [2]float64) {
 	for i, s := range []Side{c.Old, c.New} {
 		for _, d := range s.Runs {
-			failed += float64(d.Counts.Failed + d.Counts.Unfinished)
-			calls[i] += float64(d.Counts.OK + d.Counts.Failed + d.Counts.Unfinished)
+			counts := d.Counts
+			for _, p := range d.Parts() {
+				if ofPart("errors", p.Name) == metric {
+					counts = p.Counts
+				}
+			}
+			failed += float64(counts.Failed + counts.Unfinished)
+			calls[i] += float64(counts.OK + counts.Failed + counts.Unfinished)
 		}
 	}
 	return failed, calls
 }
 
-// resolve adjusts the p-values for the number of metrics.
-func (c *Comparison) resolve() {
+// resolve adjusts the p-values for the number of metrics: those of parts, or the others.
+func (c *Comparison) resolve(part bool) {
 	var p []float64
 	var of []*Metric
 	for i := range c.Metrics {
-		if m := &c.Metrics[i]; !m.Alone {
+		if m := &c.Metrics[i]; !m.Alone && m.Part == part {
 			p, of = append(p, m.P), append(of, m)
 		}
 	}
@@ -113,8 +133,8 @@ func values(rounds []round, name string) (v []float64) {
 	return v
 }
 
-// metricNames are those that both sides have, in the order of the tables.
-func metricNames(a, b []round) (all []string) {
+// metricNames are those that both sides have, in the order of the tables; parts are the names of the steps and flows.
+func metricNames(a, b []round, parts []string) (all []string) {
 	both := func(name string) bool { return len(values(a, name)) > 0 && len(values(b, name)) > 0 }
 	for _, name := range []string{"rate", "errors", "mean"} {
 		if both(name) {
@@ -131,6 +151,18 @@ func metricNames(a, b []round) (all []string) {
 			}
 		}
 	}
+	for _, part := range parts {
+		for _, name := range []string{ofPart("errors", part), ofPart("mean", part)} {
+			if both(name) {
+				all = append(all, name)
+			}
+		}
+		for _, p := range verdict.PartPercentiles {
+			if name := percentile(p, part); both(name) {
+				all = append(all, name)
+			}
+		}
+	}
 	for _, name := range []string{"client_cpu", "client_switches", "client_io", "client_allocs", "server_cpu"} {
 		if both(name) {
 			all = append(all, name)
@@ -140,7 +172,7 @@ func metricNames(a, b []round) (all []string) {
 }
 
 func kind(name string) Kind {
-	switch name {
+	switch of, _, _ := strings.Cut(name, "("); of {
 	case "rate":
 		return PerSecond
 	case "errors":

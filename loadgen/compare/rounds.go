@@ -48,24 +48,42 @@ func runRounds(runs []*result.Document) (all []round) {
 			if series == "response" && l.Count > 0 {
 				r["mean"] = l.MeanNs
 			}
-			for _, p := range verdict.ComparedPercentiles {
-				if x, ok := l.At(p); ok && l.Count > 0 {
-					r[percentile(p, series)] = float64(x.Ns)
-				}
+			r.add(l, series, verdict.ComparedPercentiles)
+		}
+		for _, p := range d.Parts() {
+			if p.Counts.OK+p.Counts.Failed+p.Counts.Unfinished > 0 {
+				r[ofPart("errors", p.Name)] = p.Failures()
 			}
+			l := p.Latency["response"]
+			if l.Count > 0 {
+				r[ofPart("mean", p.Name)] = l.MeanNs
+			}
+			r.add(l, p.Name, verdict.PartPercentiles)
 		}
 		all = append(all, r)
 	}
 	return all
 }
 
-// percentile is the metric's name.
-func percentile(p float64, series string) string {
-	if series == "response" {
+// add adds the percentiles of a series or, of a step or a flow, the response's.
+func (r round) add(l result.Latency, name string, percentiles []float64) {
+	for _, p := range percentiles {
+		if x, ok := l.At(p); ok && l.Count > 0 {
+			r[percentile(p, name)] = float64(x.Ns)
+		}
+	}
+}
+
+// percentile is the metric's name: of a series, or of the response times of a step or a flow.
+func percentile(p float64, name string) string {
+	if name == "response" {
 		return fmt.Sprintf("p%v", p)
 	}
-	return fmt.Sprintf("p%v(%s)", p, series)
+	return ofPart(fmt.Sprintf("p%v", p), name)
 }
+
+// ofPart is the name of a step's or a flow's metric.
+func ofPart(metric, name string) string { return metric + "(" + name + ")" }
 
 // stretchRounds cuts runs into stretches of equal length, whole seconds each.
 func stretchRounds(runs []*result.Document) (all []round, length time.Duration, err error) {
@@ -85,7 +103,13 @@ func stretchRounds(runs []*result.Document) (all []round, length time.Duration, 
 		}
 		for i := range parts {
 			from, to := i*len(spans)/parts, (i+1)*len(spans)/parts
-			all = append(all, stretch(d.Series[min(from, len(d.Series)):min(to, len(d.Series))], spans[from:to]))
+			r := stretch(d.Series[min(from, len(d.Series)):min(to, len(d.Series))], spans[from:to])
+			for _, p := range d.Parts() {
+				if of := course.Part(p.Name); len(of) >= to {
+					r.addSpans(of[from:to], p.Name, ofPart("mean", p.Name), verdict.PartPercentiles)
+				}
+			}
+			all = append(all, r)
 			length = spans[to-1].End - spans[from].Start
 		}
 	}
@@ -109,6 +133,12 @@ func stretch(points []result.Point, spans []result.Span) round {
 	if calls > 0 && cpu > 0 {
 		r["client_cpu"] = float64(cpu) / float64(calls)
 	}
+	r.addSpans(spans, "response", "mean", verdict.ComparedPercentiles)
+	return r
+}
+
+// addSpans adds the mean, under its name, and the percentiles of what was recorded in some seconds.
+func (r round) addSpans(spans []result.Span, name, mean string, percentiles []float64) {
 	counts := merged(spans)
 	var n int64
 	var sum float64
@@ -117,16 +147,15 @@ func stretch(points []result.Point, spans []result.Span) round {
 		sum += float64(c.Ns) * float64(c.N)
 	}
 	if n == 0 {
-		return r
+		return
 	}
-	r["mean"] = sum / float64(n)
-	for _, p := range verdict.ComparedPercentiles {
+	r[mean] = sum / float64(n)
+	for _, p := range percentiles {
 		if stats.Supported(n, p) {
 			rank := math.Ceil(p*float64(n)/100 - 1e-6) // 99.9 is a little off
-			r[percentile(p, "response")] = float64(atRank(counts, int64(rank)))
+			r[percentile(p, name)] = float64(atRank(counts, int64(rank)))
 		}
 	}
-	return r
 }
 
 // merged are the counts of all spans, by latency.

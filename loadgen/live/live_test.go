@@ -674,3 +674,34 @@ func TestCut(t *testing.T) {
 		}
 	}
 }
+
+// A run of several steps has a line for each, as many as a terminal has room for.
+func TestStepsOnATerminal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := &terminal{width: 80}
+		v := on(x)
+		r := v.Run("shop", 0)
+		r.Measuring(4 * time.Second)
+		s := second(8*time.Millisecond, nil)
+		s.Parts = []Part{
+			{Name: "Search", OK: 70, P50Ns: 1e6, P99Ns: 2e6},
+			{Name: "auth.Auth/Login", OK: 20, Failed: 10, P50Ns: 3e6, P99Ns: 4e6, Censored: 1},
+			{Name: "a name that is by far too long for its column"},
+		}
+		for range mostParts {
+			s.Parts = append(s.Parts, Part{Name: "more", OK: 1, P50Ns: 1e6, P99Ns: 1e6})
+		}
+		r.Second(s)
+		time.Sleep(redraw)
+		synctest.Wait()
+		want := "    Search                    70.0/s, p50 1.00 ms, p99 2.00 ms\n" +
+			"    auth.Auth/Login           30.0/s, p50 ≥ 3.00 ms, p99 ≥ 4.00 ms, failed 10\n" +
+			"    a name that is by far t…  0.00/s\n" + strings.Repeat("    more                      1.00/s, p50 1.00 ms, p99 1.00 ms\n", mostParts-3) + "    and 3 more"
+		_, got, _ := strings.Cut(x.screen(), "VALID\n")
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("of the steps the screen shows (-want +got):\n%s", diff)
+		}
+		v.Close()
+		x.sound(t)
+	})
+}

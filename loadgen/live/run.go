@@ -34,6 +34,16 @@ type Second struct {
 	InFlight int64
 	Codes    map[string]int64
 	Verdict  verdict.Verdict
+	// Parts are the steps, and the flows of several, where there is more than one step.
+	Parts []Part
+}
+
+// Part is what a second brought of a step, or of a flow as a whole.
+type Part struct {
+	Name         string
+	OK, Failed   int64
+	P50Ns, P99Ns int64
+	Censored     int64 // as of a [result.Point]
 }
 
 // phase is what a run is about.
@@ -117,12 +127,39 @@ func (r *Run) lines(p phase, width int) []string {
 	if waiting := s.waiting(); waiting != "" {
 		lines = append(lines, "  waiting   "+waiting)
 	}
-	return append(lines,
+	return append(append(lines,
 		fmt.Sprintf("  rate      %s, %s in flight, %s messages/s", rate, number.Count(s.InFlight), number.Rate(perSecond(s.Messages))),
 		"  calls     "+calls,
 		fmt.Sprintf("  response  %s  %s", s.response(), sparkline(r.p99, max(8, min(60, width-48)))),
 		"  so far    "+strings.ToUpper(string(s.Verdict.Status))+reasons(s.Verdict),
-	)
+	), r.parts()...)
+}
+
+// mostParts is how many steps and flows a terminal shows: more would scroll.
+const mostParts = 12
+
+// parts are a line a step and flow, where there are several.
+func (r *Run) parts() (lines []string) {
+	parts := r.last.Parts
+	wide := 0
+	for _, p := range parts[:min(len(parts), mostParts)] {
+		wide = max(wide, min(len(p.Name), 24))
+	}
+	for i, p := range parts {
+		if i == mostParts {
+			return append(lines, fmt.Sprintf("    and %d more", len(parts)-i))
+		}
+		seconds := max(r.last.Length.Seconds(), 1e-3)
+		line := fmt.Sprintf("    %-*s  %s/s", wide, cut(p.Name, 24), number.Rate(float64(p.OK+p.Failed)/seconds))
+		if p.OK+p.Failed+p.Censored > 0 {
+			line += ", " + percentiles(p.P50Ns, p.P99Ns, p.Censored > 0)
+		}
+		if p.Failed > 0 {
+			line += ", failed " + number.Count(p.Failed)
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 // line says the same where lines stay.
@@ -155,11 +192,15 @@ func (s Second) response() string {
 	if s.OK+s.Failed+s.Unfinished == 0 {
 		return "no call was over"
 	}
+	return percentiles(s.P50Ns, s.P99Ns, s.Censored > 0)
+}
+
+func percentiles(p50, p99 int64, atLeast bool) string {
 	sign := ""
-	if s.Censored > 0 {
+	if atLeast {
 		sign = "≥ "
 	}
-	return fmt.Sprintf("p50 %s%s, p99 %s%s", sign, number.Duration(s.P50Ns), sign, number.Duration(s.P99Ns))
+	return fmt.Sprintf("p50 %s%s, p99 %s%s", sign, number.Duration(p50), sign, number.Duration(p99))
 }
 
 // failures are the codes that are not OK, most frequent first.

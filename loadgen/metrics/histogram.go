@@ -7,6 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"grpcbench/loadgen/recorder"
 )
 
 // schema of the native histogram: eight buckets to a power of two, so that each is 9 % wide.
@@ -27,26 +29,24 @@ type histogram struct {
 	classic []*dto.Bucket
 }
 
-func newHistogram(d *prometheus.Desc, p *population, examples []Example) prometheus.Metric {
+func newHistogram(d *prometheus.Desc, p *population, examples []Example, labels ...string) prometheus.Metric {
 	h := histogram{desc: d}
 	native := map[int]int64{}
 	var zero uint64
 	var seen int64
 	next := 0
-	for _, b := range p.histogram.Distribution() {
-		if b.Count == 0 {
-			continue
-		}
-		for next < len(bounds) && b.To > bounds[next] {
+	for value, count := range p.histogram.ForEachBucket {
+		to := recorder.BucketEnd(value)
+		for next < len(bounds) && to > bounds[next] {
 			h.classic = append(h.classic, bucket(bounds[next], seen))
 			next++
 		}
-		seen += b.Count
-		if b.To == 0 {
-			zero += uint64(b.Count)
+		seen += count
+		if to == 0 {
+			zero += uint64(count)
 			continue
 		}
-		native[int(math.Ceil(math.Log2(float64(b.To)/1e9)*(1<<schema)))] += b.Count
+		native[int(math.Ceil(math.Log2(float64(to)/1e9)*(1<<schema)))] += count
 	}
 	for ; next < len(bounds); next++ {
 		h.classic = append(h.classic, bucket(bounds[next], seen))
@@ -55,7 +55,7 @@ func newHistogram(d *prometheus.Desc, p *population, examples []Example) prometh
 	for _, x := range examples {
 		h.attach(x)
 	}
-	h.native = prometheus.MustNewConstNativeHistogram(d, uint64(seen), float64(p.sum)/1e9, native, nil, zero, schema, 1e-9, p.since)
+	h.native = prometheus.MustNewConstNativeHistogram(d, uint64(seen), float64(p.sum)/1e9, native, nil, zero, schema, 1e-9, p.since, labels...)
 	return h
 }
 

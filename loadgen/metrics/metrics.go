@@ -11,14 +11,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"google.golang.org/genproto/googleapis/rpc/code"
 
 	"grpcbench/loadgen/recorder"
-	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/verdict"
 )
 
@@ -31,28 +28,19 @@ type Server struct {
 	serving sync.WaitGroup
 
 	mu       sync.Mutex
-	counts   recorder.Counts
-	codes    [recorder.CodeCount]int64
-	series   map[series.Series]*population
-	examples []Example
+	steps    []*part
+	flows    []*part // those of several steps
 	inFlight int64
-	censored int64
 	oldest   int64
 	verdict  verdict.Status
 }
 
 // Example is a call that stands for those that took about as long.
 type Example struct {
+	Step      int
 	RequestID string
 	Seconds   float64
 	At        time.Time
-}
-
-// population is a series over the whole run so far.
-type population struct {
-	histogram *hdrhistogram.Histogram
-	sum       int64
-	since     time.Time
 }
 
 // Second is what one brought, and what is known of all.
@@ -64,13 +52,13 @@ type Second struct {
 	Verdict  verdict.Status
 }
 
-// Listen serves at addr, host:port or :port. The labels are of the run.
-func Listen(ctx context.Context, addr string, labels map[string]string) (*Server, error) {
+// Listen serves at addr, host:port or :port. The labels are of the run; steps and flows are named as a snapshot's stand.
+func Listen(ctx context.Context, addr string, labels map[string]string, steps, flows []string) (*Server, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("serve -metrics: %w", err)
 	}
-	s := &Server{Addr: l.Addr().String(), series: map[series.Series]*population{}}
+	s := &Server{Addr: l.Addr().String(), steps: newParts(steps), flows: newParts(flows)}
 	reg := prometheus.NewRegistry()
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "grpcbench_run_info", Help: "The run that is going on.", ConstLabels: labels})
 	info.Set(1)
@@ -96,33 +84,25 @@ func (s *Server) Close() error {
 func (s *Server) Tell(second Second) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.counts.Add(&second.Counts)
-	for c, n := range second.Codes {
-		s.codes[c] += n
+	s.inFlight, s.verdict, s.oldest = second.InFlight, second.Verdict, second.Oldest
+	steps := second.Steps
+	if len(steps) == 0 {
+		steps = []*recorder.Part{&second.Part}
 	}
-	s.examples, s.inFlight, s.verdict = second.Examples, second.InFlight, second.Verdict
-	s.censored += second.Headline().CensoredCount()
-	s.oldest = second.Oldest
-	var dropped int64
-	add := func(of series.Series, l *recorder.Latencies) {
-		p := s.series[of]
-		if p == nil {
-			p = &population{histogram: recorder.NewHistogram(), since: time.Now()}
-			s.series[of] = p
-		}
-		dropped += l.Histogram.MergeInto(p.histogram)
-		p.sum += l.Sum
+	var err error
+	for i, p := range steps {
+		err = errors.Join(err, s.steps[i].add(p))
+		s.steps[i].examples = s.steps[i].examples[:0]
 	}
-	add(series.Response, second.Headline())
-	for i, l := range second.Latencies {
-		if of := series.Series(i); l != nil && of != series.Response { //nolint:gosec // few
-			add(of, l)
+	for i, p := range second.Flows {
+		if p != nil {
+			err = errors.Join(err, s.flows[i].add(p))
 		}
 	}
-	if dropped > 0 {
-		return errors.New("serve -metrics: a histogram did not take all of a second")
+	for _, x := range second.Examples {
+		s.steps[x.Step].examples = append(s.steps[x.Step].examples, x)
 	}
-	return nil
+	return err
 }
 
 // desc describes a metric of ours.
@@ -131,17 +111,21 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	calls    = desc("calls_total", "Calls that are over, by gRPC code.", "code")
-	due      = desc("calls_due_total", "Calls that were to be made.")
-	late     = desc("calls_late_total", "Calls sent more than a millisecond after they were due.")
-	lost     = desc("calls_lost_total", "Calls that were due and never sent, or cut off at the end.", "why")
-	censored = desc("response_lower_censoredtotal", "Response times that are lower bounds: of calls that were never answered, or that their own deadline ended.")
+	calls    = desc("calls_total", "Calls that are over, by gRPC code.", "code", "step")
+	due      = desc("calls_due_total", "Calls that were to be made.", "step")
+	late     = desc("calls_late_total", "Calls sent more than a millisecond after they were due.", "step")
+	lost     = desc("calls_lost_total", "Calls that were due and never sent, or cut off at the end.", "step", "why")
+	censored = desc("response_lower_bounds_total", "Response times that are lower bounds: of calls that were never answered, or that their own deadline ended.", "step")
 	waiting  = desc("calls_waiting_oldest_seconds", "How long the oldest of the calls in flight has been waiting.")
 	flying   = desc("calls_in_flight", "Calls that have started and are not over.")
-	messages = desc("messages_total", "Messages, by direction.", "direction")
-	bytes    = desc("message_bytes_total", "Bytes of messages before framing and compression, by direction.", "direction")
+	messages = desc("messages_total", "Messages, by direction.", "direction", "step")
+	bytes    = desc("message_bytes_total", "Bytes of messages before framing and compression, by direction.", "direction", "step")
 	status   = desc("verdict", "Whether the measurement can be believed so far: 1 for what holds.", "status")
 	statuses = []verdict.Status{verdict.Valid, verdict.Suspect, verdict.Invalid}
+
+	flowsOver     = desc("flows_total", "Flows of several steps that are over, by the gRPC code that ended them.", "code", "flow")
+	flowsDue      = desc("flows_due_total", "Flows of several steps that were to be begun.", "flow")
+	flowsResponse = desc("flow_response_seconds", "Time from a flow's intended start to the end of its last step.", "flow")
 )
 
 // Describe implements prometheus.Collector; the series of a run are known only as they come.
@@ -151,37 +135,22 @@ func (s *Server) Describe(chan<- *prometheus.Desc) {}
 func (s *Server) Collect(out chan<- prometheus.Metric) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	number := func(d *prometheus.Desc, kind prometheus.ValueType, v int64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(d, kind, float64(v), labels...)
+	for _, p := range s.steps {
+		p.collect(out)
 	}
-	for c, n := range s.codes {
-		if n > 0 || c == 0 {
-			number(calls, prometheus.CounterValue, n, code.Code(c).String())
-		}
+	for _, p := range s.flows {
+		p.collectFlow(out)
 	}
-	number(due, prometheus.CounterValue, s.counts.Due)
-	number(late, prometheus.CounterValue, s.counts.Late)
-	number(lost, prometheus.CounterValue, s.counts.NeverSent, "never_sent")
-	number(lost, prometheus.CounterValue, s.counts.Unfinished, "unfinished")
-	number(censored, prometheus.CounterValue, s.censored)
-	out <- prometheus.MustNewConstMetric(waiting, prometheus.GaugeValue, float64(s.oldest)/1e9)
-	number(flying, prometheus.GaugeValue, s.inFlight)
-	number(messages, prometheus.CounterValue, s.counts.MessagesSent, "sent")
-	number(messages, prometheus.CounterValue, s.counts.MessagesReceived, "received")
-	number(bytes, prometheus.CounterValue, s.counts.BytesSent, "sent")
-	number(bytes, prometheus.CounterValue, s.counts.BytesReceived, "received")
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	gauge(waiting, float64(s.oldest)/1e9)
+	gauge(flying, float64(s.inFlight))
 	for _, v := range statuses {
-		holds := int64(0)
+		holds := 0.0
 		if v == s.verdict {
 			holds = 1
 		}
-		number(status, prometheus.GaugeValue, holds, string(v))
-	}
-	for of, p := range s.series {
-		var examples []Example
-		if of == series.Response {
-			examples = s.examples
-		}
-		out <- newHistogram(desc(of.String()+"_seconds", of.Help()), p, examples)
+		gauge(status, holds, string(v))
 	}
 }

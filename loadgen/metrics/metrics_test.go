@@ -42,7 +42,7 @@ const (
 
 func listen(t *testing.T) *metrics.Server {
 	t.Helper()
-	s, err := metrics.Listen(t.Context(), "127.0.0.1:0", map[string]string{"run_id": "0badcafe", "rpc": "Search"})
+	s, err := metrics.Listen(t.Context(), "127.0.0.1:0", map[string]string{"run_id": "0badcafe", "rpc": "Search"}, []string{"Search"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func populations() map[string][]int64 {
 func TestBeforeTheFirstSecond(t *testing.T) {
 	s := listen(t)
 	for _, f := range []families{asText(t, s), asProtobuf(t, s)} {
-		if n := f.value(t, "grpcbench_calls_total", "code", "OK"); n != 0 {
+		if n := f.value(t, "grpcbench_calls_total", "code", "OK", "step", "Search"); n != 0 {
 			t.Errorf("%v calls before any", n)
 		}
 		if n := f.value(t, "grpcbench_run_info", "rpc", "Search", "run_id", "0badcafe"); n != 1 {
@@ -246,16 +246,16 @@ func TestCounts(t *testing.T) {
 				labels []string
 				want   int
 			}{
-				{"grpcbench_calls_total", []string{"code", "OK"}, 10},
-				{"grpcbench_calls_total", []string{"code", "UNAVAILABLE"}, 1},
-				{"grpcbench_calls_total", []string{"code", "CANCELLED"}, 1}, // as result.json spells it
-				{"grpcbench_calls_due_total", nil, 15},
-				{"grpcbench_calls_lost_total", []string{"why", "never_sent"}, 1},
-				{"grpcbench_calls_lost_total", []string{"why", "unfinished"}, 1},
-				{"grpcbench_messages_total", []string{"direction", "sent"}, 12},
-				{"grpcbench_messages_total", []string{"direction", "received"}, 24},
-				{"grpcbench_message_bytes_total", []string{"direction", "sent"}, 120},
-				{"grpcbench_message_bytes_total", []string{"direction", "received"}, 240},
+				{"grpcbench_calls_total", []string{"code", "OK", "step", "Search"}, 10},
+				{"grpcbench_calls_total", []string{"code", "UNAVAILABLE", "step", "Search"}, 1},
+				{"grpcbench_calls_total", []string{"code", "CANCELLED", "step", "Search"}, 1}, // as result.json spells it
+				{"grpcbench_calls_due_total", []string{"step", "Search"}, 15},
+				{"grpcbench_calls_lost_total", []string{"step", "Search", "why", "never_sent"}, 1},
+				{"grpcbench_calls_lost_total", []string{"step", "Search", "why", "unfinished"}, 1},
+				{"grpcbench_messages_total", []string{"direction", "sent", "step", "Search"}, 12},
+				{"grpcbench_messages_total", []string{"direction", "received", "step", "Search"}, 24},
+				{"grpcbench_message_bytes_total", []string{"direction", "sent", "step", "Search"}, 120},
+				{"grpcbench_message_bytes_total", []string{"direction", "received", "step", "Search"}, 240},
 			} {
 				key := row.metric + strings.Join(row.labels, "=")
 				got[key], want[key] = f.value(t, row.metric, row.labels...), float64(row.want*(second+1))
@@ -467,7 +467,7 @@ func TestTheSlowestCallsHaveAnExemplar(t *testing.T) {
 		r.call(ns, codes.OK)
 	}
 	r.flush(t)
-	if text := scrape(t, s, openMetrics); !regexp.MustCompile(`(?m)^grpcbench_response_seconds_bucket\{le="\+Inf"\} 2 # \{request_id="0badcafe-0001-000000000001"\} 120`).MatchString(text) {
+	if text := scrape(t, s, openMetrics); !regexp.MustCompile(`(?m)^grpcbench_response_seconds_bucket\{step="Search",le="\+Inf"\} 2 # \{request_id="0badcafe-0001-000000000001"\} 120`).MatchString(text) {
 		t.Error("the bucket +Inf has no exemplar of the call that took 120 s")
 	}
 }
@@ -535,7 +535,8 @@ func wellFormed(t *testing.T, text string) (exemplars int) {
 		samples[m[1]+m[2]] = true
 		lower := bound
 		if suffix == "_bucket" {
-			le := label.FindStringSubmatch(m[2])
+			all := label.FindAllStringSubmatch(m[2], -1)
+			le := all[len(all)-1]
 			var err error
 			if bound, err = strconv.ParseFloat(le[2], 64); err != nil || le[1] != "le" || bound <= lower {
 				t.Errorf("a bucket after that up to %v: %s", lower, line)
@@ -588,9 +589,9 @@ func TestScrapesWhileTheRunGoesOn(t *testing.T) {
 						return
 					}
 					f := families(parsed)
-					n := f.value(t, "grpcbench_calls_total", "code", "OK")
-					if n < last || f.value(t, "grpcbench_calls_due_total") != n || n > 0 && f.histogram(t, "grpcbench_response_seconds").GetSampleCount() != uint64(n) {
-						t.Errorf("a scrape has %v calls, after %v, and %v due", n, last, f.value(t, "grpcbench_calls_due_total"))
+					n := f.value(t, "grpcbench_calls_total", "code", "OK", "step", "Search")
+					if n < last || f.value(t, "grpcbench_calls_due_total", "step", "Search") != n || n > 0 && f.histogram(t, "grpcbench_response_seconds").GetSampleCount() != uint64(n) {
+						t.Errorf("a scrape has %v calls, after %v, and %v due", n, last, f.value(t, "grpcbench_calls_due_total", "step", "Search"))
 					}
 					last = n
 				}
@@ -606,7 +607,7 @@ func TestScrapesWhileTheRunGoesOn(t *testing.T) {
 	}
 	close(done)
 	wait.Wait()
-	if n := asText(t, s).value(t, "grpcbench_calls_total", "code", "OK"); n != 3000 {
+	if n := asText(t, s).value(t, "grpcbench_calls_total", "code", "OK", "step", "Search"); n != 3000 {
 		t.Errorf("at the end there are %v calls", n)
 	}
 }
@@ -635,7 +636,7 @@ func TestListenRefuses(t *testing.T) {
 		{"too large a port", "127.0.0.1:99999", "99999"},
 		{"an address of another machine", "192.0.2.1:0", "192.0.2.1"},
 	} {
-		other, err := metrics.Listen(t.Context(), tt.addr, nil)
+		other, err := metrics.Listen(t.Context(), tt.addr, nil, nil, nil)
 		if err == nil {
 			other.Close()
 		}
@@ -651,7 +652,7 @@ func TestCloseFreesThePort(t *testing.T) {
 	keep := &http.Transport{}
 	defer keep.CloseIdleConnections()
 	for range 5 {
-		s, err := metrics.Listen(t.Context(), addr, nil)
+		s, err := metrics.Listen(t.Context(), addr, nil, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -683,6 +684,58 @@ func TestOtherPaths(t *testing.T) {
 		res.Body.Close()
 		if res.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: %s", path, res.Status)
+		}
+	}
+}
+
+// Each of several steps has figures of its own, and so has each flow of several: a sum over the steps is of all calls.
+func TestSteps(t *testing.T) {
+	s, err := metrics.Listen(t.Context(), "127.0.0.1:0", nil, []string{"Search", "Pay"}, []string{"browse", "buy"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	rec := recorder.New(recorder.Config{Steps: make([][]series.Series, 2), Flows: []bool{false, true}, Sink: func(iv *recorder.Snapshot) error {
+		return s.Tell(metrics.Second{Snapshot: iv, Examples: []metrics.Example{{Step: 1, RequestID: "pay", Seconds: 2e-3, At: time.Unix(1_700_000_000, 0)}}})
+	}})
+	l := rec.NewLane()
+	for i := range 30 {
+		l.Due(i % 2)
+		l.Call(&recorder.Sample{Step: i % 2, Done: int64(1+i%2) * 1e6})
+	}
+	l.FlowDue(1)
+	l.Flow(1, &recorder.Sample{Done: 5e6, Code: codes.NotFound})
+	l.Swap(0, 0)
+	rec.Add(l)
+	if err := rec.Flush(0, 1e9); err != nil {
+		t.Fatal(err)
+	}
+	for name, f := range map[string]families{"text": asText(t, s), "protobuf": asProtobuf(t, s)} {
+		got := []float64{
+			f.value(t, "grpcbench_calls_total", "code", "OK", "step", "Search"), f.value(t, "grpcbench_calls_total", "code", "OK", "step", "Pay"),
+			f.value(t, "grpcbench_calls_due_total", "step", "Pay"),
+			f.value(t, "grpcbench_flows_total", "code", "NOT_FOUND", "flow", "buy"), f.value(t, "grpcbench_flows_due_total", "flow", "buy"),
+		}
+		if want := []float64{15, 15, 15, 1, 1}; !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+		for _, m := range f["grpcbench_response_seconds"].GetMetric() {
+			var exemplars int
+			for _, b := range m.GetHistogram().GetBucket() {
+				if b.GetExemplar() != nil {
+					exemplars++
+				}
+			}
+			step, want := m.GetLabel()[0].GetValue(), 0
+			if step == "Pay" && name == "protobuf" { // which the text form does not carry
+				want = 1
+			}
+			if n := m.GetHistogram().GetSampleCount(); n != 15 || exemplars != want {
+				t.Errorf("%s: %s has %d calls, %d with an exemplar; want 15 and %d", name, step, n, exemplars, want)
+			}
+		}
+		if n := len(f["grpcbench_flow_response_seconds"].GetMetric()); n != 1 {
+			t.Errorf("%s: %d flows have response times, want that of several steps", name, n)
 		}
 	}
 }

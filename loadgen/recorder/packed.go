@@ -24,6 +24,12 @@ func NewPacked() *hdrhistogram.PackedHistogram {
 	return hdrhistogram.NewPacked(lowest, highest, digits)
 }
 
+// BucketEnd is the greatest value of the bucket in which a value lies.
+func BucketEnd(ns int64) int64 {
+	i := bucketIndex(ns)
+	return bucketValue(i+1) - 1
+}
+
 // AppendCounts appends the histogram's counts in HdrHistogram's V2 payload: in order of their buckets, as zigzag varints,
 // a negative one being a run of so many zeros. The histogram is one of [NewPacked].
 func AppendCounts(b []byte, h *hdrhistogram.PackedHistogram) []byte {

@@ -15,14 +15,16 @@ import (
 	"grpcbench/loadgen/series"
 )
 
-// seriesOrder is that of the tables; a closed loop's service is its response, so it is left out there.
-func seriesOrder(d *result.Document) []string {
-	var names []string
+// seriesOrder is that of the tables.
+func seriesOrder(d *result.Document) []string { return orderSeries(d.Loop, d.Latency) }
+
+// orderSeries are the series that have values, in order; a closed loop's service is its response, so it is left out there.
+func orderSeries(loop string, latency map[string]result.Latency) (names []string) {
 	for _, s := range series.Names() {
-		if s == "service" && d.Loop == "closed" {
+		if s == series.Service.String() && loop == "closed" {
 			continue
 		}
-		if l, ok := d.Latency[s]; ok && l.Count > 0 {
+		if l, ok := latency[s]; ok && l.Count > 0 {
 			names = append(names, s)
 		}
 	}

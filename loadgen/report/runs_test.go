@@ -121,6 +121,25 @@ func failed() *result.Document {
 	return d
 }
 
+// mixed is a run of two flows, one of them of two steps.
+func mixed() *result.Document {
+	d := unary()
+	d.RunID, d.Plan.RPC, d.Plan.File = "0a1b2c40", "", "shop.yaml"
+	step := func(flow, name string, weight float64, ok, failed int64) result.Step {
+		return result.Step{
+			Flow: flow, Name: name, Method: "shop.Shop/" + name, Kind: "unary", Weight: weight,
+			Counts: recorder.Counts{Due: ok + failed, Sent: ok + failed, OK: ok, Failed: failed}, Codes: map[string]int64{"OK": ok, "NOT_FOUND": failed},
+			Latency: map[string]result.Latency{"response": latency(ok+failed, 121_234.5, 48_123, 9_876_543, 112_345, 134_567, 165_432, 198_765, 345_678)},
+		}
+	}
+	d.Steps = []result.Step{step("browse", "Search", 7, 300_000, 0), step("buy", "Login", 3, 60_000, 1_000), step("buy", "Pay", 3, 51_345, 0)}
+	d.Flows = []result.Flow{{
+		Name: "buy", Weight: 3, Counts: recorder.Counts{Due: 61_000, Sent: 61_000, OK: 51_345, Failed: 9_655}, Codes: map[string]int64{"OK": 51_345},
+		Latency: map[string]result.Latency{"response": latency(61_000, 242_469, 96_246, 19_753_086, 224_690, 269_134, 330_864, 397_530, 691_356)},
+	}}
+	return d
+}
+
 func shown(t *testing.T, format string, docs ...*result.Document) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -132,7 +151,7 @@ func shown(t *testing.T, format string, docs ...*result.Document) []byte {
 
 func TestGolden(t *testing.T) {
 	for name, docs := range map[string][]*result.Document{
-		"unary": {unary()}, "bidi": {bidi()}, "failed": {failed()}, "all": {unary(), bidi(), failed()},
+		"unary": {unary()}, "bidi": {bidi()}, "failed": {failed()}, "mixed": {mixed()}, "all": {unary(), bidi(), failed()},
 	} {
 		for format, ending := range map[string]string{"text": "txt", "md": "md", "csv": "csv"} { // of HTML the tests look at what stands where: as a whole it is mostly drawings
 			if len(docs) > 1 && format != "md" {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/result"
 )
 
@@ -153,5 +154,29 @@ func TestCapture(t *testing.T) {
 		if strings.TrimSpace(value) != value || strings.ContainsAny(value, "\n\r") {
 			t.Errorf("%s: %s", name, fmt.Sprintf("%q", value))
 		}
+	}
+}
+
+// Each of several steps has a line of its own, and each flow of several.
+func TestWriteBenchOfSteps(t *testing.T) {
+	d := document()
+	d.Plan.Name, d.Plan.RPC, d.Plan.File = "", "", "shop.yaml"
+	step := func(name string) result.Step {
+		return result.Step{Name: name, Counts: recorder.Counts{OK: 40}, Latency: map[string]result.Latency{"response": {Count: 40, MeanNs: 1500, Percentiles: []result.Percentile{{P: 50, Ns: 1400}}}}}
+	}
+	d.Steps = []result.Step{step("Search"), step("shop.Cart/Add")}
+	d.Flows = []result.Flow{{Name: "buy a lot", Counts: recorder.Counts{OK: 40}, Latency: map[string]result.Latency{"response": {Count: 40, Censored: 1, MeanNs: 2500}}}}
+	lines := strings.Split(strings.TrimSpace(benchText(t, d)), "\n")
+	rate := fmt.Sprintf("%.1f calls/s", 40/(float64(d.DurationNs)/1e9))
+	want := []string{
+		"BenchmarkStep/rpc=" + d.Name() + "/transport=grpc/loop=closed/c=50/conns=2/step=Search\t40\t1500.0 ns/op\t1400 p50-ns\t" + rate,
+		"BenchmarkStep/rpc=" + d.Name() + "/transport=grpc/loop=closed/c=50/conns=2/step=shop.Cart.Add\t40\t1500.0 ns/op\t1400 p50-ns\t" + rate,
+		"BenchmarkStep/rpc=" + d.Name() + "/transport=grpc/loop=closed/c=50/conns=2/flow=buy_a_lot\t40\t2500.0 at-least-ns/op\t" + rate,
+	}
+	if diff := cmp.Diff(want, lines[len(lines)-3:]); diff != "" {
+		t.Errorf("the lines of steps (-want +got):\n%s", diff)
+	}
+	for _, l := range want {
+		parseBench(t, l)
 	}
 }

@@ -15,9 +15,14 @@ import (
 type Course struct {
 	// Spans are the response times, a second each, in order.
 	Spans []Span
+	// Parts are the same of each of several steps, and flows of several, by their tag.
+	Parts map[string][]Span
 	// Series are the latencies of the whole run by their series, the response among them.
 	Series map[string]*hdrhistogram.Histogram
 }
+
+// Part is a step's or a flow's course.
+func (c *Course) Part(name string) []Span { return c.Parts[partTag(name)] }
 
 // Span is what was recorded in a stretch of the run.
 type Span struct {
@@ -37,7 +42,7 @@ func ReadCourse(folder string) (*Course, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the histogram log: %w", err)
 	}
-	c := &Course{Series: map[string]*hdrhistogram.Histogram{}}
+	c := &Course{Series: map[string]*hdrhistogram.Histogram{}, Parts: map[string][]Span{}}
 	var begin int64
 	err = ReadHlog(bytes.NewReader(needed(all)), func(h *hdrhistogram.Histogram) error {
 		series, _, _ := strings.Cut(h.Tag(), "@")
@@ -45,12 +50,11 @@ func ReadCourse(folder string) (*Course, error) {
 			if len(c.Spans) == 0 {
 				begin = h.StartTimeMs()
 			}
-			c.Spans = append(c.Spans, Span{
-				Start:  time.Duration(h.StartTimeMs()-begin) * time.Millisecond,
-				End:    time.Duration(h.EndTimeMs()-begin) * time.Millisecond,
-				Counts: counts(h),
-			})
+			c.Spans = append(c.Spans, span(h, begin))
 			series = "response"
+		} else if strings.HasPrefix(series, "response(") {
+			c.Parts[series] = append(c.Parts[series], span(h, begin))
+			return nil
 		}
 		total := c.Series[series]
 		if total == nil {
@@ -77,6 +81,14 @@ func needed(log []byte) (kept []byte) {
 		}
 	}
 	return kept
+}
+
+func span(h *hdrhistogram.Histogram, begin int64) Span {
+	return Span{
+		Start:  time.Duration(h.StartTimeMs()-begin) * time.Millisecond,
+		End:    time.Duration(h.EndTimeMs()-begin) * time.Millisecond,
+		Counts: counts(h),
+	}
 }
 
 // counts are those of a histogram's buckets that hold any.

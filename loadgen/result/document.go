@@ -119,9 +119,11 @@ type Unanswered struct {
 }
 
 // Failures is the share of the calls that were sent which did not succeed: those without an answer are no success.
-func (d *Document) Failures() float64 {
-	lost := d.Counts.Failed + d.Counts.Unfinished
-	return float64(lost) / float64(max(d.Counts.OK+lost, 1))
+func (d *Document) Failures() float64 { return failures(&d.Counts) }
+
+func failures(c *recorder.Counts) float64 {
+	lost := c.Failed + c.Unfinished
+	return float64(lost) / float64(max(c.OK+lost, 1))
 }
 
 // Exemplar is one call. ServerNs is the target's own handling time, null where it told none.

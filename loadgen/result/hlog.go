@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -15,7 +16,8 @@ import (
 
 // Hlog writes interval histograms in HdrHistogram's log format, version 1.3,
 // which the Java tools read too: values in nanoseconds, the total untagged, each
-// series tagged <series>@<request-id prefix>. Every call writes whole lines, so a
+// series tagged <series>@<request-id prefix>, and the response times of each of several
+// steps, and of each flow of several, tagged response(<name>)@<request-id prefix>. Every call writes whole lines, so a
 // log that was cut short is readable up to there.
 type Hlog struct {
 	w    io.Writer
@@ -42,8 +44,8 @@ func NewHlog(w io.Writer, begin time.Time) (*Hlog, error) {
 }
 
 // Interval writes what happened from start to end: the headline as the total,
-// then every series the interval has.
-func (l *Hlog) Interval(iv *recorder.Snapshot, prefix string, start, end time.Time) error {
+// then every series the interval has, then the steps and the flows, which have those names, where there are several.
+func (l *Hlog) Interval(iv *recorder.Snapshot, prefix string, start, end time.Time, names ...string) error {
 	if err := l.write(iv.Headline().Histogram, start, end, "", series.Response.String()+"@"+prefix); err != nil {
 		return err
 	}
@@ -55,8 +57,23 @@ func (l *Hlog) Interval(iv *recorder.Snapshot, prefix string, start, end time.Ti
 			return err
 		}
 	}
+	for i, part := range slices.Concat(iv.Steps, iv.Flows) {
+		if part == nil {
+			continue
+		}
+		if err := l.write(part.Headline().Histogram, start, end, partTag(names[i])+"@"+prefix); err != nil {
+			return err
+		}
+	}
 	return nil
 }
+
+// partTag is the tag of a step's or a flow's response times, before the prefix.
+func partTag(name string) string {
+	return series.Response.String() + "(" + unfit.ReplaceAllString(name, "_") + ")"
+}
+
+var unfit = regexp.MustCompile(`[, \r\n@]`)
 
 // Worker writes one worker's response times over the whole run.
 func (l *Hlog) Worker(h *hdrhistogram.PackedHistogram, prefix string, start, end time.Time) error {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -266,5 +268,63 @@ func TestHlogTellsTheWritersError(t *testing.T) {
 	}
 	if err := log.Interval(interval(recorder.Config{}, 1), "deadbeef", begin, begin); !errors.Is(err, errFull) {
 		t.Errorf("an interval on a full disk: %v", err)
+	}
+}
+
+// Steps and flows of several have lines of their own, and the course by them.
+func TestHlogOfSteps(t *testing.T) {
+	cfg := recorder.Config{Steps: make([][]series.Series, 2), Flows: []bool{false, true}}
+	r := recorder.New(cfg)
+	l := r.NewLane()
+	for step := range 2 {
+		for range step + 1 {
+			l.Call(&recorder.Sample{Step: step, Done: 1000})
+		}
+	}
+	l.Flow(1, &recorder.Sample{Done: 3000})
+	l.Swap(0, 0)
+	r.Add(l)
+	if err := r.Flush(0, 1); err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	file, err := os.Create(filepath.Join(folder, result.HlogFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := result.NewHlog(file, begin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 {
+		start := begin.Add(time.Duration(i) * time.Second)
+		if err := log.Interval(r.Total(), "deadbeef", start, start.Add(time.Second), "log in, or up", "Search", "browse", "buy"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"", "response@deadbeef", "service@deadbeef", "response(log_in__or_up)@deadbeef", "response(Search)@deadbeef", "response(buy)@deadbeef"}
+	if diff := cmp.Diff(want, tags(read(t, string(text)))[:6]); diff != "" {
+		t.Errorf("tags (-want +got):\n%s", diff)
+	}
+	course, err := result.ReadCourse(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, calls := range map[string]int64{"log in, or up": 1, "Search": 2, "buy": 1, "browse": 0} {
+		for _, s := range course.Part(name) {
+			if total(s.Counts) != calls {
+				t.Errorf("%s: %d calls in a second, want %d", name, total(s.Counts), calls)
+			}
+		}
+		if spans := len(course.Part(name)); spans != 2 && calls > 0 {
+			t.Errorf("%s: %d seconds, want 2", name, spans)
+		}
 	}
 }

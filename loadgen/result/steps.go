@@ -27,3 +27,28 @@ type Flow struct {
 	Codes   map[string]int64   `json:"codes"`
 	Latency map[string]Latency `json:"latency"`
 }
+
+// Part is what became of some of a run's calls: of a step, or of a flow as a whole.
+type Part struct {
+	Name    string
+	Flow    bool // of a whole flow, not of a step
+	Counts  recorder.Counts
+	Latency map[string]Latency
+}
+
+// Parts are those of a run of several steps: each step, then each flow of several. It is empty where there is one step.
+func (d *Document) Parts() (all []Part) {
+	if len(d.Steps) < 2 {
+		return nil
+	}
+	for _, s := range d.Steps {
+		all = append(all, Part{Name: s.Name, Counts: s.Counts, Latency: s.Latency})
+	}
+	for _, f := range d.Flows {
+		all = append(all, Part{Name: f.Name, Flow: true, Counts: f.Counts, Latency: f.Latency})
+	}
+	return all
+}
+
+// Failures is the share of the part's calls, or flows, that were begun and did not succeed.
+func (p Part) Failures() float64 { return failures(&p.Counts) }

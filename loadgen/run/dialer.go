@@ -29,7 +29,7 @@ func (r *run) dialer() (transport.Dialer, error) {
 	}
 	d, _ := dial.New(r.plan.Transport, dial.Options{
 		Run: r.id, Trace: r.sampler, TLS: config, Authority: r.authority, Timeout: r.plan.ConnectTimeout, Keepalive: r.plan.Keepalive,
-		Interceptors: chain, ServiceConfig: r.plan.ServiceConfig,
+		Interceptors: chain, ServiceConfig: r.plan.ServiceConfig, MaxMessage: int(r.plan.MaxMessage), Gzip: r.plan.Gzip,
 	})
 	return d, nil
 }

@@ -98,7 +98,7 @@ func (r *run) sink(iv *recorder.Snapshot) error {
 	r.points = append(r.points, point)
 	r.listen(iv)
 	r.tell(point, iv)
-	return errors.Join(r.tellMetrics(iv), r.hlog.Interval(iv, r.prefix(), transport.Wall(iv.Start), transport.Wall(iv.End)))
+	return errors.Join(r.tellMetrics(iv), r.hlog.Interval(iv, r.prefix(), transport.Wall(iv.Start), transport.Wall(iv.End), slices.Concat(r.stepNames(), r.flowNames())...))
 }
 
 // write writes what is known at the run's end.

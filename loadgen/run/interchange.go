@@ -24,7 +24,7 @@ type interchange struct {
 func (r *run) openInterchange(ctx context.Context) (err error) {
 	if r.plan.Metrics != "" {
 		labels := map[string]string{"run_id": r.prefix(), "rpc": r.plan.RPC, "transport": r.plan.Transport, "loop": loop(r.plan)}
-		if r.interchange.metrics, err = metrics.Listen(ctx, r.plan.Metrics, labels); err != nil {
+		if r.interchange.metrics, err = metrics.Listen(ctx, r.plan.Metrics, labels, r.stepNames(), r.flowNames()); err != nil {
 			return err
 		}
 		r.view.Say("metrics at http://%s/metrics", r.interchange.metrics.Addr)
@@ -68,8 +68,12 @@ func (r *run) ended() func(*transport.Call) {
 			return
 		}
 		end := transport.Wall(c.End) // the others from it, so that a step of the wall clock is in none of the differences
+		step := ""
+		if len(r.steps) > 1 {
+			step = r.steps[c.Method].Name
+		}
 		r.traces.Export(trace.Span{
-			ID: id, Method: r.steps[c.Method].spec.Method, Intended: end.Add(time.Duration(c.Intended - c.End)), Start: end.Add(time.Duration(c.Sent - c.End)), End: end,
+			ID: id, Method: r.steps[c.Method].spec.Method, Step: step, Intended: end.Add(time.Duration(c.Intended - c.End)), Start: end.Add(time.Duration(c.Sent - c.End)), End: end,
 			Code: c.Code, Message: c.Message,
 		})
 	}
@@ -81,13 +85,21 @@ func (r *run) tellMetrics(iv *recorder.Snapshot) error {
 		return nil
 	}
 	var examples []metrics.Example
-	for _, x := range r.rec.Total().Slowest() {
+	total := r.rec.Total()
+	var slowest []recorder.Exemplar
+	for _, p := range total.Steps {
+		slowest = append(slowest, p.Slowest()...)
+	}
+	if len(total.Steps) == 0 {
+		slowest = total.Slowest()
+	}
+	for _, x := range slowest {
 		examples = append(examples, metrics.Example{
-			RequestID: requestid.ID{Run: r.id, Worker: x.Worker, Seq: x.Seq}.String(),
-			Seconds:   float64(x.Response) / 1e9, At: transport.Wall(x.Intended + x.Response),
+			Step: x.Step, RequestID: requestid.ID{Run: r.id, Worker: x.Worker, Seq: x.Seq}.String(),
+			Seconds: float64(x.Response) / 1e9, At: transport.Wall(x.Intended + x.Response),
 		})
 	}
-	err := r.interchange.metrics.Tell(metrics.Second{Snapshot: iv, Examples: examples, InFlight: inFlight(r.rec.Total().Counts), Verdict: r.soFar().Status})
+	err := r.interchange.metrics.Tell(metrics.Second{Snapshot: iv, Examples: examples, InFlight: inFlight(total.Counts), Verdict: r.soFar().Status})
 	if err != nil {
 		return fmt.Errorf("tell an interval: %w", err)
 	}

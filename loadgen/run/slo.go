@@ -30,14 +30,9 @@ func (r *run) objectives(d *result.Document) []verdict.Kept {
 
 // failures is the share of a step's or flow's calls that failed or were not answered, or of all.
 func failures(d *result.Document, step string) float64 {
-	for _, s := range d.Steps {
-		if s.Name == step {
-			return (&result.Document{Counts: s.Counts}).Failures()
-		}
-	}
-	for _, f := range d.Flows {
-		if f.Name == step {
-			return (&result.Document{Counts: f.Counts}).Failures()
+	for _, p := range d.Parts() {
+		if p.Name == step {
+			return p.Failures()
 		}
 	}
 	return d.Failures()

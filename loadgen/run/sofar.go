@@ -18,8 +18,28 @@ func (r *run) tell(point result.Point, iv *recorder.Snapshot) {
 	r.shown.Second(live.Second{
 		Point: point, Length: time.Duration(iv.End - iv.Start), Codes: codesOf(&iv.Part),
 		Messages: iv.Counts.MessagesSent + iv.Counts.MessagesReceived,
-		InFlight: inFlight(r.rec.Total().Counts), Verdict: r.soFar(),
+		InFlight: inFlight(r.rec.Total().Counts), Verdict: r.soFar(), Parts: r.partsOf(iv),
 	})
+}
+
+// partsOf are what an interval brought of each of several steps, and of each flow of several.
+func (r *run) partsOf(iv *recorder.Snapshot) (all []live.Part) {
+	add := func(name string, p *recorder.Part) {
+		h := p.Headline()
+		all = append(all, live.Part{
+			Name: name, OK: p.Counts.OK, Failed: p.Counts.Failed, Censored: h.CensoredCount(),
+			P50Ns: min(h.Histogram.ValueAtPercentile(50), h.Max), P99Ns: min(h.Histogram.ValueAtPercentile(99), h.Max),
+		})
+	}
+	for i, p := range iv.Steps {
+		add(r.steps[i].Name, p)
+	}
+	for i, p := range iv.Flows {
+		if p != nil {
+			add(r.workload.Flows[i].Name, p)
+		}
+	}
+	return all
 }
 
 // listen adds an interval to the time of silence: that in which calls waited and none was answered.

@@ -46,7 +46,6 @@ func (r *run) build(steps []scenario.Step) (built []builtStep, err error) {
 				return nil, err
 			}
 		}
-		b.spec.MaxMessage, b.spec.Gzip = int(r.plan.MaxMessage), r.plan.Gzip
 		built = append(built, b)
 	}
 	return built, nil
@@ -121,6 +120,21 @@ func (r *run) byStep(d *result.Document, start int64) {
 			Latency: map[string]result.Latency{series.Response.String(): result.NewLatency(p.Headline())},
 		})
 	}
+}
+
+// stepNames and flowNames are in the order of a snapshot's.
+func (r *run) stepNames() (all []string) {
+	for _, b := range r.steps {
+		all = append(all, b.Name)
+	}
+	return all
+}
+
+func (r *run) flowNames() (all []string) {
+	for _, f := range r.workload.Flows {
+		all = append(all, f.Name)
+	}
+	return all
 }
 
 // keptOfStep is how many of a step's slowest calls its part of a document names.

@@ -24,8 +24,8 @@ import (
 // Span is one sampled call.
 type Span struct {
 	ID requestid.ID
-	// Method is the call's, as /pkg.Service/Method.
-	Method               string
+	// Method is the call's, as /pkg.Service/Method; Step names its step, where the run has several.
+	Method, Step         string
 	Intended, Start, End time.Time
 	Code                 codes.Code
 	// Message explains a code other than OK.
@@ -115,6 +115,9 @@ func (e *Exporter) make(tracer trace.Tracer, s Span) {
 			attribute.Int("rpc.grpc.status_code", int(s.Code)), attribute.String("grpcbench.request_id", s.ID.String()),
 			attribute.Int64("grpcbench.lag_ns", int64(s.Start.Sub(s.Intended))),
 		))
+	if s.Step != "" {
+		span.SetAttributes(attribute.String("grpcbench.step", s.Step))
+	}
 	if s.Code != codes.OK {
 		span.SetStatus(otelcodes.Error, code.Code(s.Code).String()+": "+s.Message)
 	}

@@ -79,10 +79,6 @@ type Spec struct {
 	Pace time.Duration
 	// Timeout is each call's deadline from its actual start; 0 means none.
 	Timeout time.Duration
-	// MaxMessage is the largest answer that is taken, in bytes; 0 is 4 MiB, grpc-go's own limit.
-	MaxMessage int
-	// Gzip compresses what is sent.
-	Gzip bool
 	// Metadata goes with every call, key and value by turns; Varying beside it.
 	Metadata []string
 	Varying  []Varying

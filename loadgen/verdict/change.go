@@ -28,10 +28,13 @@ type Change struct {
 	Unknown                  bool
 }
 
-// ComparedPercentiles are those of latencies that a comparison looks at.
-var ComparedPercentiles = []float64{50, 90, 95, 99, 99.9}
+// ComparedPercentiles are those of latencies that a comparison looks at, PartPercentiles those of each of several steps.
+var (
+	ComparedPercentiles = []float64{50, 90, 95, 99, 99.9}
+	PartPercentiles     = []float64{50, 90, 99}
+)
 
-var changeLimit = regexp.MustCompile(`^(?:p(\d+(?:\.\d+)?)(?:\(([a-z_]+)\))?|(mean|rate|errors|client_cpu|client_switches|client_io|client_allocs|server_cpu))([<>])([+-][^%]+)(%?)$`)
+var changeLimit = regexp.MustCompile(`^(?:p(\d+(?:\.\d+)?)(?:\(([^()<>]+)\))?|((?:mean|errors)(?:\([^()<>]+\))?|rate|client_cpu|client_switches|client_io|client_allocs|server_cpu))([<>])([+-][^%]+)(%?)$`)
 
 // ParseChangeLimits reads limits, separated by commas: p99>+5%, p50>+2ms,
 // rate<-5%, errors>+0.1% (of all calls), client_cpu>+10%.
@@ -56,7 +59,11 @@ func parseChangeLimit(s string) (l ChangeLimit, err error) {
 		return l, errors.New("want one like p99>+5%, p99(service)>+2ms, rate<-5% or errors>+0.1%")
 	}
 	limit, percent := m[5], m[6] == "%"
-	l = ChangeLimit{Text: s, Metric: m[3], more: m[4] == ">", relative: percent && m[3] != "errors"}
+	of, name, _ := strings.Cut(strings.TrimSuffix(m[3], ")"), "(")
+	if isSeries(name) {
+		return l, fmt.Errorf("%s is of all calls or of a step or flow, not of the series %s", of, name)
+	}
+	l = ChangeLimit{Text: s, Metric: m[3], more: m[4] == ">", relative: percent && !isErrors(m[3])}
 	if l.Metric == "" {
 		if l.Metric, err = comparedPercentile(m[1], m[2]); err != nil {
 			return l, err
@@ -73,7 +80,7 @@ func parseChangeLimit(s string) (l ChangeLimit, err error) {
 		l.limit = v / 100
 		return l, nil
 	}
-	if l.Metric == "rate" || l.Metric == "errors" || strings.HasPrefix(l.Metric, "client_") && l.Metric != "client_cpu" {
+	if l.Metric == "rate" || isErrors(l.Metric) || strings.HasPrefix(l.Metric, "client_") && l.Metric != "client_cpu" {
 		return l, fmt.Errorf("%s changes by a percentage", l.Metric)
 	}
 	d, err := time.ParseDuration(limit)
@@ -84,6 +91,9 @@ func parseChangeLimit(s string) (l ChangeLimit, err error) {
 	return l, nil
 }
 
+// isErrors says whether a metric is a share of the calls: of all, or of a step's.
+func isErrors(metric string) bool { return metric == "errors" || strings.HasPrefix(metric, "errors(") }
+
 // comparedPercentile names a latency's metric, where it is one that is compared.
 func comparedPercentile(percentile, name string) (string, error) {
 	p, err := strconv.ParseFloat(percentile, 64)
@@ -93,11 +103,34 @@ func comparedPercentile(percentile, name string) (string, error) {
 	switch {
 	case name == "", name == series.Response.String():
 		return fmt.Sprintf("p%v", p), nil
-	case !slices.Contains(series.ComparedNames(), name):
-		return "", fmt.Errorf("no series %q is compared: they are %s", name, strings.Join(series.ComparedNames(), ", "))
+	case isSeries(name) && !slices.Contains(series.ComparedNames(), name):
+		return "", fmt.Errorf("the series %s is not compared: those are %s", name, strings.Join(series.ComparedNames(), ", "))
+	case !isSeries(name) && !slices.Contains(PartPercentiles, p): // a step's or a flow's
+		return "", fmt.Errorf("p%s of %s is not compared: the percentiles of steps and flows are %v", percentile, name, PartPercentiles)
 	default:
 		return fmt.Sprintf("p%v(%s)", p, name), nil
 	}
+}
+
+// CheckChangeNames says which limit is of neither a series nor one of the steps and flows.
+func CheckChangeNames(all []ChangeLimit, parts []string) error {
+	for _, l := range all {
+		_, name, of := strings.Cut(strings.TrimSuffix(l.Metric, ")"), "(")
+		if !of || isSeries(name) || slices.Contains(parts, name) {
+			continue
+		}
+		return fmt.Errorf("-fail-on %q: %w", l.Text, noSuchName(name, series.ComparedNames(), parts))
+	}
+	return nil
+}
+
+// noSuchName says that a name is none of the series, and none of the steps and flows where there are several.
+func noSuchName(name string, series, parts []string) error {
+	err := fmt.Errorf("no series %q: the series are %s", name, strings.Join(series, ", "))
+	if len(parts) > 0 {
+		err = fmt.Errorf("%w; the steps and flows are %s", err, strings.Join(parts, ", "))
+	}
+	return err
 }
 
 // Check fails where the change is beyond the limit and its interval leaves no
@@ -122,7 +155,7 @@ func (l ChangeLimit) Check(c Change, compared bool) Kept {
 		return k
 	case l.relative:
 		scale = 1 / c.Before
-	case l.Metric != "errors":
+	case !isErrors(l.Metric):
 		write = duration
 	}
 	signed := func(v float64) string {

@@ -121,11 +121,7 @@ func CheckNames(all []Objective, steps []string) error {
 		if o.step == "" || slices.Contains(steps, o.step) {
 			continue
 		}
-		err := fmt.Errorf("objective %q: no series %q: the series are %s", o.Text, o.step, strings.Join(series.Names(), ", "))
-		if len(steps) > 0 {
-			err = fmt.Errorf("%w; the steps and flows are %s", err, strings.Join(steps, ", "))
-		}
-		return err
+		return fmt.Errorf("objective %q: %w", o.Text, noSuchName(o.step, series.Names(), steps))
 	}
 	return nil
 }

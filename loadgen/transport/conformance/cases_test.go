@@ -120,6 +120,7 @@ func wantEchoed(t *testing.T, a answers) {
 type step struct {
 	name, reason string
 	spec         transport.Spec
+	gzip         bool // compress what is sent
 	src          source
 	code         codes.Code
 	message      string // "*" is any

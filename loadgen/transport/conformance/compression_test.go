@@ -50,7 +50,7 @@ func outputAsking(compressed bool) source {
 	return source{request: always(m), answer: func(i int) proto.Message { return duplexAnswer([]int{31415, 92653}[i]) }}
 }
 
-// compressed are the cases of compression. A Spec compresses all that a connection sends, or nothing.
+// compressed are the cases of compression. A dialer compresses all that it sends, or nothing.
 var compressed = []step{
 	{
 		name: "client_compressed_unary", reason: "the probe: the server sees what is not compressed",
@@ -59,8 +59,8 @@ var compressed = []step{
 	},
 	{
 		name: "client_compressed_unary", reason: "and what is",
-		spec: transport.Spec{Method: unaryCall, Kind: transport.Unary, Send: 1, Gzip: true},
-		src:  unaryExpecting(true), received: 1,
+		spec: transport.Spec{Method: unaryCall, Kind: transport.Unary, Send: 1}, gzip: true,
+		src: unaryExpecting(true), received: 1,
 	},
 	{
 		name: "client_compressed_unary", reason: "a message that is not to be compressed",
@@ -69,8 +69,8 @@ var compressed = []step{
 	},
 	{
 		name: "client_compressed_unary", reason: "the probe the other way: a message that is compressed, against what it says",
-		spec: transport.Spec{Method: unaryCall, Kind: transport.Unary, Send: 1, Gzip: true},
-		src:  unaryExpecting(false), code: codes.InvalidArgument, message: "*",
+		spec: transport.Spec{Method: unaryCall, Kind: transport.Unary, Send: 1}, gzip: true,
+		src: unaryExpecting(false), code: codes.InvalidArgument, message: "*",
 	},
 	{
 		name: "server_compressed_unary", reason: "one answer, compressed",
@@ -89,8 +89,8 @@ var compressed = []step{
 	},
 	{
 		name: "client_compressed_streaming", reason: "both messages compressed",
-		spec: transport.Spec{Method: inputCall, Kind: transport.ClientStream, Send: 2, Gzip: true},
-		src:  inputExpecting(true), received: 1,
+		spec: transport.Spec{Method: inputCall, Kind: transport.ClientStream, Send: 2}, gzip: true,
+		src: inputExpecting(true), received: 1,
 	},
 	{
 		name: "client_compressed_streaming", reason: "neither compressed",

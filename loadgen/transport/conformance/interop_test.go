@@ -126,6 +126,9 @@ func (s step) run(t *testing.T, v via, d transport.Dialer) {
 	if spec.Timeout == 0 {
 		spec.Timeout = patience
 	}
+	if s.gzip {
+		d = withGzip(t, d)
+	}
 	call := one(t, d, v.addr, spec, s.src)
 	where := v.name + ", " + s.reason
 	if call.Code != s.code || call.Message != s.message && s.message != "*" {

@@ -81,6 +81,23 @@ func (l *ledger) wait(t *testing.T, n int) []end {
 	return slices.Clone(l.done)
 }
 
+// withGzip is d, which compresses what it sends.
+func withGzip(t *testing.T, d transport.Dialer) transport.Dialer {
+	t.Helper()
+	switch d := d.(type) {
+	case grpcconn.Dialer:
+		d.Options.Gzip = true
+		return d
+	case *wire.Dialer:
+		with := *d
+		with.Gzip = true
+		return &with
+	default:
+		t.Fatalf("a %T does not compress", d)
+		return nil
+	}
+}
+
 // dial connects; the test's end closes what it did not.
 func dial(t *testing.T, d transport.Dialer, addr string, spec transport.Spec, src transport.Source) transport.Conn {
 	t.Helper()

@@ -24,9 +24,7 @@ var _ transport.Dialer = Dialer{}
 // Dial implements [transport.Dialer].
 func (d Dialer) Dial(ctx context.Context, addr string, methods []*transport.Method) (transport.Conn, error) {
 	options := d.Options
-	first := methods[0]
-	options.UserAgent = transport.UserAgent(first.Metadata)
-	options.MaxMessage, options.Gzip = first.MaxMessage, first.Gzip
+	options.UserAgent = transport.UserAgent(methods[0].Metadata)
 	cc, dialed, err := connect(ctx, addr, options)
 	if err != nil {
 		return nil, err

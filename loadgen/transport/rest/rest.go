@@ -39,6 +39,8 @@ type Dialer struct {
 	Authority string
 	// Timeout bounds the wait for the first connection.
 	Timeout time.Duration
+	// MaxMessage is the largest answer that is taken, in bytes; 0 is none.
+	MaxMessage int
 }
 
 var _ transport.Dialer = Dialer{}
@@ -82,7 +84,7 @@ func (d Dialer) Dial(ctx context.Context, addr string, methods []*transport.Meth
 	if d.Authority != "" {
 		host = d.Authority
 	}
-	c := &conn{base: scheme + host, secure: d.TLS != nil, sockets: &sockets, methods: methods, run: d.Run, trace: d.Trace, client: &http.Client{
+	c := &conn{base: scheme + host, secure: d.TLS != nil, sockets: &sockets, methods: methods, run: d.Run, trace: d.Trace, most: d.MaxMessage, client: &http.Client{
 		Transport:     t,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -96,6 +98,7 @@ type conn struct {
 	transport.Pool
 	client *http.Client
 	base   string
+	most   int // bytes of an answer; 0 is no limit
 	secure bool
 	*sockets
 	methods []*transport.Method
@@ -205,7 +208,7 @@ func (w *worker) roundTrip(ctx context.Context) error {
 	}
 	defer res.Body.Close()
 	w.answer.Reset()
-	most := int64(w.spec.MaxMessage)
+	most := int64(w.most)
 	if most == 0 {
 		most = math.MaxInt64 - 1
 	}

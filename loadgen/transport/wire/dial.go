@@ -37,6 +37,9 @@ type Dialer struct {
 	// Keepalive is how long a server may be silent before it is asked by a PING, and then again before its connection
 	// counts as lost; 0 asks nothing.
 	Keepalive time.Duration
+	// MaxMessage is the largest answer that is taken, in bytes; 0 is 4 MiB, grpc-go's limit. Gzip compresses what is sent.
+	MaxMessage int
+	Gzip       bool
 
 	// For tests: how to connect, what sees every header block, and the stream ids of a session.
 	dial            func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -75,7 +78,7 @@ func (d *Dialer) Dial(ctx context.Context, addr string, methods []*transport.Met
 	for _, of := range methods {
 		m := method{Method: of}
 		m.limit, m.enough = of.Limit()
-		if m.request, err = newRequest(&of.Spec, scheme, authority, d.Trace); err != nil {
+		if m.request, err = newRequest(&of.Spec, scheme, authority, d.Gzip, d.Trace); err != nil {
 			return nil, err
 		}
 		c.methods = append(c.methods, m)

@@ -145,7 +145,7 @@ func (a *answers) Check(_ uint64, i, _ int, body []byte) error {
 
 // unwired is a stream that needs no connection, for feed.
 func unwired(spec transport.Spec, src transport.Source) *stream {
-	c := &conn{methods: []method{{Method: &transport.Method{Spec: spec, Source: src}}}}
+	c := &conn{dialer: &Dialer{}, methods: []method{{Method: &transport.Method{Spec: spec, Source: src}}}}
 	s := newStream(c, &transport.Call{Owner: &ledger{}})
 	s.begin()
 	s.on, s.encoding = &session{conn: c}, "gzip"

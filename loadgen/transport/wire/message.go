@@ -15,7 +15,7 @@ const maxMessage = 4 << 20
 
 // most is the largest message taken.
 func (c *conn) most() int {
-	if n := c.methods[0].MaxMessage; n > 0 {
+	if n := c.dialer.MaxMessage; n > 0 {
 		return n
 	}
 	return maxMessage

@@ -35,7 +35,7 @@ type request struct {
 }
 
 // newRequest makes the block.
-func newRequest(spec *transport.Spec, scheme, authority string, sampler *requestid.Sampler) (*request, error) {
+func newRequest(spec *transport.Spec, scheme, authority string, zip bool, sampler *requestid.Sampler) (*request, error) {
 	r := &request{sampler: sampler, varying: spec.Varying}
 	var block []byte
 	field := func(name, value string) (at int) {
@@ -57,7 +57,7 @@ func newRequest(spec *transport.Spec, scheme, authority string, sampler *request
 	}
 	field("te", "trailers")
 	field("grpc-accept-encoding", "gzip")
-	if spec.Gzip {
+	if zip {
 		field("grpc-encoding", "gzip")
 	}
 	if spec.Timeout > 0 {

@@ -79,7 +79,7 @@ func TestRequest(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.spec.Method = "/pkg.Service/Method"
-			r, err := newRequest(&tt.spec, "https", "example.org:443", nil)
+			r, err := newRequest(&tt.spec, "https", "example.org:443", false, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -127,7 +127,7 @@ func TestRequest(t *testing.T) {
 func TestRequestCutThroughPatches(t *testing.T) {
 	for pad := range 140 {
 		spec := transport.Spec{Method: "/" + strings.Repeat("m", maxFrame-200+pad), Timeout: time.Second}
-		r, err := newRequest(&spec, "http", "a:1", nil)
+		r, err := newRequest(&spec, "http", "a:1", false, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -157,7 +157,7 @@ func TestVaryingMetadata(t *testing.T) {
 		if fixed != "" {
 			spec.Metadata = []string{"fixed", fixed}
 		}
-		r, err := newRequest(&spec, "http", "a:1", nil)
+		r, err := newRequest(&spec, "http", "a:1", false, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,14 +176,14 @@ func TestVaryingMetadata(t *testing.T) {
 		}
 	}
 	spec := transport.Spec{Method: "/a/b", Varying: []transport.Varying{{Key: "one", Value: valueOf("")}}}
-	r, err := newRequest(&spec, "http", "a:1", nil)
+	r, err := newRequest(&spec, "http", "a:1", false, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.vary(r.append(nil, 1, requestid.ID{}, 0), r.last(), 1); err == nil || !strings.Contains(err.Error(), "make the metadata one: no words") {
 		t.Errorf("a value that cannot be made: %v", err)
 	}
-	if _, err := newRequest(&transport.Spec{Varying: []transport.Varying{{Key: "grpc-x", Value: valueOf("x")}}}, "http", "a:1", nil); err == nil {
+	if _, err := newRequest(&transport.Spec{Varying: []transport.Varying{{Key: "grpc-x", Value: valueOf("x")}}}, "http", "a:1", false, nil); err == nil {
 		t.Error("gRPC's own name was taken")
 	}
 }

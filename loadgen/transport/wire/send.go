@@ -82,7 +82,7 @@ func (ss *session) sendMessage(s *stream) {
 	b := append(ss.out, heads[:]...) //nolint:gocritic // ss.out is b only once the message fits
 	b, err := s.Source.Append(b, call.Key(), call.MessagesSent)
 	plain := len(b) - at - frameHead - messageHead
-	if err == nil && s.Gzip {
+	if err == nil && c.dialer.Gzip {
 		b[at+frameHead] = 1
 		b, err = c.deflate(b, at+frameHead+messageHead)
 	}

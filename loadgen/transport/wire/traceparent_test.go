@@ -32,7 +32,7 @@ func TestTraceparentInTheBlock(t *testing.T) {
 		},
 	} {
 		tt.spec.Method = "/pkg.Service/Method"
-		r, err := newRequest(&tt.spec, "https", "example.org:443", sampler)
+		r, err := newRequest(&tt.spec, "https", "example.org:443", false, sampler)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +80,7 @@ func TestTraceparentCut(t *testing.T) {
 	cuts := 0
 	for pad := range 400 {
 		spec := transport.Spec{Method: "/" + strings.Repeat("m", maxFrame-330+pad), Timeout: time.Second}
-		r, err := newRequest(&spec, "http", "a:1", sampler)
+		r, err := newRequest(&spec, "http", "a:1", false, sampler)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +100,7 @@ func TestTraceparentCut(t *testing.T) {
 // Without -otlp the block is what it was before there were traces.
 func TestNoTraceparent(t *testing.T) {
 	spec := transport.Spec{Method: "/pkg.Service/Method", Timeout: time.Second}
-	r, err := newRequest(&spec, "http", "a:1", nil)
+	r, err := newRequest(&spec, "http", "a:1", false, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestNoTraceparent(t *testing.T) {
 // What a call costs is copied bytes, with a traceparent too.
 func TestTraceparentAllocatesNothing(t *testing.T) {
 	spec := transport.Spec{Method: "/pkg.Service/Method", Timeout: time.Second}
-	r, err := newRequest(&spec, "http", "a:1", requestid.NewSampler(0.5))
+	r, err := newRequest(&spec, "http", "a:1", false, requestid.NewSampler(0.5))
 	if err != nil {
 		t.Fatal(err)
 	}
