@@ -54,11 +54,28 @@ func (r *run) facts(d *result.Document, o engine.Outcome) verdict.Facts {
 			f.NeverReached = append(f.NeverReached, s.Name)
 		}
 	}
+	f.Mix = r.mix(d)
 	for _, b := range r.steps {
 		making, _ := b.making.at(99)
 		f.Making = max(f.Making, making)
 	}
 	return f
+}
+
+// mix are the arrivals by what they started: of each flow the first step was due once.
+func (r *run) mix(d *result.Document) (all []verdict.Share) {
+	flows := r.workload.Flows
+	if len(flows) < 2 {
+		return nil
+	}
+	var sum float64
+	for _, f := range flows {
+		sum += f.Weight
+	}
+	for _, f := range flows {
+		all = append(all, verdict.Share{Name: f.Name, Count: d.Steps[f.Steps[0]].Counts.Due, Asked: f.Weight / sum})
+	}
+	return all
 }
 
 // moved are the percentiles that are known as lower bounds only.

@@ -64,6 +64,8 @@ type Facts struct {
 	Making time.Duration
 	// NeverReached are steps of flows that no call was due for.
 	NeverReached []string
+	// Mix are the arrivals by the flows that they started, where there are several.
+	Mix []Share
 	// Outage is when every call failed, where others of the run did not.
 	Outage Outage
 	// Drift is the p-value of a trend in the windows' medians, and how much their first and last third differ.
@@ -123,4 +125,11 @@ func (f *Facts) most(of func(Window) float64) (most float64) {
 		most = max(most, of(w))
 	}
 	return most
+}
+
+// Share is how many of the arrivals started a flow, and which share of them, of 1, was asked for.
+type Share struct {
+	Name  string
+	Count int64
+	Asked float64
 }

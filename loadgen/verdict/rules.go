@@ -73,6 +73,34 @@ func reached(f *Facts, v *Verdict) {
 	}
 }
 
+// mostOff is how many standard deviations a flow's share of the arrivals may be off what was asked for: by chance one in
+// 150,000 is (binomial, by its normal approximation, which holds where its variance is 9 or more).
+const (
+	mostOff       = 4.5
+	leastVariance = 9
+)
+
+// mixed: the arrivals are to start flows in the proportions that were asked for.
+func mixed(f *Facts, v *Verdict) {
+	var n int64
+	for _, s := range f.Mix {
+		n += s.Count
+	}
+	var furthest Share
+	off := mostOff
+	for _, s := range f.Mix {
+		expected := float64(n) * s.Asked
+		variance := expected * (1 - s.Asked)
+		if z := math.Abs(float64(s.Count)-expected) / math.Sqrt(variance); variance >= leastVariance && z > off {
+			furthest, off = s, z
+		}
+	}
+	if off > mostOff {
+		v.add(Suspect, "the mix came out other than asked: %s was started by %.3g %% of the arrivals, not %.3g %%",
+			furthest.Name, 100*float64(furthest.Count)/float64(n), 100*furthest.Asked)
+	}
+}
+
 // percentileNames lists percentiles, from the first on.
 func percentileNames(all []float64) string {
 	names := make([]string, len(all))

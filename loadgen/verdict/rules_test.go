@@ -113,6 +113,15 @@ func TestRules(t *testing.T) {
 		{"calls of the warm-up were never answered", func(f *verdict.Facts) { f.WarmupUnanswered = 5 }, suspect, suspect, "5 calls of the warm-up were never answered"},
 		{"silence to the end", func(f *verdict.Facts) { f.Length, f.Silent = 30*time.Second, 29*time.Second }, suspect, invalid, "the server answered nothing in the last 29s"},
 		{"a server that was gone", func(f *verdict.Facts) { f.Outage = verdict.Outage{From: 2, To: 5, Failed: 501} }, suspect, suspect, "from 2 s to 5 s of the run every call failed, 501 of them"},
+		{"a mix as it was asked for, but for chance", func(f *verdict.Facts) {
+			f.Mix = []verdict.Share{{Name: "buy", Count: 1100, Asked: 0.1}, {Name: "browse", Count: 8900, Asked: 0.9}}
+		}, valid, valid, ""},
+		{"a mix that is another", func(f *verdict.Facts) {
+			f.Mix = []verdict.Share{{Name: "buy", Count: 1150, Asked: 0.1}, {Name: "look", Count: 2950, Asked: 0.3}, {Name: "browse", Count: 5900, Asked: 0.6}}
+		}, suspect, suspect, "the mix came out other than asked: buy was started by 11.5 % of the arrivals, not 10 %"},
+		{"a mix of too few arrivals to tell", func(f *verdict.Facts) {
+			f.Mix = []verdict.Share{{Name: "buy", Count: 10, Asked: 0.1}, {Name: "browse", Count: 10, Asked: 0.9}}
+		}, valid, valid, ""},
 		{"a step that no flow came to", func(f *verdict.Facts) { f.NeverReached = []string{"buy/Pay"} }, suspect, suspect, "buy/Pay was never reached"},
 		{"a short silence", func(f *verdict.Facts) { f.Length, f.Silent = 30*time.Second, 2*time.Second }, valid, valid, ""},
 		{"rare calls, of which no look saw any", func(f *verdict.Facts) { f.InFlight, f.Deviation, f.Littles, f.Looks = 0, 0, 0.00015, 300 }, valid, valid, ""},
