@@ -20,6 +20,8 @@ type feed interface {
 	leave()
 	// owed tells each arrival that was due and not started, once all is over.
 	owed(tell func(at int64, seq uint64))
+	// cut says whether arrivals of a schedule are left, which the window's end, or a stop, kept from being due.
+	cut() bool
 	// idle is closed when every worker is parked and none will be given a call.
 	idle() <-chan struct{}
 }
@@ -30,14 +32,15 @@ type closedLoop struct {
 	limited     bool
 	left        atomic.Int64 // measured calls still to be started, where limited
 	seq         atomic.Uint64
+	part        Part
 	stopping    atomic.Bool
 	active      sync.WaitGroup
 	parked      chan struct{}
 }
 
-func newClosedLoop(from, until, total int64, workers int) *closedLoop {
-	l := &closedLoop{from: from, until: until, limited: total > 0, parked: make(chan struct{})}
-	l.left.Store(total)
+func newClosedLoop(from, until, total int64, workers int, part Part) *closedLoop {
+	l := &closedLoop{from: from, until: until, limited: total > 0, part: part, parked: make(chan struct{})}
+	l.left.Store(part.share(total))
 	l.active.Add(workers)
 	go func() {
 		l.active.Wait()
@@ -51,12 +54,13 @@ func (l *closedLoop) next(c *transport.Call, now int64) bool {
 		l.active.Done()
 		return false
 	}
-	c.Seq, c.Intended, c.Free = l.seq.Add(1)-1, now, now
+	c.Seq, c.Intended, c.Free = (l.seq.Add(1)-1)*max(l.part.Of, 1)+l.part.Index, now, now
 	return true
 }
 
 func (l *closedLoop) stop(int64)               { l.stopping.Store(true) }
 func (l *closedLoop) close()                   { l.stopping.Store(true) }
 func (l *closedLoop) owed(func(int64, uint64)) {}
+func (l *closedLoop) cut() bool                { return false }
 func (l *closedLoop) leave()                   { l.active.Done() }
 func (l *closedLoop) idle() <-chan struct{}    { return l.parked }

@@ -33,8 +33,11 @@ type Config struct {
 	// Flows are what arrivals start, drawn by their weights and Seed; none is one flow of the first method.
 	Flows []Flow
 	Seed  uint64
-	// Workers is the most calls in flight, shared out to Conns connections.
-	Workers, Conns int
+	// Workers is the most calls in flight, shared out to Conns connections. They are numbered from FirstWorker.
+	Workers, Conns, FirstWorker int
+	// Part is the part of a run's arrivals that this process starts, where several make them together: the schedules,
+	// Total and the arrivals' numbers are the whole run's. The zero Part is all.
+	Part Part
 	// Warmup comes first and is not recorded. Duration is the measured window; 0 has no end but Total's.
 	Warmup, Duration time.Duration
 	// Total ends the run after so many measured calls; 0 is no limit.
@@ -52,6 +55,9 @@ type Config struct {
 	Spin bool
 	// Drain is how long calls in flight may go on after the end; then they are cut off as unfinished.
 	Drain time.Duration
+	// Begin, where set, is called once all connections are open, and says when to start, as a reading of transport.Now.
+	// Its error ends the run before a call is made.
+	Begin func(ctx context.Context) (at int64, err error)
 	// Warming, Measuring and Draining, where set, are called as the first calls start, as the measured window
 	// begins, and as nothing is started any more.
 	Warming   func()
@@ -62,6 +68,20 @@ type Config struct {
 	Ended func(*transport.Call)
 	// Sleep replaces the precise sleep until a reading of transport.Now; nil is that. It may be called concurrently.
 	Sleep func(at int64)
+}
+
+// Part is every Of-th arrival, from the Index-th on.
+type Part struct{ Index, Of uint64 }
+
+// has says whether an arrival is of the part.
+func (p Part) has(seq uint64) bool { return p.Of <= 1 || seq%p.Of == p.Index }
+
+// share is how many of the first n arrivals are of the part.
+func (p Part) share(n int64) int64 {
+	if p.Of <= 1 {
+		return n
+	}
+	return (n - int64(p.Index) + int64(p.Of) - 1) / int64(p.Of) //nolint:gosec // few
 }
 
 // Outcome is the measured window: readings of [transport.Now].
@@ -96,11 +116,15 @@ func Run(ctx context.Context, cfg Config, rec *recorder.Recorder) (Outcome, erro
 	if err := r.dial(ctx); err != nil {
 		return Outcome{}, err
 	}
+	now, err := r.awaitBegin(ctx)
+	if err != nil {
+		return Outcome{}, errors.Join(err, r.close())
+	}
 	if cfg.Warming != nil {
 		cfg.Warming()
 	}
-	r.start()
-	err := r.measure(ctx)
+	r.start(now)
+	err = r.measure(ctx)
 	err = errors.Join(err, r.finish())
 	return r.outcome, err
 }
@@ -151,14 +175,31 @@ func (r *run) dial(ctx context.Context) error {
 	return nil
 }
 
-// start sets the times of the run and lets every worker ask for its first call.
-func (r *run) start() {
+// awaitBegin says when the run starts, and waits for it.
+func (r *run) awaitBegin(ctx context.Context) (at int64, err error) {
+	if r.cfg.Begin == nil {
+		return transport.Now(), nil
+	}
+	if at, err = r.cfg.Begin(ctx); err != nil {
+		return 0, fmt.Errorf("begin the run: %w", err)
+	}
+	early := time.NewTimer(time.Duration(at-transport.Now()) - time.Millisecond)
+	defer early.Stop()
+	select {
+	case <-early.C:
+		time.Sleep(time.Duration(at - transport.Now()))
+	case <-ctx.Done(): // measure sees it too
+	}
+	return at, nil
+}
+
+// start sets the times of the run, which starts at now, and lets every worker ask for its first call.
+func (r *run) start(now int64) {
 	// More recorders than this would cost memory and win nothing: each is written by one thread at a time.
 	r.lanes = make([]*lane, min(r.cfg.Conns, 2*runtime.GOMAXPROCS(0)))
 	for i := range r.lanes {
 		r.lanes[i] = &lane{run: r, rec: r.rec.NewLane()}
 	}
-	now := transport.Now()
 	r.from = now + int64(r.cfg.Warmup)
 	r.flushed = r.from
 	r.outcome.Start, r.outcome.End = r.from, r.from
@@ -167,7 +208,7 @@ func (r *run) start() {
 		r.until = r.from + int64(r.cfg.Duration)
 	}
 	r.ended = make(chan struct{})
-	r.probe = newProbe(r.cfg.Expected)
+	r.probe = newProbe(r.cfg.Part.share(r.cfg.Expected), r.cfg.Part)
 	r.looks.late = recorder.NewHistogram()
 	r.background.Go(r.look)
 	r.ends = make([]Address, r.cfg.Conns)
@@ -180,14 +221,14 @@ func (r *run) start() {
 		r.starts[w] = notWaiting
 	}
 	if r.cfg.Arrivals == nil {
-		r.feed = newClosedLoop(r.from, r.until, r.cfg.Total, r.cfg.Workers)
+		r.feed = newClosedLoop(r.from, r.until, r.cfg.Total, r.cfg.Workers, r.cfg.Part)
 	} else {
 		r.startPacer(now)
 	}
 	for w := range r.calls {
 		c := &r.calls[w]
 		l := r.lanes[w%r.cfg.Conns%len(r.lanes)]
-		c.Worker, c.Owner = uint16(w), l
+		c.Worker, c.Owner = uint16(r.cfg.FirstWorker+w), l //nolint:gosec // as many as an id tells apart
 		l.begin(c, now)
 	}
 	for _, c := range r.conns {
@@ -215,7 +256,7 @@ func (r *run) startPacer(now int64) {
 	if r.cfg.WarmupArrivals != nil {
 		phases = append([]phase{{now, r.cfg.WarmupArrivals}}, phases...)
 	}
-	open := newOpenLoop(phases, r.until, r.cfg.Workers)
+	open := newOpenLoop(phases, r.until, r.cfg.Workers, r.cfg.Part)
 	r.feed = open
 	sleep, release := r.cfg.Sleep, func() {}
 	if sleep == nil {
@@ -234,11 +275,14 @@ func (r *run) startPacer(now int64) {
 }
 
 // conn is the connection that carries c, and lane the recorder's writer for it.
-func (r *run) conn(c *transport.Call) transport.Conn { return r.conns[int(c.Worker)%len(r.conns)] }
+func (r *run) conn(c *transport.Call) transport.Conn { return r.conns[r.worker(c)%len(r.conns)] }
 
 func (r *run) lane(c *transport.Call) *lane {
-	return r.lanes[int(c.Worker)%len(r.conns)%len(r.lanes)]
+	return r.lanes[r.worker(c)%len(r.conns)%len(r.lanes)]
 }
+
+// worker is which of this run's workers c is of, from 0.
+func (r *run) worker(c *transport.Call) int { return int(c.Worker) - r.cfg.FirstWorker }
 
 // measure waits for the end of the run, and records an interval each second of the measured window.
 func (r *run) measure(ctx context.Context) error {
@@ -294,11 +338,7 @@ func (r *run) rest() time.Duration {
 		return 0
 	}
 	until := r.from + int64(r.cfg.Least)
-	var arrived int64
-	for _, l := range r.lanes {
-		arrived += l.arrivals()
-	}
-	if r.cfg.Total > 0 && arrived < r.cfg.Total { // the window ended it, not the total
+	if r.cfg.Total > 0 && r.feed.cut() { // the window ended it, not the total
 		until = max(until, r.until)
 	}
 	if until == math.MaxInt64 { // the schedule itself came to its end

@@ -73,14 +73,14 @@ const stepBits = 40
 
 // begin makes c the first step of the flow that its arrival starts.
 func (r *run) begin(c *transport.Call) {
-	p := &r.at[c.Worker]
+	p := &r.at[r.worker(c)]
 	*p = position{flow: r.flows.of(c.Seq), intended: c.Intended}
 	c.Method = r.flows.all[p.flow].Steps[0].Method
 }
 
 // follow makes c the next step of its flow, after the pause. It is false at the flow's end.
 func (r *run) follow(c *transport.Call) (pause time.Duration, ok bool) {
-	p := &r.at[c.Worker]
+	p := &r.at[r.worker(c)]
 	steps := r.flows.all[p.flow].Steps
 	if p.step+1 >= len(steps) {
 		return 0, false
@@ -94,14 +94,14 @@ func (r *run) follow(c *transport.Call) (pause time.Duration, ok bool) {
 
 // loseFlow counts the flow that c is in as one that never came to its end.
 func (l *lane) loseFlow(c *transport.Call, now int64) {
-	if p := &l.run.at[c.Worker]; p.intended >= l.run.from {
+	if p := &l.run.at[l.run.worker(c)]; p.intended >= l.run.from {
 		l.rec.FlowNeverSent(p.flow, now-p.intended)
 	}
 }
 
 // endFlow records a flow that is over, in which c, recorded just now, was the last call.
 func (l *lane) endFlow(c *transport.Call) {
-	p := &l.run.at[c.Worker]
+	p := &l.run.at[l.run.worker(c)]
 	if p.intended < l.run.from || !l.rec.RecordsFlow(p.flow) {
 		return
 	}

@@ -63,7 +63,7 @@ func (l *lane) Done(c *transport.Call) {
 	}
 	l.mu.Lock()
 	l.record(c)
-	if p := &l.run.at[c.Worker]; p.sent == 0 {
+	if p := &l.run.at[l.run.worker(c)]; p.sent == 0 {
 		p.sent = c.Sent
 	}
 	if c.Code == spec.Success && !l.cut {
@@ -155,14 +155,14 @@ func (l *lane) dispatch(c *transport.Call) {
 // prepare makes c ready for its next call, and counts it.
 func (l *lane) prepare(c *transport.Call) {
 	c.Reset()
-	l.run.starts[c.Worker] = c.Intended
+	l.run.starts[l.run.worker(c)] = c.Intended
 	if c.Intended < l.run.from {
 		l.warmup++
 		return
 	}
 	l.started++
 	l.rec.Due(c.Method)
-	if p := &l.run.at[c.Worker]; p.step == 0 {
+	if p := &l.run.at[l.run.worker(c)]; p.step == 0 {
 		l.arrived++
 		l.rec.FlowDue(p.flow)
 	}
@@ -185,7 +185,7 @@ func (l *lane) send(c *transport.Call) {
 
 // neverSent takes away a worker whose call could not be started.
 func (l *lane) neverSent(c *transport.Call) {
-	l.run.starts[c.Worker] = notWaiting
+	l.run.starts[l.run.worker(c)] = notWaiting
 	if c.Intended >= l.run.from {
 		l.over++
 		now := transport.Now()
@@ -232,7 +232,7 @@ func (l *lane) cutOff() {
 	l.cut = true
 	for c, t := range l.paused {
 		t.Stop()
-		if l.run.at[c.Worker].step > 0 { // it waited for its next step
+		if l.run.at[l.run.worker(c)].step > 0 { // it waited for its next step
 			l.loseFlow(c, transport.Now())
 		}
 		l.run.feed.next(c, transport.Now()) // which has none any more, and parks it
@@ -242,7 +242,7 @@ func (l *lane) cutOff() {
 
 // record hands a measured call to the recorder.
 func (l *lane) record(c *transport.Call) {
-	l.run.starts[c.Worker] = notWaiting
+	l.run.starts[l.run.worker(c)] = notWaiting
 	unfinished := l.cut && c.Code == codes.Canceled
 	if unfinished && c.Sent == 0 { // the transport still held it back
 		c.Sent = c.End
@@ -268,7 +268,7 @@ func (l *lane) record(c *transport.Call) {
 	}
 	l.rec.Call(&l.sample)
 	l.lost.note(&l.sample, l.run.methods[c.Method].Send)
-	switch end := &l.run.ends[int(c.Worker)%len(l.run.conns)]; {
+	switch end := &l.run.ends[l.run.worker(c)%len(l.run.conns)]; {
 	case unfinished:
 		end.Unfinished++
 	case l.sample.Code == l.run.methods[c.Method].Success:
@@ -277,13 +277,6 @@ func (l *lane) record(c *transport.Call) {
 		end.Failed++
 	}
 	l.run.probe.note(c)
-}
-
-// arrivals counts the flows that measured calls began, and those that were due and never did.
-func (l *lane) arrivals() int64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.arrived
 }
 
 // inFlight counts the measured calls that are started and not over.

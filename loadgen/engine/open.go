@@ -18,7 +18,9 @@ type openLoop struct {
 	at       int64   // the next arrival, a reading of transport.Now
 	more     bool    // there is a next arrival
 	until    int64   // no arrival past it counts
-	seq      uint64
+	seq      uint64  // of the next arrival
+	part     Part
+	left     bool              // an arrival past until is left
 	free     []*transport.Call // parked workers, the longest parked first, so that all connections are used alike
 	workers  int
 	starved  bool // the pacer waits for a free worker
@@ -38,24 +40,34 @@ type phase struct {
 }
 
 // newOpenLoop begins with all workers busy: each comes to next for its first call.
-func newOpenLoop(arrivals []phase, until int64, workers int) *openLoop {
+func newOpenLoop(arrivals []phase, until int64, workers int, part Part) *openLoop {
 	o := &openLoop{
-		arrivals: arrivals, until: until, workers: workers,
+		arrivals: arrivals, until: until, workers: workers, part: part,
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), parked: make(chan struct{}),
 	}
-	o.advance()
+	o.find()
 	return o
 }
 
 // advance moves to the next arrival.
 func (o *openLoop) advance() {
-	for len(o.arrivals) > 0 {
+	o.seq++
+	o.find()
+}
+
+// find moves to the first arrival, from the next on, that is of this part.
+func (o *openLoop) find() {
+	for ; len(o.arrivals) > 0; o.arrivals = o.arrivals[1:] {
 		p := o.arrivals[0]
-		if d, ok := p.schedule.Next(); ok {
+		for d, ok := p.schedule.Next(); ok; d, ok = p.schedule.Next() {
+			if !o.part.has(o.seq) {
+				o.seq++
+				continue
+			}
 			o.at, o.more = p.start+int64(d), p.start+int64(d) < o.until
+			o.left = !o.more
 			return
 		}
-		o.arrivals = o.arrivals[1:]
 	}
 	o.more = false
 }
@@ -63,7 +75,6 @@ func (o *openLoop) advance() {
 // take gives c the next arrival; the lock is held.
 func (o *openLoop) take(c *transport.Call) {
 	c.Seq, c.Intended = o.seq, o.at
-	o.seq++
 	o.advance()
 }
 
@@ -99,6 +110,7 @@ func (o *openLoop) stop(at int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.until = min(o.until, at)
+	o.left = o.left || o.more && o.at >= o.until
 	o.more = o.more && o.at < o.until
 	o.settle()
 }
@@ -114,6 +126,12 @@ func (o *openLoop) close() {
 		}
 		o.settle()
 	}
+}
+
+func (o *openLoop) cut() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.left
 }
 
 func (o *openLoop) leave() {
@@ -180,6 +198,5 @@ func (o *openLoop) owed(tell func(at int64, seq uint64)) {
 	defer o.mu.Unlock()
 	for ; o.more; o.advance() {
 		tell(o.at, o.seq)
-		o.seq++
 	}
 }

@@ -23,7 +23,8 @@ type Slice struct {
 // probe notes the calls of its slices without a lock: each has a place of its own.
 type probe struct {
 	first atomic.Uint64 // 1 + the sequence number of the first measured call
-	every uint64        // calls from the start of a slice to that of the next
+	part  Part
+	every uint64 // calls from the start of a slice to that of the next
 	notes []note
 }
 
@@ -31,8 +32,8 @@ type note struct{ sent, response atomic.Int64 }
 
 // newProbe expects the rate of calls to be about even; a closed loop's is not known before, so its
 // slices follow each other.
-func newProbe(expected int64) *probe {
-	p := &probe{every: sliceLen, notes: make([]note, sliceCount*sliceLen)}
+func newProbe(expected int64, part Part) *probe {
+	p := &probe{part: part, every: sliceLen, notes: make([]note, sliceCount*sliceLen)}
 	if expected > 0 {
 		p.every = max(sliceLen, uint64(expected)/sliceCount)
 	}
@@ -44,11 +45,12 @@ func (p *probe) note(c *transport.Call) {
 	if c.Seq>>stepBits > 0 { // a later step of a flow: no arrival
 		return
 	}
-	base := p.base(c.Seq)
-	if c.Seq < base {
+	seq := c.Seq / max(p.part.Of, 1) // consecutive ones of this part
+	base := p.base(seq)
+	if seq < base {
 		return
 	}
-	k := c.Seq - base
+	k := seq - base
 	slice, i := k/p.every, k%p.every
 	if slice >= sliceCount || i >= sliceLen {
 		return
