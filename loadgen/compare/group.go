@@ -40,7 +40,7 @@ func names(all []group) string {
 }
 
 // notCompared are settings that say where a run's files went, and what was asked of it.
-var notCompared = []string{"command", "out", "name", "format", "quiet", "slo", "metrics", "otlp"}
+var notCompared = []string{"command", "shard", "abort_on", "out", "name", "format", "quiet", "slo", "metrics", "otlp"}
 
 // differences names what other runs do not share with the first, with the first value that is another.
 func differences(first *result.Document, others []*result.Document) (all []string) {

@@ -26,6 +26,8 @@ func again(p *plan.Plan) []string {
 	fs.VisitAll(func(f *flag.Flag) {
 		value := f.Value.String()
 		switch f.Name {
+		case "shard", "run", "meet", "meet-token", "meet-plaintext", "meet-timeout": // of one process of several
+			return
 		case "rpc", "o", "force", "q", "format", "concurrency", "duration", "total", "insecure":
 			return
 		case "H":

@@ -114,6 +114,8 @@ func load(fs *flag.FlagSet, p *plan.Plan) {
 	fs.StringVar(&p.OTLP, "otlp", "", "send traces of calls to the OpenTelemetry collector at `host:port` (OTLP over gRPC, plaintext)")
 	flagset.NumberVar(fs, &p.TraceRatio, "trace-ratio", 0.01, "with -otlp, the share of calls that are sampled; the others' traceparent tells the server not to")
 	fs.StringVar(&p.SLO, "slo", "", "`limits` to keep, as in 'p99<10ms,p99.9(service)<50ms,errors<0.1%,achieved>99%'; missed is exit code 3")
+	fs.StringVar(&p.AbortOn, "abort-on", "", "`limits` that end the run once they are passed, as in 'errors>20%,p99>5s'; exit code 3")
+	shardFlags(fs, &p.Shard)
 	outFlags(fs, &p.Out, &p.Force, "default results/<utc>-<rpc>")
 	fs.StringVar(&p.Name, "name", "", "a `label` for the run")
 	fs.StringVar(&p.Format, "format", "text", "what goes to the terminal at the end: `text|json|md|csv`")

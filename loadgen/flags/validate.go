@@ -80,12 +80,20 @@ func problemsOf(p *plan.Plan, given map[string]bool) (all []error) {
 	all = append(all, schemaProblems(&p.Schema, p.Addr)...)
 	all = append(all, turns(p)...)
 	all = append(all, dataProblems(p)...)
+	all = append(all, shardProblems(p)...)
 	objectives, err := verdict.ParseSLO(p.SLO)
 	if err == nil && p.File == "" {
 		err = verdict.CheckNames(objectives, nil)
 	}
 	if err != nil {
 		wrong("-slo: %w", err)
+	}
+	limits, err := verdict.ParseSLO(p.AbortOn)
+	if err == nil && p.File == "" {
+		err = verdict.CheckNames(limits, nil)
+	}
+	if err != nil {
+		wrong("-abort-on: %w", err)
 	}
 	return all
 }

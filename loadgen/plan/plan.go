@@ -78,7 +78,11 @@ type Plan struct {
 	OTLP       string  `json:"otlp,omitempty"`
 	TraceRatio float64 `json:"trace_ratio,omitempty"`
 
-	SLO    string `json:"slo"`
+	SLO string `json:"slo"`
+	// AbortOn are limits that end the run once they are passed.
+	AbortOn string `json:"abort_on,omitempty"`
+	// Shard is the process's part in a run that several make.
+	Shard  Shard  `json:"shard,omitzero"`
 	Out    string `json:"out"`
 	Force  bool   `json:"-"`
 	Name   string `json:"name"`

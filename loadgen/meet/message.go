@@ -1,0 +1,85 @@
+// Package meet brings the processes of one run together: shards, of which shard 0 is the host and the others are its guests.
+//
+// A guest says who it is, and the host takes it or says why not. Once all connections of all are open the host compares
+// their clocks, each by the exchange that took least time, and tells each when to start, in its own clock. From then on a
+// guest sends what it recorded in each second, and at the end its report; the host may tell it to stop. Messages travel
+// over a link: a gRPC stream, or a pair of files in a folder that both see.
+package meet
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+)
+
+// Message is what goes over a link. One of its fields is set.
+type Message struct {
+	// From a guest.
+	Hello  *Hello          `json:"hello,omitempty"`
+	Ready  bool            `json:"ready,omitempty"` // its connections are open
+	Pong   *Pong           `json:"pong,omitempty"`
+	Second *Second         `json:"second,omitempty"`
+	Report json.RawMessage `json:"report,omitempty"` // its last
+
+	// From the host.
+	Refused string `json:"refused,omitempty"` // why
+	Welcome bool   `json:"welcome,omitempty"`
+	Ping    *Ping  `json:"ping,omitempty"`
+	Start   *Start `json:"start,omitempty"`
+	Stop    string `json:"stop,omitempty"` // why; what is in flight may end
+	Bye     bool   `json:"bye,omitempty"`  // the report is here
+}
+
+// Hello says who a guest is.
+type Hello struct {
+	Run     string          `json:"run"`
+	Index   int             `json:"index"`
+	Count   int             `json:"count"`
+	Version string          `json:"version"`
+	Plan    json.RawMessage `json:"plan"` // all must have the same
+	Host    string          `json:"host"`
+}
+
+// Ping and Pong compare clocks: At are readings of the host's, Heard of the guest's.
+type Ping struct {
+	At int64 `json:"at"`
+}
+
+// Pong answers a Ping.
+type Pong struct {
+	At    int64 `json:"at"`
+	Heard int64 `json:"heard"`
+}
+
+// Start says when the run starts, as a reading of the guest's clock.
+type Start struct {
+	At int64 `json:"at"`
+}
+
+// Second is what a guest recorded in its Index-th interval, from 0.
+type Second struct {
+	Index    int             `json:"index"`
+	Snapshot json.RawMessage `json:"snapshot"`
+}
+
+// link carries messages, in order. Send and Recv may run beside each other, but neither beside itself.
+type link interface {
+	Send(*Message) error
+	// Recv returns io.EOF where the other side has closed the link in good order.
+	Recv() (*Message, error)
+	Close() error
+}
+
+// ErrRefused says that the host did not take a guest.
+var ErrRefused = errors.New("shard 0 refuses")
+
+// ErrLost says that a link broke.
+var ErrLost = errors.New("the link is lost")
+
+// hidden is io.EOF as an error: what ends where it should not.
+func unexpected(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
