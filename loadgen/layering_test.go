@@ -103,6 +103,7 @@ var rules = []rule{
 		from: "loadgen/experiment", never: []string{"loadgen/report", "loadgen/run", "loadgen/engine"},
 		reason: "an experiment makes blocks of calls of its own, and hands out a document: others show it",
 	},
+	{from: "loadgen/meet", only: leaf, reason: "who meets does not matter to how"},
 	{from: "loadgen/child", only: []string{"server/contract"}, reason: "to supervise a process is all that it does"},
 	{from: "loadgen/report/number", only: leaf, reason: "numbers are written alike wherever they stand"},
 	{from: "loadgen/report/plot", only: []string{"loadgen/report/number"}, reason: "a figure is of curves and columns, whatever they are of"},

@@ -15,7 +15,9 @@ import (
 	"grpcbench/loadgen/child"
 	"grpcbench/loadgen/flags"
 	"grpcbench/loadgen/plan"
+	"grpcbench/loadgen/recipe"
 	"grpcbench/loadgen/report"
+	"grpcbench/loadgen/run"
 	"grpcbench/server/target"
 )
 
@@ -39,6 +41,8 @@ const usage = `usage:
   loadgen suite                              all of it, in -budget 5m, into one folder
   loadgen report [DIR...]                    show runs; -format html|md|csv|json|text, -o FILE
   loadgen compare OLD NEW                    what changed, and what is noise; -fail-on 'p99>+5%'
+  loadgen merge DIR... -o DIR                one result of what several processes (-shard i/n) wrote
+  loadgen shards kubernetes -n 8 -- FLAGS    what runs a load in several processes there, or on slurm, or by parallel
   loadgen list [-addr A]                     the RPCs: the target's own, or those of a server or of -proto files
   loadgen describe NAME                      a service, method or type as source, and JSON of it to fill in
   loadgen target [flags]                     the server alone
@@ -77,6 +81,8 @@ func start(ctx context.Context, args []string, stdin io.Reader, stdout, stderr i
 	switch {
 	case errors.As(err, &usageError), errors.As(err, &targetUsage):
 		return exitUsage
+	case errors.Is(err, run.ErrAborted):
+		return exitMissed
 	case errors.Is(err, errInvalid):
 		return exitInvalid
 	case errors.Is(err, errMissed), errors.Is(err, errChanged):
@@ -118,6 +124,14 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 			return err
 		}
 		return report.Write(r.Format, r.Out, stdout, stderr, r.Dirs...)
+	case "merge":
+		return merge(rest, stdout)
+	case "shards":
+		r, err := flags.ReadRecipe(rest, stdin, stdout)
+		if err != nil {
+			return err
+		}
+		return recipe.Write(stdout, r)
 	case "compare":
 		return comparison(rest, stdout, stderr)
 	case "list":

@@ -43,6 +43,9 @@ func load(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 		return err
 	}
 	err = errors.Join(err, report.Show(stdout, p.Format, doc))
+	if p.Shard.Index > 0 { // what becomes of the run is shard 0's to say
+		return err
+	}
 	if err == nil && doc.Verdict.Status == verdict.Invalid {
 		err = fmt.Errorf("%w: %s", errInvalid, strings.Join(doc.Verdict.Reasons, "; "))
 	}

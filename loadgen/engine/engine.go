@@ -73,8 +73,8 @@ type Config struct {
 // Part is every Of-th arrival, from the Index-th on.
 type Part struct{ Index, Of uint64 }
 
-// has says whether an arrival is of the part.
-func (p Part) has(seq uint64) bool { return p.Of <= 1 || seq%p.Of == p.Index }
+// Has says whether an arrival is of the part.
+func (p Part) Has(seq uint64) bool { return p.Of <= 1 || seq%p.Of == p.Index }
 
 // share is how many of the first n arrivals are of the part.
 func (p Part) share(n int64) int64 {
@@ -112,7 +112,7 @@ type Outcome struct {
 // any other. An error says that the run could not be carried out; a failing
 // call is no error.
 func Run(ctx context.Context, cfg Config, rec *recorder.Recorder) (Outcome, error) {
-	r := &run{cfg: cfg, rec: rec, methods: cfg.Methods, flows: newFlows(cfg.Flows, cfg.Seed)}
+	r := &run{cfg: cfg, rec: rec, methods: cfg.Methods, flows: NewDraw(cfg.Flows, cfg.Seed)}
 	if err := r.dial(ctx); err != nil {
 		return Outcome{}, err
 	}
@@ -140,7 +140,7 @@ type run struct {
 	lanes   []*lane
 	calls   []transport.Call // by worker
 	feed    feed
-	flows   flows
+	flows   Draw
 	at      []position // by worker; guarded as starts are
 	// starts are when each worker's call was to start, or notWaiting; each is guarded by its lane's lock.
 	starts []int64

@@ -21,18 +21,19 @@ type Step struct {
 	Pause  time.Duration // between its end and the next step's start
 }
 
-// flows draw which flow an arrival starts, by its number.
-type flows struct {
+// Draw draws which flow an arrival starts, by its number.
+type Draw struct {
 	all  []Flow
 	ends []uint64 // where in 64 bits each flow's part ends
 	seed uint64
 }
 
-func newFlows(all []Flow, seed uint64) flows {
+// NewDraw draws from flows by their weights; none is one flow of the first method.
+func NewDraw(all []Flow, seed uint64) Draw {
 	if len(all) == 0 {
 		all = []Flow{{Weight: 1, Steps: []Step{{}}}}
 	}
-	f := flows{all: all, ends: make([]uint64, len(all)), seed: seed}
+	f := Draw{all: all, ends: make([]uint64, len(all)), seed: seed}
 	var sum, so float64
 	for _, flow := range all {
 		sum += flow.Weight
@@ -45,9 +46,9 @@ func newFlows(all []Flow, seed uint64) flows {
 	return f
 }
 
-// of is the flow of an arrival: drawn by its number alone, so that it is the same however many
+// Of is the flow of an arrival: drawn by its number alone, so that it is the same however many
 // workers there are.
-func (f *flows) of(seq uint64) int {
+func (f *Draw) Of(seq uint64) int {
 	if len(f.all) == 1 {
 		return 0
 	}
@@ -74,7 +75,7 @@ const stepBits = 40
 // begin makes c the first step of the flow that its arrival starts.
 func (r *run) begin(c *transport.Call) {
 	p := &r.at[r.worker(c)]
-	*p = position{flow: r.flows.of(c.Seq), intended: c.Intended}
+	*p = position{flow: r.flows.Of(c.Seq), intended: c.Intended}
 	c.Method = r.flows.all[p.flow].Steps[0].Method
 }
 

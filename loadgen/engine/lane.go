@@ -198,7 +198,7 @@ func (l *lane) neverSent(c *transport.Call) {
 // owe counts an arrival that was due at a time, and that no worker was free for.
 func (l *lane) owe(at, now int64, seq uint64) {
 	l.arrived++
-	flow := l.run.flows.of(seq)
+	flow := l.run.flows.Of(seq)
 	step := l.run.flows.all[flow].Steps[0].Method
 	l.rec.Due(step)
 	l.rec.NeverSent(step, now-at)

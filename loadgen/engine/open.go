@@ -60,7 +60,7 @@ func (o *openLoop) find() {
 	for ; len(o.arrivals) > 0; o.arrivals = o.arrivals[1:] {
 		p := o.arrivals[0]
 		for d, ok := p.schedule.Next(); ok; d, ok = p.schedule.Next() {
-			if !o.part.has(o.seq) {
+			if !o.part.Has(o.seq) {
 				o.seq++
 				continue
 			}

@@ -100,6 +100,9 @@ var againLines = []struct {
 	{"a label with all that shells mind", []string{"-rpc", "Search", "-name", "it's a 'b' \"c\" $(d) `e` *\\ ~;&|<>!#\tü"}},
 	{"a label like a flag", []string{"-rpc", "Search", "-name", "-c"}},
 	{"a label of two lines", []string{"-rpc", "Search", "-name", "a\nb\n"}},
+	{"a limit that ends it", []string{"-rpc", "Search", "-abort-on", "errors>20%,p99>5s"}},
+	{"one process of several", []string{"-rpc", "Search", "-addr", "a:1", "-shard", "1/4", "-run", "r", "-meet", "b:1", "-meet-token", "a secret of some length", "-meet-timeout", "1m"}},
+	{"one process of several, in plaintext", []string{"-rpc", "Search", "-addr", "a:1", "-shard", "1/4", "-run", "r", "-meet", "b:1", "-meet-plaintext"}},
 	{"where the result goes", []string{"-rpc", "Search", "-o", "/tmp/r", "-format", "md", "-q", "-force"}},
 }
 

@@ -22,7 +22,7 @@ type Events struct {
 
 // Clock is how a guest's clock stands to the host's.
 type Clock struct {
-	// Offset is the guest's reading minus the host's at one time, known to half of RTT; Drift is by how much it
+	// Offset is the guest's time of day minus the host's, known to half of RTT; Drift is by how much it
 	// changed until the end, known to half of both round trips. All are nanoseconds.
 	Offset, RTT, Drift, DriftRTT int64
 }
@@ -46,6 +46,7 @@ type Host struct {
 type guest struct {
 	index int
 	host  string
+	epoch int64
 	link  link
 	send  sync.Mutex
 	pongs chan sample
@@ -114,7 +115,7 @@ func (h *Host) admit(hello *Hello, l link) (g *guest, why string) {
 	case h.guests[hello.Index] != nil:
 		return nil, fmt.Sprintf("shard %d is here already, from %s", hello.Index, h.guests[hello.Index].host)
 	}
-	g = &guest{index: hello.Index, host: hello.Host, link: l, pongs: make(chan sample, 1)}
+	g = &guest{index: hello.Index, host: hello.Host, epoch: hello.Epoch, link: l, pongs: make(chan sample, 1)}
 	h.guests[hello.Index] = g
 	h.notify()
 	return g, ""
@@ -411,7 +412,7 @@ func (h *Host) Close() error {
 func (h *Host) Clocks() []Clock {
 	clocks := make([]Clock, h.cfg.Hello.Count)
 	for _, g := range h.all() {
-		c := Clock{Offset: g.clock.offset, RTT: g.clock.rtt}
+		c := Clock{Offset: g.epoch + g.clock.offset - h.cfg.Hello.Epoch, RTT: g.clock.rtt}
 		if g.last.rtt > 0 {
 			c.Drift, c.DriftRTT = g.last.offset-g.clock.offset, g.last.rtt
 		}

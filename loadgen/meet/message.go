@@ -38,6 +38,8 @@ type Hello struct {
 	Version string          `json:"version"`
 	Plan    json.RawMessage `json:"plan"` // all must have the same
 	Host    string          `json:"host"`
+	// Epoch is the time of day, in Unix nanoseconds, at 0 of the clock that readings are of.
+	Epoch int64 `json:"epoch"`
 }
 
 // Ping and Pong compare clocks: At are readings of the host's, Heard of the guest's.

@@ -111,7 +111,7 @@ func (s *Snapshot) UnmarshalJSON(b []byte) error {
 		s.Flows = append(s.Flows, p)
 	}
 	for w, counts := range e.Workers {
-		h, err := readCounts(counts)
+		h, err := ReadCounts(counts)
 		if err != nil {
 			return fmt.Errorf("worker %d: %w", w, err)
 		}
@@ -227,13 +227,13 @@ func (e *encodedLatencies) decode() (*Latencies, error) {
 	}
 	l := &Latencies{Sum: e.Sum, Min: e.Min, Max: e.Max}
 	var err error
-	if l.Histogram, err = readCounts(e.Counts); err != nil {
+	if l.Histogram, err = ReadCounts(e.Counts); err != nil {
 		return nil, err
 	}
 	if len(e.Censored) == 0 {
 		return l, nil
 	}
-	if l.Censored, err = readCounts(e.Censored); err != nil {
+	if l.Censored, err = ReadCounts(e.Censored); err != nil {
 		return nil, err
 	}
 	return l, within(l.Censored, l.Histogram)

@@ -55,8 +55,8 @@ func AppendCounts(b []byte, h *hdrhistogram.PackedHistogram) []byte {
 
 var errCounts = errors.New("the counts of a histogram are cut short")
 
-// readCounts reads what AppendCounts wrote. It fails for what is no such text.
-func readCounts(b []byte) (*hdrhistogram.PackedHistogram, error) {
+// ReadCounts reads what AppendCounts wrote. It fails for what is no such text.
+func ReadCounts(b []byte) (*hdrhistogram.PackedHistogram, error) {
 	h := NewPacked()
 	for i := int64(0); len(b) > 0; {
 		n, size := binary.Varint(b)

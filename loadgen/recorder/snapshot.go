@@ -189,6 +189,16 @@ func (s *Snapshot) Merge(o *Snapshot) error {
 	return s.parts(o, (*Part).merge)
 }
 
+// Shift adds so many nanoseconds to every time in s: those of another clock become this one's.
+func (s *Snapshot) Shift(by int64) {
+	s.Start += by
+	s.End += by
+	_ = s.parts(s, func(p, _ *Part) error { // none fails
+		p.exemplars.each(func(x *Exemplar) { x.Intended += by })
+		return nil
+	})
+}
+
 // worker makes room at a worker's first call.
 func (s *Snapshot) worker(w uint16) *hdrhistogram.PackedHistogram {
 	if s.Workers == nil {

@@ -49,11 +49,11 @@ func FuzzCounts(f *testing.F) {
 	f.Add(AppendCounts(nil, NewPacked()))
 	f.Add([]byte{0x80})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		h, err := readCounts(data)
+		h, err := ReadCounts(data)
 		if err != nil {
 			return
 		}
-		again, err := readCounts(AppendCounts(nil, h))
+		again, err := ReadCounts(AppendCounts(nil, h))
 		if err != nil {
 			t.Fatalf("what was written is not read: %v", err)
 		}

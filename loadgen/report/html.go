@@ -31,6 +31,7 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 	"latency":    latencyTable,
 	"unanswered": func(d *result.Document) [][]string { return exemplarTable(d, "unanswered", 10) },
 	"steps":      stepTable,
+	"shards":     shardTable,
 	"slowest":    func(d *result.Document) [][]string { return exemplarTable(d, "slow", 20) },
 	"failed":     func(d *result.Document) [][]string { return exemplarTable(d, "failed", 10) },
 	"headline":   headline, "target": target, "started": started, "codes": codes, "client": client, "failures": failures,

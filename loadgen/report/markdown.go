@@ -66,6 +66,10 @@ func markdownRun(b *strings.Builder, d *result.Document) {
 		b.WriteString("\nBy step\n\n")
 		table(b, rows)
 	}
+	if rows := shardTable(d); rows != nil {
+		b.WriteString("\nBy shard\n\n")
+		table(b, rows)
+	}
 	for _, of := range []struct{ kind, title string }{
 		{"unanswered", "Never answered, the oldest"}, {"slow", "Slowest calls"}, {"failed", "First failures"},
 	} {

@@ -44,6 +44,10 @@ func Text(w io.Writer, d *result.Document) error {
 		b.WriteString("\nby step\n")
 		columns(&b, rows)
 	}
+	if rows := shardTable(d); rows != nil {
+		b.WriteString("\nby shard\n")
+		columns(&b, rows)
+	}
 	for _, of := range []struct{ kind, title string }{{"unanswered", "never answered, the oldest"}, {"slow", "slowest"}} {
 		if rows := exemplarTable(d, of.kind, 5); len(rows) > 1 {
 			b.WriteString("\n" + of.title + "\n")

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // Collection is what was found in results folders, oldest first of each kind.
@@ -30,7 +31,7 @@ func Collect(dirs ...string) (*Collection, error) {
 				return err
 			}
 			if entry.IsDir() {
-				if entry.Name() == replaced {
+				if entry.Name() == replaced || path != dir && merged(path) {
 					return fs.SkipDir
 				}
 				return nil
@@ -57,6 +58,15 @@ func Collect(dirs ...string) (*Collection, error) {
 	slices.SortStableFunc(c.Overheads, func(a, b *Overhead) int { return a.Started.Compare(b.Started) })
 	slices.SortStableFunc(c.Timeouts, func(a, b *Timeouts) int { return a.Started.Compare(b.Started) })
 	return c, nil
+}
+
+// merged says whether a folder is a shard's, in that of the run that it is a part of.
+func merged(path string) bool {
+	if !strings.HasPrefix(filepath.Base(path), shardPrefix) {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(filepath.Dir(path), resultFile))
+	return err == nil
 }
 
 // skip goes on after a document that could not be read.

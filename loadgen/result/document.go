@@ -53,6 +53,8 @@ type Document struct {
 	Arrivals verdict.Arrivals `json:"arrivals"`
 
 	Addresses []Address `json:"addresses"` // one an address, in the order that they were given
+	// Shards are the processes that made the run, where there are several.
+	Shards []Shard `json:"shards,omitempty"`
 	// Steps are each step of each flow, also where there is only one; Flows those of several steps.
 	Steps       []Step      `json:"steps,omitempty"`
 	Flows       []Flow      `json:"flows,omitempty"`

@@ -18,13 +18,14 @@ const (
 	TargetLog  = "target.log"
 	ClientLog  = "client.log"
 	ClientProm = "client.prom"
+	ShardFile  = "shard.jsonl" // of one process of several: what loadgen merge needs of it
 	// What experiments write in place of result.json.
 	OverheadFile = "overhead.json"
 	TimeoutsFile = "timeouts.json"
 )
 
 // written are all the files that a run or an experiment may write.
-var written = []string{resultFile, HlogFile, ReportFile, BenchFile, TargetLog, ClientLog, ClientProm, OverheadFile, TimeoutsFile}
+var written = []string{resultFile, HlogFile, ReportFile, BenchFile, TargetLog, ClientLog, ClientProm, ShardFile, OverheadFile, TimeoutsFile}
 
 // Create opens a file of the folder for writing.
 func (f Folder) Create(name string) (*os.File, error) {

@@ -21,6 +21,11 @@ func Correlated(l *recorder.Latencies, rho float64) Latency {
 	if rho > noCorrelation {
 		effective = stats.EffectiveN(effective, rho)
 	}
+	return Worth(l, effective)
+}
+
+// Worth sums up a population that is worth so many independent values.
+func Worth(l *recorder.Latencies, effective int64) Latency {
 	out := summary(l.Histogram, l.Max, effective)
 	out.MeanNs, out.MinNs, out.MaxNs = l.Mean(), l.Min, l.Max
 	if out.Censored = l.CensoredCount(); out.Censored > 0 {

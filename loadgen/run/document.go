@@ -100,18 +100,7 @@ func (r *run) document(ctx context.Context, o engine.Outcome) (*result.Document,
 	d.Addresses, spread = byAddress(r.plan, o)
 	d.Notes = append(append(r.notes(total, o.Arrivals), spread...), r.lost...)
 	d.Codes = codesOf(&total.Part)
-	if seconds := float64(d.DurationNs) / 1e9; seconds > 0 {
-		achieved := float64(c.OK+c.Failed) / seconds
-		offered := achieved
-		if r.plan.Open() { // over the time in which calls were due
-			offered = float64(c.Due) / min(seconds, cmp.Or(r.plan.Scheduled().Seconds(), r.plan.D.Seconds(), seconds))
-		}
-		d.Rate = result.Rate{
-			Offered: offered, Achieved: achieved,
-			MessagesPerSecond: float64(c.MessagesSent+c.MessagesReceived) / seconds,
-			BytesPerSecond:    float64(c.BytesSent+c.BytesReceived) / seconds,
-		}
-	}
+	r.rate(d)
 	r.latencies(d, total, correlation(o.Slices))
 	d.Series = r.points
 	if d.Series == nil {
@@ -120,11 +109,29 @@ func (r *run) document(ctx context.Context, o engine.Outcome) (*result.Document,
 	d.Exemplars = r.exemplarsOf(&total.Part, d.Latency, o.Start, slowestKept)
 	r.byStep(d, o.Start)
 	d.Added = append(d.Added, added(total, o.Noticed)...)
-	facts := r.facts(d, o)
+	facts := r.facts(ctx, d, o)
 	d.Arrivals = facts.Arrivals
 	d.Verdict = verdict.Judge(facts)
 	d.SLO = r.objectives(d)
 	return d, err
+}
+
+// rate fills in how much there was a second.
+func (r *run) rate(d *result.Document) {
+	c, seconds := d.Counts, float64(d.DurationNs)/1e9
+	if seconds <= 0 {
+		return
+	}
+	achieved := float64(c.OK+c.Failed) / seconds
+	offered := achieved
+	if r.plan.Open() { // over the time in which calls were due
+		offered = float64(c.Due) / min(seconds, cmp.Or(r.plan.Scheduled().Seconds(), r.plan.D.Seconds(), seconds))
+	}
+	d.Rate = result.Rate{
+		Offered: offered, Achieved: achieved,
+		MessagesPerSecond: float64(c.MessagesSent+c.MessagesReceived) / seconds,
+		BytesPerSecond:    float64(c.BytesSent+c.BytesReceived) / seconds,
+	}
 }
 
 func loop(p plan.Plan) string {
@@ -203,6 +210,9 @@ const mostData = 4 << 10
 
 // dataOf is what a call sent, where calls differ in that. It is made again: nothing of it was kept.
 func (r *run) dataOf(x recorder.Exemplar) json.RawMessage {
+	if r.known != nil { // who made the call has told
+		return r.known[requestid.ID{Run: r.id, Worker: x.Worker, Seq: x.Seq}.String()].Data
+	}
 	sent := r.steps[x.Step].sent
 	if sent == nil || !sent.Varies || sent.Saved {
 		return nil

@@ -2,6 +2,8 @@ package run
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"math"
 	"net"
 	"slices"
@@ -17,9 +19,9 @@ import (
 )
 
 // facts collects what the verdict looks at.
-func (r *run) facts(d *result.Document, o engine.Outcome) verdict.Facts {
+func (r *run) facts(ctx context.Context, d *result.Document, o engine.Outcome) verdict.Facts {
 	c := d.Counts
-	planned := r.plan.D > 0 && d.DurationNs >= int64(r.plan.D) || r.plan.Total > 0 && o.Arrivals >= r.plan.Total
+	planned := r.plan.D > 0 && d.DurationNs >= int64(r.plan.D) || r.plan.Total > 0 && o.Arrivals >= r.plan.Total/int64(max(r.plan.Shard.Count, 1))
 	f := verdict.Facts{
 		Open: r.plan.Open(), Interrupted: !planned,
 		Due: c.Due, OK: c.OK, Failed: c.Failed, Own: c.Local, Unfinished: c.Unfinished, NeverSent: c.NeverSent, Overflow: c.Overflow,
@@ -39,6 +41,9 @@ func (r *run) facts(d *result.Document, o engine.Outcome) verdict.Facts {
 	}
 	if f.Own > 0 {
 		f.OwnReason = r.ownReason()
+	}
+	if errors.Is(context.Cause(ctx), ErrAborted) {
+		f.Aborted = context.Cause(ctx).Error()
 	}
 	if r.health != nil {
 		f.Windows = r.health.windows
@@ -121,8 +126,9 @@ func local(addr string) bool {
 
 // arrivals judges the sends of a constant rate, slice by slice; the median slice counts.
 func (r *run) arrivals(o engine.Outcome, pacing time.Duration) (a verdict.Arrivals) {
-	rate := r.plan.Rate
-	if rate == 0 {
+	shards := max(r.plan.Shard.Count, 1)
+	rate := r.plan.Rate / float64(shards)
+	if rate == 0 || r.plan.Arrival == plan.Poisson && shards > 1 { // whose every n-th arrivals are no Poisson process
 		return a
 	}
 	a.RateTimesPacing = rate * pacing.Seconds()

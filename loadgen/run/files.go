@@ -19,7 +19,6 @@ import (
 	"grpcbench/loadgen/report"
 	"grpcbench/loadgen/requestid"
 	"grpcbench/loadgen/result"
-	"grpcbench/loadgen/transport"
 )
 
 // files are what a run writes while it runs.
@@ -37,6 +36,11 @@ type files struct {
 // open makes the folder, before any load: a run that cannot be kept is not made.
 func (r *run) open() (err error) {
 	now := time.Now()
+	if r.host != nil || r.guest != nil {
+		if err := r.openShard(); err != nil {
+			return err
+		}
+	}
 	if r.folder, err = newFolder(&r.plan, now); err != nil {
 		return err
 	}
@@ -45,7 +49,10 @@ func (r *run) open() (err error) {
 	if r.hlogFile, err = r.folder.Create(result.HlogFile); err != nil {
 		return errors.Join(err, r.folder.Discard())
 	}
-	if r.hlog, err = result.NewHlog(r.hlogFile, now); err != nil {
+	if r.hlog, err = result.NewHlog(r.hlogFile, now); err == nil && (r.host != nil || r.guest != nil) {
+		err = r.openLog()
+	}
+	if err != nil {
 		return errors.Join(err, r.hlogFile.Close(), r.folder.Discard())
 	}
 	return nil
@@ -95,10 +102,14 @@ func (r *run) sink(iv *recorder.Snapshot) error {
 		Unfinished: iv.Counts.Unfinished, Censored: h.CensoredCount(), Waiting: iv.Waiting, OldestNs: iv.Oldest,
 		ClientCPUNs: int64(cpu),
 	}
-	r.points = append(r.points, point)
-	r.listen(iv)
-	r.tell(point, iv)
-	return errors.Join(r.tellMetrics(iv), r.hlog.Interval(iv, r.prefix(), transport.Wall(iv.Start), transport.Wall(iv.End), slices.Concat(r.stepNames(), r.flowNames())...))
+	if !r.settling {
+		r.points = append(r.points, point)
+		r.listen(iv)
+		r.tell(point, iv)
+	}
+	err := errors.Join(r.tellMetrics(iv), r.hlog.Interval(iv, r.prefix(), r.wallOf(iv.Start), r.wallOf(iv.End), slices.Concat(r.stepNames(), r.flowNames())...))
+	r.checkAbort()
+	return errors.Join(err, r.share(iv))
 }
 
 // write writes what is known at the run's end.
@@ -107,7 +118,7 @@ func (r *run) write(doc *result.Document) error {
 	byWorker := total.Workers
 	for _, w := range slices.Sorted(maps.Keys(byWorker)) {
 		prefix := requestid.ID{Run: r.id, Worker: w}.WorkerPrefix()
-		if err := r.hlog.Worker(byWorker[w], prefix, transport.Wall(total.Start), transport.Wall(total.End)); err != nil {
+		if err := r.hlog.Worker(byWorker[w], prefix, r.wallOf(total.Start), r.wallOf(total.End)); err != nil {
 			return err
 		}
 	}

@@ -27,6 +27,9 @@ func (r *run) openInterchange(ctx context.Context) (err error) {
 		if r.interchange.metrics, err = metrics.Listen(ctx, r.plan.Metrics, labels, r.stepNames(), r.flowNames()); err != nil {
 			return err
 		}
+		if r.sum != nil {
+			r.sum.run.interchange.metrics = r.interchange.metrics
+		}
 		r.view.Say("metrics at http://%s/metrics", r.interchange.metrics.Addr)
 	}
 	if r.plan.OTLP != "" {
@@ -81,7 +84,7 @@ func (r *run) ended() func(*transport.Call) {
 
 // tellMetrics tells whoever scrapes of an interval.
 func (r *run) tellMetrics(iv *recorder.Snapshot) error {
-	if r.interchange.metrics == nil {
+	if r.interchange.metrics == nil || r.sum != nil { // of all shards the sum tells
 		return nil
 	}
 	var examples []metrics.Example
@@ -96,7 +99,7 @@ func (r *run) tellMetrics(iv *recorder.Snapshot) error {
 	for _, x := range slowest {
 		examples = append(examples, metrics.Example{
 			Step: x.Step, RequestID: requestid.ID{Run: r.id, Worker: x.Worker, Seq: x.Seq}.String(),
-			Seconds: float64(x.Response) / 1e9, At: transport.Wall(x.Intended + x.Response),
+			Seconds: float64(x.Response) / 1e9, At: r.wallOf(x.Intended + x.Response),
 		})
 	}
 	err := r.interchange.metrics.Tell(metrics.Second{Snapshot: iv, Examples: examples, InFlight: inFlight(total.Counts), Verdict: r.soFar().Status})

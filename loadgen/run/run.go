@@ -42,6 +42,15 @@ func Run(ctx context.Context, p plan.Plan, w *scenario.Workload, view *live.View
 	if r.steps, err = r.build(w.Steps); err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if err := r.join(ctx, cancel); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.leave()) }()
+	if !p.Shard.On() {
+		r.abort = cancel
+	}
 	if err := r.open(); err != nil {
 		return nil, err
 	}
@@ -51,8 +60,6 @@ func Run(ctx context.Context, p plan.Plan, w *scenario.Workload, view *live.View
 	}
 	defer r.closeMetrics() // not before the results are written: who scrapes may be late
 	defer r.closeTraces(ctx)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	if p.Embedded() {
 		if err := r.startTarget(ctx, cancel); err != nil {
 			return nil, err
@@ -88,6 +95,21 @@ type run struct {
 	view      *live.View
 	shown     *live.Run
 	interchange
+	member
+	// Of the run of all shards: what they told of single calls, what the time is at a reading of its clock, and that what
+	// lost shards owe is being recorded.
+	known    map[string]result.Exemplar
+	abort    func(error) // ends a run of one process that passes a limit; else nil
+	wall     func(ns int64) time.Time
+	settling bool
+}
+
+// wallOf is the time of day at a reading of the run's clock.
+func (r *run) wallOf(ns int64) time.Time {
+	if r.wall != nil {
+		return r.wall(ns)
+	}
+	return transport.Wall(ns)
 }
 
 // newID is the run's part of every request id.
@@ -142,9 +164,10 @@ func (r *run) measure(ctx context.Context) (*result.Document, error) {
 	if err := r.folder.WriteDocument(began); err != nil {
 		return nil, err
 	}
+	first, workers := r.plan.Shard.Share(r.plan.Workers)
 	outcome, err := engine.Run(ctx, engine.Config{
 		Dialer: dialer, Addrs: addrs, Methods: r.methods(), Flows: r.flows(), Seed: r.plan.Seed,
-		Workers: r.plan.Workers, Conns: r.plan.Conns,
+		Workers: workers, FirstWorker: first, Conns: r.plan.Conns, Part: r.arrivalsPart(), Begin: r.together(),
 		Warmup: r.plan.Warmup, Duration: r.plan.D, Total: r.plan.Total, Least: r.plan.Scheduled(), Drain: r.plan.Drain,
 		Expected: r.plan.Expected(), Arrivals: arrivals, WarmupArrivals: warmupArrivals, Spin: r.plan.Spin,
 		Warming:   func() { r.shown.Warming(r.plan.Warmup) },
@@ -162,11 +185,33 @@ func (r *run) measure(ctx context.Context) (*result.Document, error) {
 	if errors.Is(context.Cause(ctx), errTargetDied) {
 		err = errors.Join(err, fmt.Errorf("%w: %w", errTargetDied, r.child.Err()))
 	}
-	err = errors.Join(err, r.write(doc))
-	if err == nil && doc.Counts.OK == 0 && doc.Counts.Sent+doc.Unanswered.WarmupCalls > 0 {
-		err = fmt.Errorf("%w: %s", ErrNoneSucceeded, whyNone(doc))
+	err = errors.Join(err, r.write(doc), r.reportOwn(ctx, doc, outcome), r.stopped(ctx))
+	if r.sum != nil {
+		all, allErr := r.all(ctx)
+		return all, cmp.Or(errors.Join(err, allErr), noneSucceeded(all))
 	}
-	return doc, err
+	return doc, cmp.Or(err, noneSucceeded(doc))
+}
+
+// stopped is why the run ended before its time, where that is an error: an aborted run missed what it was to keep, and a
+// shard that did not make its part is no success.
+func (r *run) stopped(ctx context.Context) error {
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, ErrAborted), errors.Is(cause, ErrStopped):
+		return cause
+	case cause != nil && r.plan.Shard.On():
+		return ErrInterrupted
+	default:
+		return nil
+	}
+}
+
+// noneSucceeded says that no call did, where that is so.
+func noneSucceeded(doc *result.Document) error {
+	if doc.Counts.OK == 0 && doc.Counts.Sent+doc.Unanswered.WarmupCalls > 0 {
+		return fmt.Errorf("%w: %s", ErrNoneSucceeded, whyNone(doc))
+	}
+	return nil
 }
 
 // messageSeries are the latencies within calls of a kind.

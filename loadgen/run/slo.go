@@ -17,15 +17,19 @@ func (r *run) objectives(d *result.Document) []verdict.Kept {
 	if err != nil {
 		return kept // the plan was checked
 	}
-	measured := verdict.Measured{
+	for _, o := range all {
+		kept = append(kept, o.Check(r.measured(d)))
+	}
+	return kept
+}
+
+// measured is what objectives are held against.
+func (r *run) measured(d *result.Document) verdict.Measured {
+	return verdict.Measured{
 		Latency:  r.latency,
 		Errors:   func(step string) float64 { return failures(d, step) },
 		Achieved: d.Rate.Achieved / max(d.Rate.Offered, 1e-9),
 	}
-	for _, o := range all {
-		kept = append(kept, o.Check(measured))
-	}
-	return kept
 }
 
 // failures is the share of a step's or flow's calls that failed or were not answered, or of all.

@@ -12,7 +12,7 @@ import (
 
 // tell shows an interval to whoever watches.
 func (r *run) tell(point result.Point, iv *recorder.Snapshot) {
-	if r.shown == nil {
+	if r.shown == nil || r.sum != nil { // of all shards the sum tells
 		return
 	}
 	r.shown.Second(live.Second{

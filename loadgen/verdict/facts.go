@@ -10,6 +10,8 @@ type Facts struct {
 	Open bool
 	// Interrupted is set where the run ended before its time.
 	Interrupted bool
+	// Aborted is the limit of -abort-on that ended the run; empty where none did.
+	Aborted string
 
 	Due, OK, Failed, Unfinished, NeverSent int64
 	// WarmupUnanswered are calls of the warm-up that were never answered; Oldest and Least are the ages of the

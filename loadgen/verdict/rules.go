@@ -22,7 +22,10 @@ func counts(f *Facts, v *Verdict) {
 	if f.Overflow > 0 {
 		v.add(Invalid, "%d latencies fit no histogram (negative, or over an hour)", f.Overflow)
 	}
-	if f.Interrupted {
+	switch {
+	case f.Aborted != "":
+		v.add(Suspect, "the run was aborted: %s", f.Aborted)
+	case f.Interrupted:
 		v.add(Suspect, "the run was interrupted: it is shorter than planned")
 	}
 }
