@@ -101,7 +101,11 @@ func Join(ctx context.Context, cfg Config, stop func(reason string)) (*Guest, er
 		select {
 		case <-g.ended:
 		default:
-			stop(fmt.Sprintf("shard 0 is lost: %v", g.err))
+			if errors.Is(g.err, ErrRefused) {
+				stop(g.err.Error())
+			} else {
+				stop(fmt.Sprintf("shard 0 is lost: %v", g.err))
+			}
 		}
 	}()
 	return g, nil

@@ -204,12 +204,11 @@ func (h *Host) lose(g *guest, err error) {
 	}
 	h.notify()
 	h.mu.Unlock()
-	if err == nil {
-		return
-	}
-	if closed {
+	switch {
+	case err == nil:
+	case h.begun.Load():
 		h.events.Lost(g.index, err)
-	} else {
+	case !closed:
 		h.cfg.say("shard %d at %s is gone before the start: %v", g.index, g.host, err)
 	}
 }

@@ -253,6 +253,9 @@ func (r *run) leave() (err error) {
 	if r.log != nil {
 		err = errors.Join(err, r.log.Close())
 	}
+	if r.sum != nil && r.sum.run.hlogFile != nil && !r.sum.ended {
+		err = errors.Join(err, r.sum.run.close(false))
+	}
 	return err
 }
 

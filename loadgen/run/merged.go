@@ -19,6 +19,7 @@ import (
 func (s *sum) end(clocks []result.ShardClock, hosts []string) (*result.Document, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.ended = true
 	for i := range s.shards {
 		if s.shards[i].host == "" {
 			s.shards[i].host = hosts[i]

@@ -23,6 +23,7 @@ type sum struct {
 	seconds map[int]*recorder.Snapshot // not recorded yet, by their number
 	next    int                        // the first of them
 	flushed int64                      // nanoseconds from the window's start that are recorded
+	ended   bool                       // its files are written
 	failed  error                      // to write what was recorded
 	known   map[string]result.Exemplar // by request id: what shards told of calls
 }
