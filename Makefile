@@ -11,7 +11,7 @@ TMP  := $(CURDIR)/.tmp
 BIN  := $(TMP)/bin
 LINT := $(firstword $(wildcard $(BIN)/golangci-lint) $(shell command -v golangci-lint))
 
-.PHONY: help all generate build checkbuild test slowtest lint bench fuzz peers regress report clean
+.PHONY: help all generate build image checkbuild test slowtest lint bench fuzz peers regress report clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,11 @@ generate: $(BIN)/buf ## make pb/ anew from proto/
 
 build: ## build ./server and ./loadgen into .tmp/bin
 	go build -o $(BIN)/ ./server ./loadgen
+
+IMAGE := grpcbench:latest
+
+image: ## loadgen as a container image, IMAGE (grpcbench:latest): by docker, or by what DOCKER names
+	$(or $(DOCKER),docker) build -t $(IMAGE) .
 
 # Where users are. vet compiles the tests too. Everything is cached, but the first time each platform takes a minute or
 # two of two cores: CI has time for one of each kind, PLATFORMS='...' is for others.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -85,7 +86,7 @@ func Join(ctx context.Context, cfg Config, stop func(reason string)) (*Guest, er
 	if err != nil {
 		end(nil)
 		if cause := context.Cause(joining); cause != nil && !errors.Is(err, ErrRefused) {
-			err = cause
+			err = cfg.why(cause)
 		}
 		if l != nil {
 			err = errors.Join(err, l.Close())
@@ -109,6 +110,19 @@ func Join(ctx context.Context, cfg Config, stop func(reason string)) (*Guest, er
 		}
 	}()
 	return g, nil
+}
+
+// why adds to a wait that was too long what keeps the host from being reached.
+func (c *Config) why(cause error) error {
+	if c.Folder {
+		return cause
+	}
+	conn, err := net.DialTimeout("tcp", c.Meet, time.Second)
+	if err != nil {
+		return fmt.Errorf("%w: %w", cause, err)
+	}
+	_ = conn.Close() // somebody is there, who says nothing
+	return cause
 }
 
 // greet says hello, and waits to be taken.
