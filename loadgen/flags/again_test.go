@@ -18,8 +18,8 @@ import (
 	"grpcbench/loadgen/scenario"
 )
 
-// sameRun compares plans but for where the result goes.
-var sameRun = cmp.Options{cmpopts.IgnoreFields(plan.Plan{}, "Force", "Metadata", "Command", "Out", "Format", "Quiet"), cmpopts.EquateEmpty()}
+// sameRun compares plans but for where the result goes, and which part of it this process made.
+var sameRun = cmp.Options{cmpopts.IgnoreFields(plan.Plan{}, "Force", "Shard", "Metadata", "Command", "Out", "Format", "Quiet"), cmpopts.EquateEmpty()}
 
 // kept is a plan as result.json holds it, which is where reports find it.
 func kept(t *testing.T, p plan.Plan) (q plan.Plan) {
