@@ -15,12 +15,15 @@ type Collection struct {
 	Runs      []*Document
 	Overheads []*Overhead
 	Timeouts  []*Timeouts
+	Capacity  []*Capacity
 	// Broken says of each document that could not be read why; the others are none the worse for it.
 	Broken []error
 }
 
 // Empty says that nothing was found.
-func (c *Collection) Empty() bool { return len(c.Runs)+len(c.Overheads)+len(c.Timeouts) == 0 }
+func (c *Collection) Empty() bool {
+	return len(c.Runs)+len(c.Overheads)+len(c.Timeouts)+len(c.Capacity) == 0
+}
 
 // Collect reads every document at or below the given folders.
 func Collect(dirs ...string) (*Collection, error) {
@@ -45,6 +48,8 @@ func Collect(dirs ...string) (*Collection, error) {
 				c.skip(err)
 			case OverheadFile:
 				c.skip(collect(path, &c.Overheads, OverheadSchema, func(d *Overhead) string { return d.Schema }))
+			case CapacityFile:
+				c.skip(collect(path, &c.Capacity, CapacitySchema, func(d *Capacity) string { d.Folder = filepath.Dir(path); return d.Schema }))
 			case TimeoutsFile:
 				c.skip(collect(path, &c.Timeouts, TimeoutsSchema, func(d *Timeouts) string { return d.Schema }))
 			}
@@ -57,6 +62,7 @@ func Collect(dirs ...string) (*Collection, error) {
 	slices.SortStableFunc(c.Runs, func(a, b *Document) int { return a.Started.Compare(b.Started) })
 	slices.SortStableFunc(c.Overheads, func(a, b *Overhead) int { return a.Started.Compare(b.Started) })
 	slices.SortStableFunc(c.Timeouts, func(a, b *Timeouts) int { return a.Started.Compare(b.Started) })
+	slices.SortStableFunc(c.Capacity, func(a, b *Capacity) int { return a.Started.Compare(b.Started) })
 	return c, nil
 }
 

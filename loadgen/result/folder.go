@@ -22,10 +22,11 @@ const (
 	// What experiments write in place of result.json.
 	OverheadFile = "overhead.json"
 	TimeoutsFile = "timeouts.json"
+	CapacityFile = "capacity.json"
 )
 
 // written are all the files that a run or an experiment may write.
-var written = []string{resultFile, HlogFile, ReportFile, BenchFile, TargetLog, ClientLog, ClientProm, ShardFile, OverheadFile, TimeoutsFile}
+var written = []string{resultFile, HlogFile, ReportFile, BenchFile, TargetLog, ClientLog, ClientProm, ShardFile, OverheadFile, TimeoutsFile, CapacityFile}
 
 // Create opens a file of the folder for writing.
 func (f Folder) Create(name string) (*os.File, error) {

@@ -37,15 +37,31 @@ func (s *sum) end(clocks []result.ShardClock, hosts []string) (*result.Document,
 	return doc, errors.Join(err, s.failed, s.run.close(true))
 }
 
-// settle counts what lost shards did not tell: calls that they had begun as unfinished, and the rest of their share of the
-// arrivals as never sent.
+// leastLost is by how much sooner than the run a shard ends that was interrupted by itself, not with all.
+const leastLost = 250 * time.Millisecond
+
+// runEnd is when the run of all ended, in nanoseconds.
+func (s *sum) runEnd() int64 {
+	end := s.flushed
+	for _, r := range s.reports() {
+		end = max(end, r.Document.DurationNs)
+	}
+	return end
+}
+
+// settle counts what lost shards, and those that were interrupted before the others, did not tell: calls that they had
+// begun as unfinished, and the rest of their share of the arrivals as never sent.
 func (s *sum) settle() {
 	r := s.run
 	lane := r.rec.NewLane()
 	var begun []*recorder.Snapshot
 	for i := range s.shards {
 		sh := &s.shards[i]
-		if sh.lost == nil {
+		if sh.report != nil && sh.report.Interrupted && s.runEnd()-sh.report.Document.DurationNs > int64(leastLost) {
+			sh.interrupted = true
+			sh.lostAt = float64(sh.report.Document.DurationNs) / 1e9
+		}
+		if sh.lost == nil && !sh.interrupted {
 			continue
 		}
 		begun = append(begun, inFlightOf(sh.total))
@@ -104,7 +120,7 @@ func (s *sum) neverSent(index int, lane *recorder.Lane) error {
 	}
 	draw := engine.NewDraw(r.flows(), r.plan.Seed)
 	told := s.arrivalsOf(index)
-	end := max(s.flushed, int64(r.plan.D))
+	end := s.runEnd()
 	for n := int64(0); r.plan.Total == 0 || n < r.plan.Total; n, seq = n+1, seq+1 {
 		at, ok := measured.Next()
 		if !ok || int64(at) >= end {
@@ -209,8 +225,11 @@ func (s *sum) row(i int, c result.ShardClock) result.Shard {
 	if sh.report != nil {
 		row.Verdict = sh.report.Document.Verdict.Status
 	}
-	if sh.lost != nil {
+	switch {
+	case sh.lost != nil:
 		row.LostAtS, row.Lost = new(sh.lostAt), sh.lost.Error()
+	case sh.interrupted:
+		row.LostAtS, row.Lost = new(sh.lostAt), "it was interrupted"
 	}
 	return row
 }
@@ -230,9 +249,8 @@ func (s *sum) judge(d *result.Document) verdict.Verdict {
 				fact.Low, fact.High = time.Duration(x.LowNs), time.Duration(x.HighNs)
 			}
 		}
-		if sh.lost != nil {
-			fact.Lost, fact.LostAt = true, sh.lostAt
-			fact.Told = s.arrivalsOf(i)
+		if sh.lost != nil || sh.interrupted {
+			fact.Lost, fact.Interrupted, fact.LostAt = sh.lost != nil, sh.interrupted, sh.lostAt
 		}
 		fact.Apart = time.Duration(d.Shards[i].RTTNs) + driftGrain
 		f.Shards = append(f.Shards, fact)

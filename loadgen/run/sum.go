@@ -36,7 +36,9 @@ type shardSum struct {
 	total  *recorder.Snapshot
 	report *result.ShardReport
 	lost   error
-	lostAt float64 // seconds
+	// interrupted says that it ended by itself before the others.
+	interrupted bool
+	lostAt      float64 // seconds
 }
 
 // mostApart is how many seconds a shard may be behind another before these are recorded without it; what comes late is of

@@ -25,10 +25,9 @@ type ShardFact struct {
 	Count          int64
 	// Drift is by how much its clock went away from the first's, Apart how far that is uncertain.
 	Drift, Apart time.Duration
-	// Lost says that nothing came from it after LostAt seconds; until then it told of so many arrivals.
-	Lost   bool
-	LostAt float64
-	Told   int64
+	// Lost says that nothing came from it after LostAt seconds, Interrupted that it ended then, before the others.
+	Lost, Interrupted bool
+	LostAt            float64
 }
 
 // JudgeShards is the worst that a shard says of itself, with what only all together show.
@@ -38,8 +37,8 @@ func JudgeShards(f ShardFacts) Verdict {
 		v.add(Suspect, "the run was aborted: %s", f.Aborted)
 	}
 	for _, s := range f.Shards {
-		if s.Lost {
-			v.add(Invalid, "shard %d was lost after %s s: of %d calls that were due %d (%.3g %%) were never sent", s.Index, strconv.FormatFloat(s.LostAt, 'f', 0, 64), f.Due, f.NeverSent, 100*float64(f.NeverSent)/float64(max(f.Due, 1)))
+		if what := map[bool]string{true: "lost", false: "interrupted"}[s.Lost]; s.Lost || s.Interrupted {
+			v.add(Invalid, "shard %d was %s after %s s: of %d calls that were due %d (%.3g %%) were never sent", s.Index, what, strconv.FormatFloat(s.LostAt, 'f', 0, 64), f.Due, f.NeverSent, 100*float64(f.NeverSent)/float64(max(f.Due, 1)))
 		}
 	}
 	for _, status := range []Status{Invalid, Suspect} {

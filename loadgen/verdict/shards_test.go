@@ -33,9 +33,13 @@ func TestJudgeShards(t *testing.T) {
 			f.Shards[2].Verdict = verdict.Verdict{Status: verdict.Invalid, Reasons: []string{"a fault"}}
 		}, verdict.Invalid, "shard 2: a fault"},
 		{"one is lost", func(f *verdict.ShardFacts) { f.Shards[1].Lost, f.Shards[1].LostAt, f.NeverSent = true, 3, 600 }, verdict.Invalid, "shard 1 was lost after 3 s: of 3000 calls that were due 600 (20 %) were never sent"},
-		{"one is slower than the others", func(f *verdict.ShardFacts) { f.Shards[2].P50, f.Shards[2].Low, f.Shards[2].High = 160*us, 150*us, 170*us }, verdict.Suspect, "shard 2 stands out: its p50 is 160µs, where the middle shard's is 100µs"},
+		{"one is slower than the others", func(f *verdict.ShardFacts) {
+			f.Shards[2].P50, f.Shards[2].Low, f.Shards[2].High = 160*us, 150*us, 170*us
+		}, verdict.Suspect, "shard 2 stands out: its p50 is 160µs, where the middle shard's is 100µs"},
 		{"one is faster", func(f *verdict.ShardFacts) { f.Shards[0].P50, f.Shards[0].Low, f.Shards[0].High = 50*us, 45*us, 55*us }, verdict.Suspect, "shard 0 stands out"},
-		{"one is slower, as far as so few calls tell", func(f *verdict.ShardFacts) { f.Shards[2].P50, f.Shards[2].Low, f.Shards[2].High = 160*us, 101*us, 900*us }, verdict.Valid, ""},
+		{"one is slower, as far as so few calls tell", func(f *verdict.ShardFacts) {
+			f.Shards[2].P50, f.Shards[2].Low, f.Shards[2].High = 160*us, 101*us, 900*us
+		}, verdict.Valid, ""},
 		{"of two nobody knows which", func(f *verdict.ShardFacts) {
 			f.Shards = f.Shards[:2]
 			f.Shards[1].P50, f.Shards[1].Low, f.Shards[1].High = 160*us, 150*us, 170*us

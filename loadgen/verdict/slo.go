@@ -115,6 +115,19 @@ func isSeries(name string) bool {
 	return ok
 }
 
+// Share is the objective as a limit on a share of the calls: of those whose series takes longer than over, or that fail
+// where series is empty, at most the share allowed, of 1. It is false for what is no such limit.
+func (o Objective) Share() (step, name string, over time.Duration, allowed float64, ok bool) {
+	switch {
+	case o.less && o.of == "p":
+		return o.step, o.series, time.Duration(o.limit), 1 - o.p/100, true
+	case o.less && o.of == "errors":
+		return o.step, "", 0, o.limit, true
+	default:
+		return "", "", 0, 0, false
+	}
+}
+
 // CheckNames says which objective is of neither a series nor one of the steps and flows.
 func CheckNames(all []Objective, steps []string) error {
 	for _, o := range all {

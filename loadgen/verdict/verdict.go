@@ -23,6 +23,8 @@ const (
 type Verdict struct {
 	Status  Status   `json:"status"`
 	Reasons []string `json:"reasons"`
+	// Client says that the worst of the reasons lies with the load generator, or its machine.
+	Client bool `json:"client,omitempty"`
 }
 
 // Judge applies every rule.
@@ -49,5 +51,6 @@ func (v *Verdict) health(f *Facts, s Status, format string, args ...any) {
 	if !f.Open {
 		s = Suspect
 	}
+	v.Client = v.Client || s == Invalid
 	v.add(s, format, args...)
 }

@@ -1,0 +1,559 @@
+package experiment
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"grpcbench/loadgen/plan"
+	"grpcbench/loadgen/result"
+	"grpcbench/loadgen/stats"
+	"grpcbench/loadgen/verdict"
+)
+
+// Load is what a trial offers: calls at a rate, in calls a second, or as many as come in a closed loop where that is 0.
+type Load struct {
+	Rate      float64
+	Warmup, D time.Duration
+	Seed      uint64
+}
+
+// Measured is what became of a load.
+type Measured struct {
+	Document *result.Document
+	// Over counts the calls of a step, or of all, whose series is longer than a limit, or may be since something cut them
+	// off; of an empty series those without a success.
+	Over func(step, series string, over time.Duration) Share
+	// Check holds any objective against the load.
+	Check func(verdict.Objective) verdict.Kept
+}
+
+// Share is a part of a load's calls, by stretches of it that are equally long: in each N calls, of which K are in the part.
+type Share struct {
+	K, N []float64
+	// Effective is how many independent calls all are worth by what neighbouring calls say; 0 where that is not known.
+	Effective float64
+}
+
+// add joins the stretches of another load.
+func (s *Share) add(o Share) {
+	s.K, s.N = append(s.K, o.K...), append(s.N, o.N...)
+	s.Effective += o.Effective
+}
+
+// bounds are the part and its bounds, of 1.
+func (s *Share) bounds() (share, low, high float64) {
+	var k, n float64
+	for i := range s.N {
+		k, n = k+s.K[i], n+s.N[i]
+	}
+	const wrong = wrongBound / mostLooks
+	worth := n / stats.Clustering(s.K, s.N, wrong)
+	if s.Effective > 0 {
+		worth = min(worth, s.Effective)
+	}
+	share = k / max(n, 1)
+	low, high = stats.ShareBounds(share*worth, worth, wrong)
+	return share, low, high
+}
+
+// Server is what is measured. Its methods are not called concurrently.
+type Server interface {
+	// Measure makes a load, over new connections.
+	Measure(ctx context.Context, l Load) (*Measured, error)
+	// Restart starts an embedded target anew; of another's server it does nothing.
+	Restart(ctx context.Context) error
+	// Now tells the time.
+	Now() time.Time
+}
+
+// Capacity searches for the highest rate that keeps the objectives. When ctx ends it returns what was found so far.
+// Progress hears what is being done.
+func Capacity(ctx context.Context, p plan.Capacity, server Server, progress func(string)) (*result.Capacity, error) {
+	objectives, err := verdict.ParseSLO(p.SLO)
+	if err != nil {
+		return nil, err
+	}
+	began := server.Now()
+	s := &search{
+		plan: p, server: server, objectives: objectives, progress: progress, until: began.Add(p.Budget), low: math.Inf(-1), high: math.Inf(1),
+		doc: &result.Capacity{
+			Schema: result.CapacitySchema, Started: began, Plan: p, Notes: []string{}, Trials: []result.CapacityTrial{}, SLO: []verdict.Kept{}, Environment: result.Capture(),
+		},
+	}
+	s.length = min(max((p.Budget/40).Round(time.Second), shortestLook), longestLook) // whole seconds: much that is periodic is by them
+	s.run(ctx)
+	if s.failed != nil && len(s.doc.Trials) == 0 {
+		return nil, s.failed
+	}
+	if ctx.Err() != nil {
+		s.note("interrupted: this is what was found until then")
+	} else if s.failed != nil {
+		s.note("the search ended early: %v", s.failed)
+	}
+	s.finish()
+	s.doc.DurationNs = int64(server.Now().Sub(began))
+	return s.doc, nil
+}
+
+// How long a trial is, how many looks decide it, and how sure they are. An objective on a share of the calls, such as
+// p99<20ms, is kept where the exact upper bound of that share is below what is allowed, missed where the lower bound is
+// above it (Clopper and Pearson 1934); each bound is wrong in one of 40 trials at most, of which each look has its equal part
+// (Bonferroni). Between the two a trial is looked at longer: the calls of all looks count together.
+const (
+	shortestLook, longestLook = time.Second, 10 * time.Second
+	mostLooks                 = 3
+	wrongBound                = 0.025
+	confirmations             = 3
+	// behind is the share of what was offered that a server which keeps up achieves at least.
+	behind = 0.97
+	// recovering is how long an overloaded server may take to come back.
+	recovering = 30 * time.Second
+	step       = 1.5 // from a rate that passes to the next, until one fails
+)
+
+// Outcomes of a trial.
+const (
+	pass      = "pass"
+	fail      = "fail"
+	undecided = "undecided"
+	generator = "generator"
+)
+
+// search is the experiment being carried out.
+type search struct {
+	plan       plan.Capacity
+	server     Server
+	objectives []verdict.Objective
+	progress   func(string)
+	until      time.Time
+	length     time.Duration // of a look
+	low, high  float64       // the highest rate that passes, the lowest that does not
+	why        string        // the high one does not
+	limit      string        // of the load generator, where the high one is that
+	baseline   int64         // the median where there is no load to speak of, in nanoseconds
+	seed       uint64
+	doc        *result.Capacity
+	failed     error
+}
+
+func (s *search) note(format string, args ...any) {
+	s.doc.Notes = append(s.doc.Notes, fmt.Sprintf(format, args...))
+}
+
+// left says whether there is time for so many more looks.
+func (s *search) left(ctx context.Context, looks int) bool {
+	return ctx.Err() == nil && s.failed == nil && s.server.Now().Add(time.Duration(looks)*s.cost()).Before(s.until)
+}
+
+// cost is about what a look takes, with its warm-up and what comes after.
+func (s *search) cost() time.Duration { return s.length + s.warmup() + 300*time.Millisecond }
+
+func (s *search) warmup() time.Duration { return max(s.length/4, 300*time.Millisecond) }
+
+// run finds a rate that passes and one that does not, goes between them, and tries both again.
+func (s *search) run(ctx context.Context) {
+	rate := s.plan.From
+	if ceiling := s.ceiling(ctx); rate == 0 {
+		rate = max(1, ceiling/2)
+	}
+	if s.plan.To > 0 {
+		rate = min(rate, s.plan.To)
+	}
+	s.calm(ctx)
+	s.bracket(ctx, rate)
+	s.narrow(ctx)
+	s.confirm(ctx)
+}
+
+// narrow bisects, in the logarithm of the rate, between the highest rate that passes and the lowest that fails. Rates that
+// cannot be decided lie between the two, and are gone around: from below and from above.
+func (s *search) narrow(ctx context.Context) {
+	for s.left(ctx, 2*confirmations+2) && s.bracketed() && s.high/s.low > 1+s.plan.Precision {
+		first, last := s.high, s.low // undecided
+		for _, t := range s.doc.Trials {
+			if outcome(&t) == undecided && t.Phase != "ceiling" && t.Rate > s.low && t.Rate < s.high {
+				first, last = min(first, t.Rate), max(last, t.Rate)
+			}
+		}
+		below, above := first/s.low, s.high/last
+		switch {
+		case max(below, above) <= 1+s.plan.Precision/2: // all between is undecided
+			return
+		case below >= above:
+			s.take(ctx, math.Sqrt(s.low*first), "search")
+		default:
+			s.take(ctx, math.Sqrt(last*s.high), "search")
+		}
+	}
+}
+
+func (s *search) bracketed() bool { return !math.IsInf(s.low, 0) && !math.IsInf(s.high, 0) }
+
+// ceiling is what a closed loop reaches.
+func (s *search) ceiling(ctx context.Context) float64 {
+	s.tell("what a closed loop reaches")
+	m, err := s.measure(ctx, 0)
+	if err != nil {
+		return 0
+	}
+	s.doc.Ceiling = m.Document.Rate.Achieved
+	t := trialOf(m, 0)
+	t.Phase, t.Outcome, t.Looks = "ceiling", undecided, 1
+	s.doc.Trials = append(s.doc.Trials, t)
+	return s.doc.Ceiling
+}
+
+// bracket goes up until a rate does not pass, or down until one does.
+func (s *search) bracket(ctx context.Context, rate float64) {
+	for s.left(ctx, 1) {
+		came := s.take(ctx, rate, "search")
+		up := came == pass || came == undecided && !math.IsInf(s.low, 0)
+		switch {
+		case s.bracketed(), s.failed != nil:
+			return
+		case up && s.plan.To > 0 && rate >= s.plan.To:
+			return
+		case up:
+			rate *= step
+			if s.plan.To > 0 {
+				rate = min(rate, s.plan.To)
+			}
+		case rate <= max(s.plan.From, 0.1):
+			return
+		default:
+			rate = max(rate/2, s.plan.From, 0.1)
+		}
+	}
+}
+
+// take tries a rate, and moves the bound that it tells of. After a rate that is too much the server has time to come back.
+func (s *search) take(ctx context.Context, rate float64, phase string) string {
+	t := s.try(ctx, rate, phase)
+	if t == nil {
+		return ""
+	}
+	switch t.Outcome {
+	case pass:
+		if rate < s.high { // the lowest rate that fails wins over a higher one that passed
+			s.low = max(s.low, rate)
+		}
+	case undecided:
+		s.recover(ctx, rate)
+	default:
+		if rate < s.high {
+			s.high, s.why, s.limit = rate, t.Why, ""
+			if t.Outcome == generator {
+				s.limit = t.Why
+			}
+		}
+		if s.low >= s.high {
+			s.note("%.0f/s passed, and %.0f/s, which is less, did not: the lower counts", s.low, s.high)
+			s.low = s.below(s.high)
+		}
+		s.recover(ctx, rate)
+	}
+	return t.Outcome
+}
+
+// below is the highest rate that passed among those below another.
+func (s *search) below(rate float64) float64 {
+	best := math.Inf(-1)
+	for _, t := range s.doc.Trials {
+		if outcome(&t) == pass && t.Phase != "ceiling" && t.Rate < rate {
+			best = max(best, t.Rate)
+		}
+	}
+	return best
+}
+
+// calm looks at the server where there is no load to speak of, to know it again.
+func (s *search) calm(ctx context.Context) {
+	s.tell("the server at rest")
+	s.baseline = s.rest(ctx)
+}
+
+// rest is the median at a low rate, in nanoseconds; 0 where calls fail, or none is over.
+func (s *search) rest(ctx context.Context) int64 {
+	m, err := s.server.Measure(ctx, Load{Rate: max(5, min(s.doc.Ceiling/20, 50)), D: time.Second, Seed: s.plan.Load.Seed})
+	if err != nil {
+		s.failed = err
+		return 0
+	}
+	p50, ok := m.Document.Latency["response"].At(50)
+	if !ok || m.Document.Failures() > 0 {
+		return 0
+	}
+	return p50.Ns
+}
+
+// recover looks at the server, at the same low rate, until it is as before.
+func (s *search) recover(ctx context.Context, after float64) {
+	if s.baseline == 0 {
+		return
+	}
+	began := s.server.Now()
+	for s.left(ctx, 0) {
+		if p50 := s.rest(ctx); p50 > 0 && p50 <= 2*s.baseline+int64(100*time.Microsecond) {
+			return
+		}
+		if s.server.Now().Sub(began) > recovering {
+			s.doc.Recovery = fmt.Sprintf("does not recover within %v after %.0f/s", recovering, after)
+			if err := s.server.Restart(ctx); err != nil {
+				s.failed = err
+			}
+			return
+		}
+		s.tell(fmt.Sprintf("waiting for the server to come back after %.0f/s", after))
+	}
+}
+
+func (s *search) measure(ctx context.Context, rate float64) (*Measured, error) {
+	s.seed++
+	m, err := s.server.Measure(ctx, Load{Rate: rate, Warmup: s.warmup(), D: s.length, Seed: s.plan.Load.Seed + s.seed})
+	if err != nil {
+		s.failed = err
+	}
+	return m, err
+}
+
+// try looks at a rate until it is decided, or was looked at often enough; nil where it could not be.
+func (s *search) try(ctx context.Context, rate float64, phase string) *result.CapacityTrial {
+	pooled := make([]Share, len(s.objectives))
+	var t result.CapacityTrial
+	for look := 1; look <= mostLooks; look++ {
+		s.tell(fmt.Sprintf("%.0f/s", rate))
+		m, err := s.measure(ctx, rate)
+		if err != nil || ctx.Err() != nil {
+			return nil
+		}
+		t = trialOf(m, rate)
+		t.Phase, t.Looks, t.Outcome, t.Why = phase, look, pass, "keeps all objectives"
+		for i, o := range s.objectives {
+			came, why := fail, ""
+			if name, series, over, allowed, share := o.Share(); share {
+				pooled[i].add(m.Over(name, series, over))
+				part, low, high := pooled[i].bounds()
+				why = fmt.Sprintf("%s: %.3g %% are over, between %.3g and %.3g %%; %.3g %% are allowed", o.Text, 100*part, 100*low, 100*high, 100*allowed)
+				switch {
+				case high <= allowed:
+					came = pass
+				case low <= allowed:
+					came = undecided
+				}
+			} else if kept := m.Check(o); kept.Met {
+				came = pass
+			} else {
+				why = o.Text + ": " + kept.Result
+			}
+			if came == fail && t.Outcome != fail || came == undecided && t.Outcome == pass {
+				t.Outcome, t.Why = came, why
+			}
+		}
+		if offered := m.Document.Rate.Offered; t.Outcome != fail && t.Achieved < behind*offered {
+			t.Outcome, t.Why = fail, fmt.Sprintf("it falls behind: %.0f/s of %.0f/s", t.Achieved, offered)
+		}
+		if v := m.Document.Verdict; t.Outcome == fail && v.Client {
+			t.Outcome, t.Why = generator, v.Reasons[0]
+		}
+		if t.Outcome != undecided || !s.left(ctx, 1) {
+			break
+		}
+	}
+	s.doc.Trials = append(s.doc.Trials, t)
+	return &t
+}
+
+// trialOf is what a load tells for the curve.
+func trialOf(m *Measured, rate float64) result.CapacityTrial {
+	d := m.Document
+	t := result.CapacityTrial{Rate: rate, Achieved: d.Rate.Achieved, Errors: d.Failures()}
+	for _, x := range d.Latency["response"].Percentiles {
+		switch x.P {
+		case 50:
+			t.P50Ns = x.Ns
+		case 99:
+			t.P99Ns = x.Ns
+		case 99.9:
+			t.P999Ns = x.Ns
+		}
+	}
+	if seconds := float64(d.DurationNs) / 1e9; seconds > 0 {
+		t.ClientCPU = d.Client.CPUSeconds / seconds
+		if d.Server != nil {
+			t.ServerCPU = d.Server.CPUSeconds / seconds
+		}
+	}
+	return t
+}
+
+// confirm tries both bounds again, by turns, the target started anew. A bound that does not hold gives way to the next.
+func (s *search) confirm(ctx context.Context) {
+	for s.left(ctx, confirmations) && !math.IsInf(s.low, 0) {
+		if err := s.server.Restart(ctx); err != nil {
+			s.failed = err
+			return
+		}
+		low, high := s.low, s.high
+		var lows, highs tries
+		for range confirmations {
+			lows.add(s.again(ctx, low))
+			if !math.IsInf(high, 0) {
+				highs.add(s.again(ctx, high))
+				s.recover(ctx, high)
+			}
+		}
+		s.doc.Passes, s.doc.Fails = &result.CapacityBound{Rate: low, Held: lows.passed, Of: lows.n}, nil
+		if !math.IsInf(high, 0) {
+			s.doc.Fails = &result.CapacityBound{Rate: high, Held: highs.failed, Of: highs.n}
+		}
+		if lows.most(lows.passed) && (math.IsInf(high, 0) || highs.most(highs.failed)) || !s.left(ctx, confirmations) {
+			return
+		}
+		s.giveWay(low, high, lows, highs)
+		switch {
+		case math.IsInf(s.low, 0):
+			s.bracket(ctx, low/(1+2*s.plan.Precision))
+		case math.IsInf(s.high, 0) && s.plan.To == 0:
+			s.bracket(ctx, high*(1+2*s.plan.Precision))
+		}
+		s.narrow(ctx)
+		s.doc.Passes, s.doc.Fails = nil, nil
+	}
+}
+
+// tries counts what came of a rate that was tried again.
+type tries struct{ n, passed, failed int }
+
+func (t *tries) add(trial *result.CapacityTrial) {
+	if trial == nil {
+		return
+	}
+	t.n++
+	switch trial.Outcome {
+	case pass:
+		t.passed++
+	case undecided:
+	default:
+		t.failed++
+	}
+}
+
+// most says whether so many are most of them.
+func (t *tries) most(n int) bool { return t.n > 0 && 2*n > t.n }
+
+// giveWay moves the bounds that did not hold to the next that were found. A rate that comes out otherwise each time is
+// neither: it lies between the two.
+func (s *search) giveWay(low, high float64, lows, highs tries) {
+	switch {
+	case lows.most(lows.failed):
+		s.note("%.0f/s, which passed once, failed %d of %d times when it was tried again", low, lows.failed, lows.n)
+		s.revise(low, fail)
+		s.high, s.why, s.limit = low, s.whyNot(low), ""
+		s.low = s.below(low)
+	case !lows.most(lows.passed):
+		s.note("%.0f/s, which passed once, passed %d of %d times when it was tried again", low, lows.passed, lows.n)
+		s.revise(low, undecided)
+		s.low = s.below(low)
+	case highs.most(highs.passed):
+		s.note("%.0f/s, which failed once, passed %d of %d times when it was tried again", high, highs.passed, highs.n)
+		s.revise(high, pass)
+		s.low, s.high = high, s.above(high)
+	default:
+		s.note("%.0f/s, which failed once, failed %d of %d times when it was tried again", high, highs.failed, highs.n)
+		s.revise(high, undecided)
+		s.high = s.above(high)
+	}
+	if s.high != low && !math.IsInf(s.high, 0) {
+		s.why = s.whyNot(s.high)
+	}
+}
+
+// revise says what a rate's first outcome is worth, now that it was tried again.
+func (s *search) revise(rate float64, outcome string) {
+	for i := range s.doc.Trials {
+		if t := &s.doc.Trials[i]; t.Rate == rate && t.Phase != "ceiling" {
+			t.Revised = outcome
+		}
+	}
+}
+
+// outcome is what a trial is worth.
+func outcome(t *result.CapacityTrial) string { return cmp.Or(t.Revised, t.Outcome) }
+
+// again tries a rate once more.
+func (s *search) again(ctx context.Context, rate float64) *result.CapacityTrial {
+	if !s.left(ctx, 1) {
+		return nil
+	}
+	return s.try(ctx, rate, "confirm")
+}
+
+// above is the lowest rate that did not pass among those above another.
+func (s *search) above(rate float64) float64 {
+	best := math.Inf(1)
+	for _, t := range s.doc.Trials {
+		if o := outcome(&t); (o == fail || o == generator) && t.Phase != "ceiling" && t.Rate > rate {
+			best = min(best, t.Rate)
+		}
+	}
+	return best
+}
+
+// whyNot is why a rate did not pass when it last did not.
+func (s *search) whyNot(rate float64) string {
+	for _, t := range slices.Backward(s.doc.Trials) {
+		if t.Rate == rate && t.Outcome != pass && t.Phase != "ceiling" {
+			return t.Why
+		}
+	}
+	return s.why
+}
+
+// finish says what was found, in the document.
+func (s *search) finish() {
+	d := s.doc
+	if d.Passes == nil && !math.IsInf(s.low, 0) {
+		d.Passes = &result.CapacityBound{Rate: s.low}
+	}
+	if d.Fails == nil && !math.IsInf(s.high, 0) {
+		d.Fails = &result.CapacityBound{Rate: s.high}
+	}
+	if d.Fails != nil {
+		d.LimitedBy, d.Generator = s.why, s.limit
+	}
+	if s.bracketed() && s.high/s.low > 1+s.plan.Precision {
+		s.note("the time was over before the two were within %.3g %% of each other: a longer -budget says more", 100*s.plan.Precision)
+	}
+	d.Knee = knee(d.Trials)
+}
+
+// knee is the highest rate at which the median is at most twice that of the lowest rate.
+func knee(trials []result.CapacityTrial) (rate float64) {
+	open := slices.DeleteFunc(slices.Clone(trials), func(t result.CapacityTrial) bool { return t.Phase == "ceiling" || t.P50Ns == 0 })
+	slices.SortFunc(open, func(a, b result.CapacityTrial) int { return int(math.Copysign(1, a.Rate-b.Rate)) })
+	for _, t := range open {
+		if t.P50Ns > 2*open[0].P50Ns {
+			break
+		}
+		rate = t.Rate
+	}
+	return rate
+}
+
+// tell says what is done, what is known, and how long it may take.
+func (s *search) tell(what string) {
+	known := "nothing known yet"
+	switch {
+	case s.bracketed():
+		known = fmt.Sprintf("passes %.0f/s, fails %.0f/s", s.low, s.high)
+	case !math.IsInf(s.low, 0):
+		known = fmt.Sprintf("passes %.0f/s", s.low)
+	case !math.IsInf(s.high, 0):
+		known = fmt.Sprintf("fails %.0f/s", s.high)
+	}
+	s.progress(fmt.Sprintf("%s; %s; %v left at most", what, known, max(0, s.until.Sub(s.server.Now())).Round(time.Second)))
+}
