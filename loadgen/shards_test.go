@@ -32,6 +32,9 @@ type keeper struct {
 	twice  int
 	ids    map[string]bool
 	delays time.Duration
+	// stall, where set, holds all calls for a second, so long after the first.
+	stall time.Duration
+	began time.Time
 }
 
 func newKeeper() *keeper { return &keeper{calls: map[string]string{}, ids: map[string]bool{}} }
@@ -48,8 +51,15 @@ func (k *keeper) serve(t *testing.T) (addr string) {
 			k.twice++
 		}
 		k.ids[id] = true
+		if k.began.IsZero() {
+			k.began = time.Now()
+		}
+		held := k.began.Add(k.stall + time.Second)
 		k.calls[seq] = fmt.Sprintf("%x %s", body, strings.Join(md.Get("x-uuid"), ","))
 		k.mu.Unlock()
+		if now := time.Now(); k.stall > 0 && now.Before(held) && now.After(held.Add(-time.Second)) {
+			time.Sleep(time.Until(held))
+		}
 		time.Sleep(k.delays)
 		return next(ctx, req)
 	}))
@@ -96,7 +106,11 @@ func TestShardsSendWhatOneSends(t *testing.T) {
 			var dir string
 			for i, count := range []int{1, 4} {
 				kept[i] = newKeeper()
-				args := append(keptCalls(kept[i].serve(t)), "-rate=500", "-d=2s")
+				load := []string{"-rate=500", "-d=2s"}
+				if !testing.Short() {
+					load = []string{"-rate=4000", "-d=5s"}
+				}
+				args := append(keptCalls(kept[i].serve(t)), load...)
 				if count == 1 {
 					p := loadgen(t, args...)
 					p.wantEnd(t)
@@ -130,6 +144,31 @@ func TestShardsSendWhatOneSends(t *testing.T) {
 				t.Errorf("%d request ids were used twice", kept[1].twice)
 			}
 		})
+	}
+}
+
+// A server that stalls for a second makes a tenth of ten seconds' calls late, evenly by up to that second: p95 is half of it
+// and p99 nine tenths, in the result of four shards as in that of one process.
+func TestStallOverShards(t *testing.T) { // CO-1, over shards
+	if testing.Short() {
+		t.Skip("it compares times, which wants a quiet machine: run without -short")
+	}
+	k := newKeeper()
+	k.stall = 5 * time.Second
+	args := []string{"-rpc=grpc.testing.TestService/EmptyCall", "-addr=" + k.serve(t), "-rate=1000", "-d=10s", "-c=2000", "-warmup=300ms", "-transport=wire", "-conns=2"}
+	all := shardsOf(t, 4, []string{"-meet=" + freeAddr(t), secret}, args...)
+	for _, p := range all {
+		p.wantEnd(t)
+	}
+	d := all[0].wantResult(t)
+	for p, want := range map[float64]time.Duration{95: 500 * time.Millisecond, 99: 900 * time.Millisecond} {
+		got, ok := d.Latency["response"].At(p)
+		if off := (time.Duration(got.Ns) - want).Abs(); !ok || off > want*3/100+10*time.Millisecond {
+			t.Errorf("p%v is %v, want %v", p, time.Duration(got.Ns), want)
+		}
+	}
+	if d.Counts.OK != 10_000 {
+		t.Errorf("%+v, want 10,000 calls", d.Counts)
 	}
 }
 
