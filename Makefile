@@ -11,7 +11,7 @@ TMP  := $(CURDIR)/.tmp
 BIN  := $(TMP)/bin
 LINT := $(firstword $(wildcard $(BIN)/golangci-lint) $(shell command -v golangci-lint))
 
-.PHONY: help all generate build image checkbuild test slowtest lint bench fuzz peers regress report clean
+.PHONY: help all generate build image e2e-slurm e2e-kubernetes checkbuild test slowtest lint bench fuzz peers regress report clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,14 @@ bench: ## the benchmark suite
 fuzz: ## every fuzz target for FUZZTIME (1m)
 	@grep -rn --include='*_test.go' -o '^func Fuzz[A-Za-z0-9_]*' loadgen server | sed 's|^\(.*\)/[^/]*:[0-9]*:func |./\1 |' | sort | while read -r pkg target; do \
 		echo "go test $$pkg -fuzz $$target"; go test $$pkg -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(FUZZTIME),1m) -fuzzminimizetime 10x || exit 1; done
+
+e2e-slurm: ## four shards on a real Slurm, brought up here and taken down (root; Debian: slurm-wlm munge jq)
+	CGO_ENABLED=0 go build -o $(BIN)/static/loadgen ./loadgen
+	bash bench/engines/e2e-slurm.sh $(BIN)/static/loadgen
+
+e2e-kubernetes: ## four shards on a real Kubernetes, built once, brought up here and taken down (root; see bench/engines)
+	CGO_ENABLED=0 go build -o $(BIN)/static/loadgen ./loadgen
+	bash bench/engines/e2e-kubernetes.sh $(BIN)/static/loadgen
 
 peers: ## what loadgen costs beside other generators: h2load, ghz and k6 where they are on the PATH
 	go run ./bench/peers

@@ -23,20 +23,26 @@ func comparison(args []string, stdout, stderr io.Writer) (err error) {
 		return err
 	}
 	var sides [2][]*result.Document
+	var searches [2][]*result.Capacity
 	for i, dir := range []string{p.Old, p.New} {
 		found, err := result.Collect(dir)
 		if err != nil {
 			return err
 		}
 		report.TellBroken(stderr, found)
-		sides[i] = found.Runs
+		sides[i], searches[i] = found.Runs, found.Capacity
 	}
 	if err := verdict.CheckChangeNames(p.FailOn, partNames(slices.Concat(sides[0], sides[1]))); err != nil {
 		return plan.Usage(err)
 	}
-	all, alone, err := compare.Runs(sides[0], sides[1], p.FailOn)
-	if err != nil {
-		return fmt.Errorf("compare %s with %s: %w", p.Old, p.New, err)
+	ofRuns, ofSearches := splitLimits(p.FailOn)
+	capacities, lone := compare.Capacities(searches[0], searches[1], ofSearches)
+	var all []*compare.Comparison
+	var alone []string
+	if len(capacities) == 0 || len(sides[0])+len(sides[1]) > 0 {
+		if all, alone, err = compare.Runs(sides[0], sides[1], ofRuns); err != nil {
+			return fmt.Errorf("compare %s with %s: %w", p.Old, p.New, err)
+		}
 	}
 	out := stdout
 	if p.Out != "" {
@@ -50,6 +56,15 @@ func comparison(args []string, stdout, stderr io.Writer) (err error) {
 	if err := report.Compare(out, p.Format, all, alone); err != nil {
 		return err
 	}
+	if err := report.CompareCapacities(out, p.Format, capacities, lone); err != nil {
+		return err
+	}
+	for _, c := range capacities {
+		err = errors.Join(err, missedChange(c.Name, c.Limits))
+	}
+	if len(ofSearches) > 0 && len(capacities) == 0 {
+		err = errors.Join(err, fmt.Errorf("%w %s: there are no two searches for capacity to compare", errChanged, ofSearches[0].Text))
+	}
 	for _, c := range all {
 		err = errors.Join(err, missedChange(c.Name, c.Limits))
 		if len(p.FailOn) > 0 && c.Invalid() > 0 {
@@ -62,6 +77,18 @@ func comparison(args []string, stdout, stderr io.Writer) (err error) {
 		}
 	}
 	return err
+}
+
+// splitLimits parts the limits on runs from those on capacities.
+func splitLimits(all []verdict.ChangeLimit) (runs, searches []verdict.ChangeLimit) {
+	for _, l := range all {
+		if l.Metric == "capacity" {
+			searches = append(searches, l)
+		} else {
+			runs = append(runs, l)
+		}
+	}
+	return runs, searches
 }
 
 // partNames are the steps and flows of the runs that have several.

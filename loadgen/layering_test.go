@@ -108,7 +108,7 @@ var rules = []rule{
 	{from: "loadgen/report/number", only: leaf, reason: "numbers are written alike wherever they stand"},
 	{from: "loadgen/report/plot", only: []string{"loadgen/report/number"}, reason: "a figure is of curves and columns, whatever they are of"},
 	{from: "loadgen/live", only: []string{"loadgen/result", "loadgen/verdict", "loadgen/report/number"}, reason: "a view is told what happens: it must not be able to look"},
-	{from: "loadgen/compare", only: []string{"loadgen/result", "loadgen/series", "loadgen/stats", "loadgen/verdict"}, reason: "a comparison reads documents"},
+	{from: "loadgen/compare", only: []string{"loadgen/plan", "loadgen/result", "loadgen/series", "loadgen/stats", "loadgen/verdict"}, reason: "a comparison reads documents"},
 	{from: "loadgen/metrics", only: []string{"loadgen/recorder", "loadgen/series", "loadgen/verdict"}, reason: "it serves what was recorded"},
 	{from: "loadgen/trace", only: []string{"loadgen/requestid"}, reason: "a span is a call's, whatever carried it"},
 	{

@@ -34,6 +34,7 @@ const usage = `usage:
   loadgen [run] -rpc SearchIO -c 50 -d 30s   load an RPC and measure it; without -addr it starts its own target
   loadgen -addr A -rpc pkg.Service/Method -data '{...}'   the same of any service, by reflection, -proto or -protoset
   loadgen -f scenario.yaml -rate 500 -d 1m   several methods by weight, and flows of steps
+  loadgen capacity -rpc NAME -slo 'p99<10ms'  the highest rate that keeps it; -budget 10m
   loadgen overhead                           what each interceptor costs; -interceptors LIST, -budget 2m
   loadgen timeouts                           how deadlines behave, at both ends; -deadlines 50ms,200ms, -budget 1m
   loadgen call -rpc GetUser -data '{...}'    one call, answer as JSON
@@ -116,6 +117,8 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 		return overhead(ctx, rest, stdout, stderr)
 	case "timeouts":
 		return timeouts(ctx, rest, stdout, stderr)
+	case "capacity":
+		return capacity(ctx, rest, stdin, stdout, stderr)
 	case "suite":
 		return suite(ctx, rest, stdout, stderr)
 	case "report":

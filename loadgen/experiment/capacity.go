@@ -1,16 +1,17 @@
 package experiment
 
 import (
-	"cmp"
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
 	"time"
 
 	"grpcbench/loadgen/plan"
+	"grpcbench/loadgen/requestid"
 	"grpcbench/loadgen/result"
-	"grpcbench/loadgen/stats"
 	"grpcbench/loadgen/verdict"
 )
 
@@ -31,35 +32,6 @@ type Measured struct {
 	Check func(verdict.Objective) verdict.Kept
 }
 
-// Share is a part of a load's calls, by stretches of it that are equally long: in each N calls, of which K are in the part.
-type Share struct {
-	K, N []float64
-	// Effective is how many independent calls all are worth by what neighbouring calls say; 0 where that is not known.
-	Effective float64
-}
-
-// add joins the stretches of another load.
-func (s *Share) add(o Share) {
-	s.K, s.N = append(s.K, o.K...), append(s.N, o.N...)
-	s.Effective += o.Effective
-}
-
-// bounds are the part and its bounds, of 1.
-func (s *Share) bounds() (share, low, high float64) {
-	var k, n float64
-	for i := range s.N {
-		k, n = k+s.K[i], n+s.N[i]
-	}
-	const wrong = wrongBound / mostLooks
-	worth := n / stats.Clustering(s.K, s.N, wrong)
-	if s.Effective > 0 {
-		worth = min(worth, s.Effective)
-	}
-	share = k / max(n, 1)
-	low, high = stats.ShareBounds(share*worth, worth, wrong)
-	return share, low, high
-}
-
 // Server is what is measured. Its methods are not called concurrently.
 type Server interface {
 	// Measure makes a load, over new connections.
@@ -78,10 +50,12 @@ func Capacity(ctx context.Context, p plan.Capacity, server Server, progress func
 		return nil, err
 	}
 	began := server.Now()
+	var id [4]byte
+	_, _ = rand.Read(id[:]) // never fails, by its documentation
 	s := &search{
 		plan: p, server: server, objectives: objectives, progress: progress, until: began.Add(p.Budget), low: math.Inf(-1), high: math.Inf(1),
 		doc: &result.Capacity{
-			Schema: result.CapacitySchema, Started: began, Plan: p, Notes: []string{}, Trials: []result.CapacityTrial{}, SLO: []verdict.Kept{}, Environment: result.Capture(),
+			Schema: result.CapacitySchema, RunID: requestid.ID{Run: binary.BigEndian.Uint32(id[:])}.RunPrefix(), Started: began, Plan: p, Notes: []string{}, Trials: []result.CapacityTrial{}, SLO: []verdict.Kept{}, Environment: result.Capture(),
 		},
 	}
 	s.length = min(max((p.Budget/40).Round(time.Second), shortestLook), longestLook) // whole seconds: much that is periodic is by them
@@ -133,7 +107,6 @@ type search struct {
 	length     time.Duration // of a look
 	low, high  float64       // the highest rate that passes, the lowest that does not
 	why        string        // the high one does not
-	limit      string        // of the load generator, where the high one is that
 	baseline   int64         // the median where there is no load to speak of, in nanoseconds
 	seed       uint64
 	doc        *result.Capacity
@@ -211,7 +184,7 @@ func (s *search) ceiling(ctx context.Context) float64 {
 func (s *search) bracket(ctx context.Context, rate float64) {
 	for s.left(ctx, 1) {
 		came := s.take(ctx, rate, "search")
-		up := came == pass || came == undecided && !math.IsInf(s.low, 0)
+		up := came == pass || came == undecided && (!math.IsInf(s.low, 0) || rate <= max(s.plan.From, 0.1)) // with more calls it can be decided
 		switch {
 		case s.bracketed(), s.failed != nil:
 			return
@@ -245,10 +218,7 @@ func (s *search) take(ctx context.Context, rate float64, phase string) string {
 		s.recover(ctx, rate)
 	default:
 		if rate < s.high {
-			s.high, s.why, s.limit = rate, t.Why, ""
-			if t.Outcome == generator {
-				s.limit = t.Why
-			}
+			s.high, s.why = rate, t.Why
 		}
 		if s.low >= s.high {
 			s.note("%.0f/s passed, and %.0f/s, which is less, did not: the lower counts", s.low, s.high)
@@ -313,204 +283,11 @@ func (s *search) recover(ctx context.Context, after float64) {
 
 func (s *search) measure(ctx context.Context, rate float64) (*Measured, error) {
 	s.seed++
-	m, err := s.server.Measure(ctx, Load{Rate: rate, Warmup: s.warmup(), D: s.length, Seed: s.plan.Load.Seed + s.seed})
+	m, err := s.server.Measure(ctx, Load{Rate: rate, Warmup: s.warmup(), D: s.lengthAt(rate), Seed: s.plan.Load.Seed + s.seed})
 	if err != nil {
 		s.failed = err
 	}
 	return m, err
-}
-
-// try looks at a rate until it is decided, or was looked at often enough; nil where it could not be.
-func (s *search) try(ctx context.Context, rate float64, phase string) *result.CapacityTrial {
-	pooled := make([]Share, len(s.objectives))
-	var t result.CapacityTrial
-	for look := 1; look <= mostLooks; look++ {
-		s.tell(fmt.Sprintf("%.0f/s", rate))
-		m, err := s.measure(ctx, rate)
-		if err != nil || ctx.Err() != nil {
-			return nil
-		}
-		t = trialOf(m, rate)
-		t.Phase, t.Looks, t.Outcome, t.Why = phase, look, pass, "keeps all objectives"
-		for i, o := range s.objectives {
-			came, why := fail, ""
-			if name, series, over, allowed, share := o.Share(); share {
-				pooled[i].add(m.Over(name, series, over))
-				part, low, high := pooled[i].bounds()
-				why = fmt.Sprintf("%s: %.3g %% are over, between %.3g and %.3g %%; %.3g %% are allowed", o.Text, 100*part, 100*low, 100*high, 100*allowed)
-				switch {
-				case high <= allowed:
-					came = pass
-				case low <= allowed:
-					came = undecided
-				}
-			} else if kept := m.Check(o); kept.Met {
-				came = pass
-			} else {
-				why = o.Text + ": " + kept.Result
-			}
-			if came == fail && t.Outcome != fail || came == undecided && t.Outcome == pass {
-				t.Outcome, t.Why = came, why
-			}
-		}
-		if offered := m.Document.Rate.Offered; t.Outcome != fail && t.Achieved < behind*offered {
-			t.Outcome, t.Why = fail, fmt.Sprintf("it falls behind: %.0f/s of %.0f/s", t.Achieved, offered)
-		}
-		if v := m.Document.Verdict; t.Outcome == fail && v.Client {
-			t.Outcome, t.Why = generator, v.Reasons[0]
-		}
-		if t.Outcome != undecided || !s.left(ctx, 1) {
-			break
-		}
-	}
-	s.doc.Trials = append(s.doc.Trials, t)
-	return &t
-}
-
-// trialOf is what a load tells for the curve.
-func trialOf(m *Measured, rate float64) result.CapacityTrial {
-	d := m.Document
-	t := result.CapacityTrial{Rate: rate, Achieved: d.Rate.Achieved, Errors: d.Failures()}
-	for _, x := range d.Latency["response"].Percentiles {
-		switch x.P {
-		case 50:
-			t.P50Ns = x.Ns
-		case 99:
-			t.P99Ns = x.Ns
-		case 99.9:
-			t.P999Ns = x.Ns
-		}
-	}
-	if seconds := float64(d.DurationNs) / 1e9; seconds > 0 {
-		t.ClientCPU = d.Client.CPUSeconds / seconds
-		if d.Server != nil {
-			t.ServerCPU = d.Server.CPUSeconds / seconds
-		}
-	}
-	return t
-}
-
-// confirm tries both bounds again, by turns, the target started anew. A bound that does not hold gives way to the next.
-func (s *search) confirm(ctx context.Context) {
-	for s.left(ctx, confirmations) && !math.IsInf(s.low, 0) {
-		if err := s.server.Restart(ctx); err != nil {
-			s.failed = err
-			return
-		}
-		low, high := s.low, s.high
-		var lows, highs tries
-		for range confirmations {
-			lows.add(s.again(ctx, low))
-			if !math.IsInf(high, 0) {
-				highs.add(s.again(ctx, high))
-				s.recover(ctx, high)
-			}
-		}
-		s.doc.Passes, s.doc.Fails = &result.CapacityBound{Rate: low, Held: lows.passed, Of: lows.n}, nil
-		if !math.IsInf(high, 0) {
-			s.doc.Fails = &result.CapacityBound{Rate: high, Held: highs.failed, Of: highs.n}
-		}
-		if lows.most(lows.passed) && (math.IsInf(high, 0) || highs.most(highs.failed)) || !s.left(ctx, confirmations) {
-			return
-		}
-		s.giveWay(low, high, lows, highs)
-		switch {
-		case math.IsInf(s.low, 0):
-			s.bracket(ctx, low/(1+2*s.plan.Precision))
-		case math.IsInf(s.high, 0) && s.plan.To == 0:
-			s.bracket(ctx, high*(1+2*s.plan.Precision))
-		}
-		s.narrow(ctx)
-		s.doc.Passes, s.doc.Fails = nil, nil
-	}
-}
-
-// tries counts what came of a rate that was tried again.
-type tries struct{ n, passed, failed int }
-
-func (t *tries) add(trial *result.CapacityTrial) {
-	if trial == nil {
-		return
-	}
-	t.n++
-	switch trial.Outcome {
-	case pass:
-		t.passed++
-	case undecided:
-	default:
-		t.failed++
-	}
-}
-
-// most says whether so many are most of them.
-func (t *tries) most(n int) bool { return t.n > 0 && 2*n > t.n }
-
-// giveWay moves the bounds that did not hold to the next that were found. A rate that comes out otherwise each time is
-// neither: it lies between the two.
-func (s *search) giveWay(low, high float64, lows, highs tries) {
-	switch {
-	case lows.most(lows.failed):
-		s.note("%.0f/s, which passed once, failed %d of %d times when it was tried again", low, lows.failed, lows.n)
-		s.revise(low, fail)
-		s.high, s.why, s.limit = low, s.whyNot(low), ""
-		s.low = s.below(low)
-	case !lows.most(lows.passed):
-		s.note("%.0f/s, which passed once, passed %d of %d times when it was tried again", low, lows.passed, lows.n)
-		s.revise(low, undecided)
-		s.low = s.below(low)
-	case highs.most(highs.passed):
-		s.note("%.0f/s, which failed once, passed %d of %d times when it was tried again", high, highs.passed, highs.n)
-		s.revise(high, pass)
-		s.low, s.high = high, s.above(high)
-	default:
-		s.note("%.0f/s, which failed once, failed %d of %d times when it was tried again", high, highs.failed, highs.n)
-		s.revise(high, undecided)
-		s.high = s.above(high)
-	}
-	if s.high != low && !math.IsInf(s.high, 0) {
-		s.why = s.whyNot(s.high)
-	}
-}
-
-// revise says what a rate's first outcome is worth, now that it was tried again.
-func (s *search) revise(rate float64, outcome string) {
-	for i := range s.doc.Trials {
-		if t := &s.doc.Trials[i]; t.Rate == rate && t.Phase != "ceiling" {
-			t.Revised = outcome
-		}
-	}
-}
-
-// outcome is what a trial is worth.
-func outcome(t *result.CapacityTrial) string { return cmp.Or(t.Revised, t.Outcome) }
-
-// again tries a rate once more.
-func (s *search) again(ctx context.Context, rate float64) *result.CapacityTrial {
-	if !s.left(ctx, 1) {
-		return nil
-	}
-	return s.try(ctx, rate, "confirm")
-}
-
-// above is the lowest rate that did not pass among those above another.
-func (s *search) above(rate float64) float64 {
-	best := math.Inf(1)
-	for _, t := range s.doc.Trials {
-		if o := outcome(&t); (o == fail || o == generator) && t.Phase != "ceiling" && t.Rate > rate {
-			best = min(best, t.Rate)
-		}
-	}
-	return best
-}
-
-// whyNot is why a rate did not pass when it last did not.
-func (s *search) whyNot(rate float64) string {
-	for _, t := range slices.Backward(s.doc.Trials) {
-		if t.Rate == rate && t.Outcome != pass && t.Phase != "ceiling" {
-			return t.Why
-		}
-	}
-	return s.why
 }
 
 // finish says what was found, in the document.
@@ -523,7 +300,12 @@ func (s *search) finish() {
 		d.Fails = &result.CapacityBound{Rate: s.high}
 	}
 	if d.Fails != nil {
-		d.LimitedBy, d.Generator = s.why, s.limit
+		d.LimitedBy, d.Generator = s.why, ""
+		for _, t := range d.Trials {
+			if t.Rate == d.Fails.Rate && t.Outcome == generator {
+				d.Generator = t.Why
+			}
+		}
 	}
 	if s.bracketed() && s.high/s.low > 1+s.plan.Precision {
 		s.note("the time was over before the two were within %.3g %% of each other: a longer -budget says more", 100*s.plan.Precision)

@@ -25,3 +25,13 @@ func WriteTimeouts(folder result.Folder, d *result.Timeouts, markdown func(io.Wr
 		folder.Release(),
 	)
 }
+
+// WriteCapacity writes the document's files into the folder that it was measured for.
+func WriteCapacity(folder result.Folder, d *result.Capacity, markdown func(io.Writer) error) error {
+	return errors.Join(
+		folder.Write(result.CapacityFile, d.Encode),
+		folder.Write(result.BenchFile, d.WriteBench),
+		folder.Write(result.ReportFile, markdown),
+		folder.Release(),
+	)
+}

@@ -40,6 +40,7 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 	"rest":     func(rows [][]string) [][]string { return rows[1:] },
 	"overhead": overheadHeadline, "costs": costTables, "costFigure": costFigure,
 	"deadlines": deadlineTable, "legend": func() string { return deadlineLegend }, "matrix": deadlineMatrix,
+	"capacityLines": capacityLines, "capacityFigure": capacityFigure, "capacityTable": capacityTable,
 	"wrong": wrongLines, "timeouts": timeoutsHeadline,
 	"string": func(s any) string { return fmt.Sprint(s) },
 	"again":  func(p plan.Plan) string { return plan.Line(p.Command) },

@@ -89,6 +89,11 @@ func showAll(w io.Writer, format string, found *result.Collection) error {
 			return err
 		}
 	}
+	for _, d := range found.Capacity {
+		if err := ShowCapacity(w, format, d); err != nil {
+			return err
+		}
+	}
 	for _, d := range found.Timeouts {
 		if err := ShowTimeouts(w, format, d); err != nil {
 			return err

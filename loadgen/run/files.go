@@ -30,6 +30,7 @@ type files struct {
 	clientLog     *lazyFile
 	clientMetrics *prometheus.Registry
 	points        []result.Point
+	seconds       []*kept       // of a trial, which has no files
 	silent        time.Duration // at the end of what was recorded so far
 }
 
@@ -107,13 +108,35 @@ func (r *run) sink(iv *recorder.Snapshot) error {
 		r.listen(iv)
 		r.tell(point, iv)
 	}
+	if r.hlog == nil {
+		return r.keep(iv)
+	}
 	err := errors.Join(r.tellMetrics(iv), r.hlog.Interval(iv, r.prefix(), r.wallOf(iv.Start), r.wallOf(iv.End), slices.Concat(r.stepNames(), r.flowNames())...))
 	r.checkAbort()
 	return errors.Join(err, r.share(iv))
 }
 
-// write writes what is known at the run's end.
+// keep keeps an interval of a trial.
+func (r *run) keep(iv *recorder.Snapshot) error {
+	k := &kept{}
+	k.Steps, k.Flows = make([]*recorder.Part, len(iv.Steps)), make([]*recorder.Part, len(iv.Flows))
+	for i := range k.Steps {
+		k.Steps[i] = &recorder.Part{}
+	}
+	for i := range k.Flows {
+		if iv.Flows[i] != nil {
+			k.Flows[i] = &recorder.Part{}
+		}
+	}
+	r.seconds = append(r.seconds, k)
+	return k.Merge(iv)
+}
+
+// write writes what is known at the run's end; of a trial nothing.
 func (r *run) write(doc *result.Document) error {
+	if r.hlog == nil {
+		return nil
+	}
 	total := r.rec.Total()
 	byWorker := total.Workers
 	for _, w := range slices.Sorted(maps.Keys(byWorker)) {

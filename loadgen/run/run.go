@@ -160,9 +160,10 @@ func (r *run) measure(ctx context.Context) (*result.Document, error) {
 	}
 	r.recordSteps(&config)
 	r.rec = recorder.New(config)
-	began := r.unfinishedDocument()
-	if err := r.folder.WriteDocument(began); err != nil {
-		return nil, err
+	if r.hlog != nil { // else it is a trial
+		if err := r.folder.WriteDocument(r.unfinishedDocument()); err != nil {
+			return nil, err
+		}
 	}
 	first, workers := r.plan.Shard.Share(r.plan.Workers)
 	outcome, err := engine.Run(ctx, engine.Config{

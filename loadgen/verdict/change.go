@@ -34,7 +34,7 @@ var (
 	PartPercentiles     = []float64{50, 90, 99}
 )
 
-var changeLimit = regexp.MustCompile(`^(?:p(\d+(?:\.\d+)?)(?:\(([^()<>]+)\))?|((?:mean|errors)(?:\([^()<>]+\))?|rate|client_cpu|client_switches|client_io|client_allocs|server_cpu))([<>])([+-][^%]+)(%?)$`)
+var changeLimit = regexp.MustCompile(`^(?:p(\d+(?:\.\d+)?)(?:\(([^()<>]+)\))?|((?:mean|errors)(?:\([^()<>]+\))?|rate|capacity|client_cpu|client_switches|client_io|client_allocs|server_cpu))([<>])([+-][^%]+)(%?)$`)
 
 // ParseChangeLimits reads limits, separated by commas: p99>+5%, p50>+2ms,
 // rate<-5%, errors>+0.1% (of all calls), client_cpu>+10%.
@@ -80,7 +80,7 @@ func parseChangeLimit(s string) (l ChangeLimit, err error) {
 		l.limit = v / 100
 		return l, nil
 	}
-	if l.Metric == "rate" || isErrors(l.Metric) || strings.HasPrefix(l.Metric, "client_") && l.Metric != "client_cpu" {
+	if l.Metric == "rate" || l.Metric == "capacity" || isErrors(l.Metric) || strings.HasPrefix(l.Metric, "client_") && l.Metric != "client_cpu" {
 		return l, fmt.Errorf("%s changes by a percentage", l.Metric)
 	}
 	d, err := time.ParseDuration(limit)

@@ -3,6 +3,7 @@ package verdict
 import (
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -193,7 +194,12 @@ func (o Objective) compare(v float64, write func(float64) string) (met bool, res
 	return false, fmt.Sprintf("missed by %s: %s", write(over), write(v))
 }
 
-func percent(v float64) string { return strconv.FormatFloat(100*v, 'g', 4, 64) + " %" }
+func percent(v float64) string {
+	if math.IsInf(v, 0) {
+		return "∞ %"
+	}
+	return strconv.FormatFloat(100*v, 'g', 4, 64) + " %"
+}
 
 func duration(ns float64) string {
 	d := time.Duration(ns)

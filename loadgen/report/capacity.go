@@ -1,0 +1,158 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"grpcbench/loadgen/report/number"
+	"grpcbench/loadgen/report/plot"
+	"grpcbench/loadgen/result"
+)
+
+// ShowCapacity writes how much a service takes in a format: text, md, json or none.
+func ShowCapacity(w io.Writer, format string, d *result.Capacity) error {
+	return show(w, format, d.Encode, func(w io.Writer) error { return CapacityText(w, d) }, func(w io.Writer) error { return CapacityMarkdown(w, d) })
+}
+
+// CapacityText writes the answer, and the curve that it rests on, for a terminal.
+func CapacityText(w io.Writer, d *result.Capacity) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n\n%s\n", plain(d.Title()), d.Plan.SLO, plain(d.Headline()))
+	for _, line := range capacityLines(d) {
+		fmt.Fprintf(&b, "  %s\n", plain(line))
+	}
+	b.WriteString("\n")
+	columns(&b, capacityTable(d))
+	b.WriteString("\n" + capacityBars(d))
+	for _, k := range d.SLO {
+		fmt.Fprintf(&b, "\n%s %s\n", k.Objective, k.Result)
+	}
+	fmt.Fprintf(&b, "\n%s%c  %s %s %s\n", d.Plan.Out, '/', result.CapacityFile, result.ReportFile, result.BenchFile)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// CapacityMarkdown writes the same for a pull request.
+func CapacityMarkdown(w io.Writer, d *result.Capacity) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "## %s\n\n**%s**, with %s.\n\n", markup(d.Title()), markup(d.Headline()), markup(d.Plan.SLO))
+	for _, line := range capacityLines(d) {
+		fmt.Fprintf(&b, "- %s\n", markup(line))
+	}
+	b.WriteString("\n")
+	table(&b, capacityTable(d))
+	for _, k := range d.SLO {
+		fmt.Fprintf(&b, "\n- %s %s", k.Objective, k.Result)
+	}
+	e := d.Environment
+	fmt.Fprintf(&b, "\n%s, grpc-go %s, %s %s, %s, %d CPUs, GOMAXPROCS %d\n", e.Go, e.GRPC, e.OS, e.Kernel, e.CPUModel, e.CPUs, e.GOMAXPROCS)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// capacityLines say what there is to know beside the answer.
+func capacityLines(d *result.Capacity) (lines []string) {
+	if d.Ceiling > 0 {
+		lines = append(lines, fmt.Sprintf("a closed loop reaches %s/s, whatever the objectives", number.Rate(d.Ceiling)))
+	}
+	if d.Knee > 0 {
+		lines = append(lines, fmt.Sprintf("up to %s/s the median is at most twice that of the lowest rate", number.Rate(d.Knee)))
+	}
+	if d.Recovery != "" {
+		lines = append(lines, "the server "+d.Recovery)
+	}
+	return append(lines, d.Notes...)
+}
+
+// curveOf are the trials of open loops, by rate.
+func curveOf(d *result.Capacity) []result.CapacityTrial {
+	all := slices.DeleteFunc(slices.Clone(d.Trials), func(t result.CapacityTrial) bool { return t.Phase == "ceiling" })
+	slices.SortStableFunc(all, func(a, b result.CapacityTrial) int { return int(math.Copysign(1, a.Rate-b.Rate)) })
+	return all
+}
+
+func capacityTable(d *result.Capacity) [][]string {
+	rows := [][]string{{"calls/s", "", "achieved", "p50", "p99", "p99.9", "errors", "server cores", "client cores", "why"}}
+	for _, t := range curveOf(d) {
+		cell := func(ns int64) string {
+			if ns == 0 {
+				return "-"
+			}
+			return number.Duration(ns)
+		}
+		server := "-"
+		if t.ServerCPU > 0 {
+			server = number.Significant(t.ServerCPU)
+		}
+		outcome, why := t.Outcome, cutText(t.Why, 56)
+		if t.Phase == "confirm" {
+			outcome += ", again"
+		}
+		if t.Outcome == "pass" {
+			why = ""
+		}
+		rows = append(rows, []string{
+			number.Rate(t.Rate), outcome, number.Rate(t.Achieved), cell(t.P50Ns), cell(t.P99Ns), cell(t.P999Ns),
+			number.Significant(100*t.Errors) + " %", server, number.Significant(t.ClientCPU), why,
+		})
+	}
+	return rows
+}
+
+// cutText leaves so many characters of a text.
+func cutText(s string, most int) string {
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return s
+}
+
+// capacityBars draw p99 over the rate, in a logarithmic scale.
+func capacityBars(d *result.Capacity) string {
+	var b strings.Builder
+	all := slices.DeleteFunc(curveOf(d), func(t result.CapacityTrial) bool { return t.P99Ns == 0 || t.Phase == "confirm" })
+	if len(all) < 2 {
+		return ""
+	}
+	least, most := math.Inf(1), 0.0
+	for _, t := range all {
+		least, most = min(least, float64(t.P99Ns)), max(most, float64(t.P99Ns))
+	}
+	const wide = 40
+	for _, t := range all {
+		n := wide
+		if most > least {
+			n = 1 + int((wide-1)*math.Log(float64(t.P99Ns)/least)/math.Log(most/least))
+		}
+		mark := map[string]string{"pass": "█", "fail": "▒", "undecided": "▓", "generator": "░"}[t.Outcome]
+		fmt.Fprintf(&b, "%10s/s  %s %s\n", number.Rate(t.Rate), strings.Repeat(mark, n), number.Duration(t.P99Ns))
+	}
+	return "p99 by rate, in a logarithmic scale (█ passes, ▓ undecided, ▒ fails, ░ the load generator's limit)\n" + b.String()
+}
+
+// capacityFigure is the curve as a figure.
+func capacityFigure(d *result.Capacity) plot.Figure {
+	var p50, p99, p999 plot.RateLine
+	p50.Name, p99.Name, p999.Name = "p50", "p99", "p99.9"
+	for _, t := range curveOf(d) {
+		add := func(l *plot.RateLine, ns int64) {
+			if ns > 0 {
+				l.Points = append(l.Points, plot.RatePoint{Rate: t.Rate, Ns: ns})
+			}
+		}
+		add(&p50, t.P50Ns)
+		add(&p99, t.P99Ns)
+		add(&p999, t.P999Ns)
+	}
+	var bounds []plot.RateMark
+	if d.Passes != nil {
+		bounds = append(bounds, plot.RateMark{Rate: d.Passes.Rate, Name: "passes"})
+	}
+	if d.Fails != nil {
+		bounds = append(bounds, plot.RateMark{Rate: d.Fails.Rate, Name: "fails"})
+	}
+	return plot.ByRate("Latency by rate", bounds, p50, p99, p999)
+}
