@@ -13,8 +13,8 @@ import (
 	"grpcbench/loadgen/verdict"
 )
 
-// Run shows one load run. It implements the run's watcher: its methods are
-// called as things happen, and do not wait for anyone to read.
+// Run shows one load run. Its methods are called as things happen, and do not wait for anyone to read; of a nil Run they
+// show nothing.
 type Run struct {
 	view    *View
 	name    string

@@ -3,9 +3,6 @@ package stats
 import (
 	"math"
 	"slices"
-
-	"gonum.org/v1/gonum/stat"
-	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // Paired is what differences of pairs say about the shift between the two.
@@ -18,8 +15,6 @@ type Paired struct {
 	Low, High float64
 	// P is the two-sided p-value of no shift, of the same distribution.
 	P float64
-	// Mean, MeanLow and MeanHigh are Student's, for a cross-check.
-	Mean, MeanLow, MeanHigh float64
 }
 
 // Level is what intervals are made at, in percent.
@@ -30,7 +25,7 @@ const Level = 95
 // with their mid-ranks in P, zeros are left out of it. d is not changed.
 func Pair(d []float64) Paired {
 	n := len(d)
-	p := Paired{N: n, Low: math.Inf(-1), High: math.Inf(1), P: 1, MeanLow: math.Inf(-1), MeanHigh: math.Inf(1)}
+	p := Paired{N: n, Low: math.Inf(-1), High: math.Inf(1), P: 1}
 	if n == 0 {
 		return p
 	}
@@ -41,13 +36,6 @@ func Pair(d []float64) Paired {
 		p.Low, p.High = w[k-1], w[m-k]
 	}
 	p.P = signedRankP(d)
-	mean, deviation := stat.MeanStdDev(d, nil)
-	p.Mean = mean
-	if n > 1 {
-		t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(n - 1)}.Quantile(0.5 + Level/200.0)
-		half := t * deviation / math.Sqrt(float64(n))
-		p.MeanLow, p.MeanHigh = mean-half, mean+half
-	}
 	return p
 }
 
