@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"runtime/debug"
@@ -15,11 +16,12 @@ import (
 	"grpcbench/loadgen/report"
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/run"
+	"grpcbench/loadgen/scenario"
 	"grpcbench/loadgen/verdict"
 )
 
 // capacity searches for the highest rate that keeps the objectives, and shows it.
-func capacity(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (err error) {
+func capacity(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	c, err := flags.ReadCapacity(args, stdin, stdout)
 	load, w, err := run.Define(ctx, c.Load, err)
 	if err != nil {
@@ -27,50 +29,71 @@ func capacity(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 	}
 	defer w.Close()
 	c.Load = load
-	c.Out = result.FolderName(c.Out, "capacity", time.Now())
-	folder, err := result.NewFolder(c.Out, c.Force)
-	if err != nil {
-		return err
+	if load.Shard.Index > 0 {
+		return followCapacity(ctx, c, w, stderr)
 	}
+	c.Out = result.FolderName(c.Out, "capacity", time.Now())
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	session, err := run.Open(ctx, load, w)
-	if err != nil {
-		return errors.Join(err, folder.Discard())
-	}
 	view := live.New(stderr, c.Quiet)
-	doc, err := experiment.Capacity(ctx, c, &served{session: session}, steps(view, "capacity"))
+	doc, err := keep(c.Out, c.Force, func() (*result.Capacity, error) { return measureCapacity(ctx, c, w, steps(view, "capacity")) })
 	view.Close()
+	if doc == nil {
+		return err
+	}
+	return errors.Join(err, report.ShowExperiment(stdout, c.Format, doc), missed(doc.SLO))
+}
+
+// followCapacity makes this process's part of each load of a search that shard 0 makes.
+func followCapacity(ctx context.Context, c plan.Capacity, w *scenario.Workload, stderr io.Writer) error {
+	session, err := run.Open(ctx, c.Load, w)
+	if err != nil {
+		return err
+	}
+	loads, err := session.Follow(ctx)
+	if !c.Quiet {
+		fmt.Fprintf(stderr, "loadgen: shard %v made its part of %d loads; shard 0 has the answer\n", c.Load.Shard, loads)
+	}
+	return errors.Join(err, session.Close())
+}
+
+// measureCapacity searches on a session of its own, and holds what it finds against the limits on capacity.
+func measureCapacity(ctx context.Context, c plan.Capacity, w *scenario.Workload, step func(string)) (*result.Capacity, error) {
+	session, err := run.Open(ctx, c.Load, w)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := experiment.Capacity(ctx, c, &served{session: session, workers: c.Load.Workers}, step)
 	err = errors.Join(err, session.Close())
 	if doc == nil {
-		return errors.Join(err, folder.Discard())
+		return nil, err
 	}
 	doc.Target = session.Target()
-	if limits, parseErr := verdict.ParseCapacityLimits(c.Limits); parseErr == nil {
+	limits, parseErr := verdict.ParseCapacityLimits(c.Limits)
+	for _, l := range limits {
 		passes := 0.0
 		if doc.Passes != nil {
 			passes = doc.Passes.Rate
 		}
-		for _, l := range limits {
-			doc.SLO = append(doc.SLO, l.Check(passes))
-		}
+		doc.SLO = append(doc.SLO, l.Check(passes))
 	}
-	err = errors.Join(err, experiment.WriteCapacity(folder, doc, func(w io.Writer) error { return report.CapacityMarkdown(w, doc) }))
-	return errors.Join(err, report.ShowCapacity(stdout, c.Format, doc), missed(doc.SLO))
+	return doc, errors.Join(err, parseErr)
 }
 
 // served is what the search measures: a session.
-type served struct{ session *run.Session }
+type served struct {
+	session *run.Session
+	workers int
+}
 
 // Measure implements [experiment.Server].
 func (s *served) Measure(ctx context.Context, l experiment.Load) (*experiment.Measured, error) {
-	t, err := s.session.Run(ctx, func(p *plan.Plan) {
-		p.Rate, p.Warmup, p.D, p.Seed = l.Rate, l.Warmup, l.D, l.Seed
-		if l.Rate == 0 {
-			p.Workers = min(p.Workers, closedWorkers)
-		}
-	})
+	load := run.Load{Rate: l.Rate, Warmup: l.Warmup, D: l.D, Seed: l.Seed}
+	if l.Rate == 0 {
+		load.Workers = min(s.workers, closedWorkers)
+	}
+	t, err := s.session.Run(ctx, load)
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func comparison(args []string, stdout, stderr io.Writer) (err error) {
 			return err
 		}
 		report.TellBroken(stderr, found)
-		sides[i], searches[i] = found.Runs, found.Capacity
+		sides[i], searches[i] = found.Runs, found.Capacity()
 	}
 	if err := verdict.CheckChangeNames(p.FailOn, partNames(slices.Concat(sides[0], sides[1]))); err != nil {
 		return plan.Usage(err)

@@ -27,20 +27,11 @@ func overhead(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	if doc == nil {
 		return err
 	}
-	return errors.Join(err, report.ShowOverhead(stdout, p.Format, doc), missed(doc.SLO))
+	return errors.Join(err, report.ShowExperiment(stdout, p.Format, doc), missed(doc.SLO))
 }
 
-// measureOverhead takes the folder, measures, and writes.
 func measureOverhead(ctx context.Context, p plan.Overhead, step func(string)) (*result.Overhead, error) {
-	folder, err := result.NewFolder(p.Out, p.Force)
-	if err != nil {
-		return nil, err
-	}
-	doc, err := experiment.Overhead(ctx, p, step)
-	if err != nil {
-		return nil, errors.Join(err, folder.Discard())
-	}
-	return doc, experiment.WriteOverhead(folder, doc, func(w io.Writer) error { return report.OverheadMarkdown(w, doc) })
+	return keep(p.Out, p.Force, func() (*result.Overhead, error) { return experiment.Overhead(ctx, p, step) })
 }
 
 // timeouts measures how deadlines behave, and shows it.
@@ -56,20 +47,27 @@ func timeouts(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	if doc == nil {
 		return err
 	}
-	return errors.Join(err, report.ShowTimeouts(stdout, p.Format, doc))
+	return errors.Join(err, report.ShowExperiment(stdout, p.Format, doc))
 }
 
-// measureTimeouts takes the folder, measures, and writes.
 func measureTimeouts(ctx context.Context, p plan.Timeouts, step func(string)) (*result.Timeouts, error) {
-	folder, err := result.NewFolder(p.Out, p.Force)
+	return keep(p.Out, p.Force, func() (*result.Timeouts, error) { return experiment.Timeouts(ctx, p, step) })
+}
+
+// keep takes the folder, measures, and writes. The document is nil where there is none: then nothing stays of the folder.
+func keep[D any, P interface {
+	*D
+	result.Experiment
+}](out string, force bool, measure func() (P, error)) (P, error) {
+	folder, err := result.NewFolder(out, force)
 	if err != nil {
 		return nil, err
 	}
-	doc, err := experiment.Timeouts(ctx, p, step)
-	if err != nil {
+	doc, err := measure()
+	if doc == nil {
 		return nil, errors.Join(err, folder.Discard())
 	}
-	return doc, experiment.WriteTimeouts(folder, doc, func(w io.Writer) error { return report.TimeoutsMarkdown(w, doc) })
+	return doc, errors.Join(err, folder.WriteExperiment(doc, func(w io.Writer) error { return report.ExperimentMarkdown(w, doc) }))
 }
 
 // steps shows what an experiment does.

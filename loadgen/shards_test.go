@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -79,8 +80,15 @@ func freeAddr(t *testing.T) string {
 // shardsOf starts so many processes of a run; the first is shard 0.
 func shardsOf(t *testing.T, count int, meet []string, args ...string) (all []*process) {
 	t.Helper()
+	return shardsBy(t, nil, count, meet, args...)
+}
+
+// shardsBy starts so many processes of a subcommand.
+func shardsBy(t *testing.T, subcommand []string, count int, meet []string, args ...string) (all []*process) {
+	t.Helper()
 	for i := range count {
-		line := append([]string{fmt.Sprintf("-shard=%d/%d", i, count), "-run=" + strings.ReplaceAll(t.Name(), "/", "-")}, meet...)
+		line := append(slices.Clone(subcommand), fmt.Sprintf("-shard=%d/%d", i, count), "-run="+strings.ReplaceAll(t.Name(), "/", "-"))
+		line = append(line, meet...)
 		all = append(all, loadgen(t, append(line, args...)...))
 	}
 	return all

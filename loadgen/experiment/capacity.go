@@ -58,7 +58,7 @@ func Capacity(ctx context.Context, p plan.Capacity, server Server, progress func
 			Schema: result.CapacitySchema, RunID: requestid.ID{Run: binary.BigEndian.Uint32(id[:])}.RunPrefix(), Started: began, Plan: p, Notes: []string{}, Trials: []result.CapacityTrial{}, SLO: []verdict.Kept{}, Environment: result.Capture(),
 		},
 	}
-	s.length = min(max((p.Budget/40).Round(time.Second), shortestLook), longestLook) // whole seconds: much that is periodic is by them
+	s.length = min(max((p.Budget/looksInBudget).Round(time.Second), shortestLook), longestLook) // whole seconds: much that is periodic is by them
 	s.run(ctx)
 	if s.failed != nil && len(s.doc.Trials) == 0 {
 		return nil, s.failed
@@ -78,10 +78,12 @@ func Capacity(ctx context.Context, p plan.Capacity, server Server, progress func
 // above it (Clopper and Pearson 1934); each bound is wrong in one of 40 trials at most, of which each look has its equal part
 // (Bonferroni). Between the two a trial is looked at longer: the calls of all looks count together.
 const (
-	shortestLook, longestLook = time.Second, 10 * time.Second
+	shortestLook, longestLook = 2 * time.Second, 10 * time.Second
+	looksInBudget             = 60
 	mostLooks                 = 3
 	wrongBound                = 0.025
 	confirmations             = 3
+	reserve                   = 4*confirmations + 4 // looks that confirming may take
 	// behind is the share of what was offered that a server which keeps up achieves at least.
 	behind = 0.97
 	// recovering is how long an overloaded server may take to come back.
@@ -145,12 +147,10 @@ func (s *search) run(ctx context.Context) {
 // narrow bisects, in the logarithm of the rate, between the highest rate that passes and the lowest that fails. Rates that
 // cannot be decided lie between the two, and are gone around: from below and from above.
 func (s *search) narrow(ctx context.Context) {
-	for s.left(ctx, 2*confirmations+2) && s.bracketed() && s.high/s.low > 1+s.plan.Precision {
-		first, last := s.high, s.low // undecided
-		for _, t := range s.doc.Trials {
-			if outcome(&t) == undecided && t.Phase != "ceiling" && t.Rate > s.low && t.Rate < s.high {
-				first, last = min(first, t.Rate), max(last, t.Rate)
-			}
+	for s.left(ctx, reserve) && s.bracketed() && s.high/s.low > 1+s.plan.Precision {
+		first, last := s.undecided()
+		if last == 0 {
+			first, last = s.high, s.low
 		}
 		below, above := first/s.low, s.high/last
 		switch {
@@ -162,6 +162,17 @@ func (s *search) narrow(ctx context.Context) {
 			s.take(ctx, math.Sqrt(last*s.high), "search")
 		}
 	}
+}
+
+// undecided are the lowest and the highest rate between the bounds that came out neither way; 0 where there is none.
+func (s *search) undecided() (first, last float64) {
+	first = s.high
+	for _, t := range s.doc.Trials {
+		if outcome(&t) == undecided && t.Phase != "ceiling" && t.Rate > s.low && t.Rate < s.high {
+			first, last = min(first, t.Rate), max(last, t.Rate)
+		}
+	}
+	return first, last
 }
 
 func (s *search) bracketed() bool { return !math.IsInf(s.low, 0) && !math.IsInf(s.high, 0) }
@@ -308,7 +319,11 @@ func (s *search) finish() {
 		}
 	}
 	if s.bracketed() && s.high/s.low > 1+s.plan.Precision {
-		s.note("the time was over before the two were within %.3g %% of each other: a longer -budget says more", 100*s.plan.Precision)
+		if first, last := s.undecided(); last > 0 {
+			s.note("%.0f/s to %.0f/s came out now this way, now that, or neither: longer looks, by a longer -budget, say more", first, last)
+		} else {
+			s.note("the time was over before the two were within %.3g %% of each other: a longer -budget says more", 100*s.plan.Precision)
+		}
 	}
 	d.Knee = knee(d.Trials)
 }

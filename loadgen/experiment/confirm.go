@@ -9,7 +9,8 @@ import (
 	"grpcbench/loadgen/result"
 )
 
-// confirm tries both bounds again, by turns, the target started anew. A bound that does not hold gives way to the next.
+// confirm tries both bounds again, by turns, the target started anew. A bound that does not hold each time gives way to the
+// next: between two runs a machine itself may be so far apart, and an answer is to hold when it is tried again.
 func (s *search) confirm(ctx context.Context) {
 	for s.left(ctx, confirmations) && !math.IsInf(s.low, 0) {
 		if err := s.server.Restart(ctx); err != nil {
@@ -17,22 +18,20 @@ func (s *search) confirm(ctx context.Context) {
 			return
 		}
 		low, high := s.low, s.high
-		var lows, highs tries
 		for range confirmations {
-			lows.add(s.again(ctx, low))
-			if !math.IsInf(high, 0) {
-				highs.add(s.again(ctx, high))
+			s.again(ctx, low)
+			if s.again(ctx, high) {
 				s.recover(ctx, high)
 			}
 		}
+		lows, highs := s.triesOf(low), s.triesOf(high)
 		s.doc.Passes, s.doc.Fails = &result.CapacityBound{Rate: low, Held: lows.passed, Of: lows.n}, nil
 		if !math.IsInf(high, 0) {
 			s.doc.Fails = &result.CapacityBound{Rate: high, Held: highs.failed, Of: highs.n}
 		}
-		if lows.most(lows.passed) && (math.IsInf(high, 0) || highs.most(highs.failed)) || lows.n == 0 {
+		if !s.giveWay(low, high, lows, highs) {
 			return
 		}
-		s.giveWay(low, high, lows, highs)
 		s.doc.Passes, s.doc.Fails = nil, nil
 		if !s.left(ctx, confirmations) {
 			s.note("there was no time to try what takes their place again")
@@ -48,51 +47,54 @@ func (s *search) confirm(ctx context.Context) {
 	}
 }
 
-// tries counts what came of a rate that was tried again.
-type tries struct{ n, passed, failed int }
-
-func (t *tries) add(trial *result.CapacityTrial) {
-	if trial == nil {
-		return
-	}
-	t.n++
-	switch trial.Outcome {
-	case pass:
-		t.passed++
-	case undecided:
-	default:
-		t.failed++
-	}
+// again tries a rate once more, where it was not often enough, and says whether it did.
+func (s *search) again(ctx context.Context, rate float64) bool {
+	return !math.IsInf(rate, 0) && s.triesOf(rate).n < confirmations && s.left(ctx, 1) && s.try(ctx, rate, "confirm") != nil
 }
 
-// most says whether so many are a half of them or more.
-func (t *tries) most(n int) bool { return t.n > 0 && 2*n >= t.n }
+// tries counts what came of a rate when it was tried again.
+type tries struct{ n, passed, failed int }
 
-// giveWay moves the bounds that did not hold to the next that were found. A rate that comes out otherwise each time is
-// neither: it lies between the two.
-func (s *search) giveWay(low, high float64, lows, highs tries) {
-	switch {
-	case lows.most(lows.failed) && lows.failed > lows.passed:
-		s.note("%.0f/s, which passed once, failed %d of %d times when it was tried again", low, lows.failed, lows.n)
-		s.revise(low, fail)
-		s.high, s.why = low, s.whyNot(low)
-		s.low = s.below(low)
-	case !lows.most(lows.passed):
+func (s *search) triesOf(rate float64) (t tries) {
+	for _, trial := range s.doc.Trials {
+		if trial.Rate != rate || trial.Phase != "confirm" {
+			continue
+		}
+		t.n++
+		switch trial.Outcome {
+		case pass:
+			t.passed++
+		case undecided:
+		default:
+			t.failed++
+		}
+	}
+	return t
+}
+
+// most says whether so many are more than a half of them, where there was time for all of them.
+func (t tries) most(n int) bool { return 2*n > t.n || t.n < confirmations }
+
+// giveWay moves the bounds that did not hold to the next that were found, and says whether there were any. A rate that
+// comes out now this way, now that lies between the two; one that failed each time, against once that it passed, is too much.
+func (s *search) giveWay(low, high float64, lows, highs tries) (moved bool) {
+	if lows.failed > 0 || !lows.most(lows.passed) {
 		s.note("%.0f/s, which passed once, passed %d of %d times when it was tried again", low, lows.passed, lows.n)
-		s.revise(low, undecided)
-		s.low = s.below(low)
-	case highs.most(highs.passed) && highs.passed > highs.failed:
-		s.note("%.0f/s, which failed once, passed %d of %d times when it was tried again", high, highs.passed, highs.n)
-		s.revise(high, pass)
-		s.low, s.high = high, s.above(high)
-	default:
+		if lows.failed == lows.n {
+			s.revise(low, fail)
+			s.high, s.why, highs = low, s.whyNot(low), tries{}
+		} else {
+			s.revise(low, undecided)
+		}
+		s.low, moved = s.below(low), true
+	}
+	if highs.passed > 0 || !highs.most(highs.failed) {
 		s.note("%.0f/s, which failed once, failed %d of %d times when it was tried again", high, highs.failed, highs.n)
 		s.revise(high, undecided)
-		s.high = s.above(high)
-	}
-	if s.high != low && !math.IsInf(s.high, 0) {
+		s.high, moved = s.above(high), true
 		s.why = s.whyNot(s.high)
 	}
+	return moved
 }
 
 // revise says what a rate's first outcome is worth, now that it was tried again.
@@ -106,14 +108,6 @@ func (s *search) revise(rate float64, outcome string) {
 
 // outcome is what a trial is worth.
 func outcome(t *result.CapacityTrial) string { return cmp.Or(t.Revised, t.Outcome) }
-
-// again tries a rate once more.
-func (s *search) again(ctx context.Context, rate float64) *result.CapacityTrial {
-	if !s.left(ctx, 1) {
-		return nil
-	}
-	return s.try(ctx, rate, "confirm")
-}
 
 // above is the lowest rate that did not pass among those above another.
 func (s *search) above(rate float64) float64 {

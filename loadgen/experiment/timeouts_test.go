@@ -295,10 +295,10 @@ func TestWriteTimeouts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteTimeouts(folder, d, func(w io.Writer) error { _, err := io.WriteString(w, "report"); return err }); err != nil {
+	if err := folder.WriteExperiment(d, func(w io.Writer) error { _, err := io.WriteString(w, "report"); return err }); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteTimeouts(result.Folder{Path: "/dev/null/nowhere"}, d, func(io.Writer) error { return nil }); err == nil {
+	if err := (result.Folder{Path: "/dev/null/nowhere"}).WriteExperiment(d, func(io.Writer) error { return nil }); err == nil {
 		t.Error("a folder that cannot be was written to")
 	}
 }

@@ -24,13 +24,16 @@ func ReadCapacity(args []string, stdin io.Reader, usage io.Writer) (plan.Capacit
 		flagset.NumberVar(fs, &c.To, "to", 0, "highest rate to try; 0 is as high as passes")
 		fs.Var(percentFlag{&c.Precision}, "precision", "how far apart the rates may be that pass and fail, as `5%`")
 		flagset.DurationVar(fs, &c.Budget, "budget", 10*time.Minute, "time for all of it")
+		for _, f := range notCapacitys {
+			fs.Lookup(f).Usage = "" // it is answered with a hint only
+		}
 	})
 	if help(problems) {
 		printUsage(usage, "loadgen capacity -rpc NAME|-f FILE -slo 'p99<10ms,errors<0.1%' [flags]   (-slo 'capacity>40000' too)", fs)
 		return c, flag.ErrHelp
 	}
 	set := given(fs)
-	for _, f := range []string{"rate", "stages", "d", "n", "arrival", "warmup", "abort-on", "shard", "messages"} {
+	for _, f := range notCapacitys {
 		if set[f] {
 			problems = append(problems, fmt.Errorf("-%s: a search for capacity has its own", f))
 		}
@@ -84,6 +87,9 @@ func ReadCapacity(args []string, stdin io.Reader, usage io.Writer) (plan.Capacit
 	c.Load = p
 	return c, plan.Usage(problems...)
 }
+
+// notCapacitys are the flags of a run that a search sets itself.
+var notCapacitys = []string{"rate", "stages", "d", "duration", "n", "total", "arrival", "warmup", "abort-on", "messages"}
 
 const leastBudget = 30 * time.Second
 

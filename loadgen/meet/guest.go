@@ -19,6 +19,8 @@ type Config struct {
 	Meet   string
 	Folder bool
 	Token  string
+	// Offer is what the host tells each guest with its welcome.
+	Offer json.RawMessage
 	// Timeout bounds the wait for the others.
 	Timeout time.Duration
 	// Now reads the run's clock, in nanoseconds.
@@ -69,17 +71,17 @@ func Join(ctx context.Context, cfg Config, stop func(reason string)) (*Guest, er
 	// The link outlives the wait for it.
 	living, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	unhook := context.AfterFunc(joining, func() { end(context.Cause(joining)) })
-	var l link
-	var err error
 	var begun begun
-	if cfg.Folder {
-		l, err = dialFolder(joining, cfg.dir(), cfg.Hello.Index, begun.patience)
-	} else {
-		l, err = dialStream(living, cfg.Meet, &cfg)
+	l, offer, err := knock(joining, living, &cfg, begun.patience)
+	for errors.Is(err, errLater) {
+		select {
+		case <-joining.Done():
+			err = context.Cause(joining)
+		case <-time.After(comeAgain):
+			l, offer, err = knock(joining, living, &cfg, begun.patience)
+		}
 	}
-	if err == nil {
-		err = greet(joining, l, &cfg)
-	}
+	cfg.Offer = offer
 	if !unhook() && err == nil {
 		err = context.Cause(living)
 	}
@@ -112,6 +114,29 @@ func Join(ctx context.Context, cfg Config, stop func(reason string)) (*Guest, er
 	return g, nil
 }
 
+// comeAgain is how long a guest waits where the host still makes the round before.
+const comeAgain = 20 * time.Millisecond
+
+var errLater = errors.New("shard 0 still makes the round before")
+
+// knock opens a link, which lives as long as living, and says hello. The link is nil where there is none, and closed where the
+// guest is to come again.
+func knock(joining, living context.Context, cfg *Config, patience func() time.Duration) (l link, offer json.RawMessage, err error) {
+	if cfg.Folder {
+		l, err = dialFolder(joining, cfg.dir(), cfg.Hello.Index, patience)
+	} else {
+		l, err = dialStream(living, cfg.Meet, cfg)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if offer, err = greet(joining, l, cfg); errors.Is(err, errLater) {
+		_ = l.Close() // nothing was said
+		return nil, nil, err
+	}
+	return l, offer, err
+}
+
 // why adds to a wait that was too long what keeps the host from being reached.
 func (c *Config) why(cause error) error {
 	if c.Folder {
@@ -125,10 +150,13 @@ func (c *Config) why(cause error) error {
 	return cause
 }
 
-// greet says hello, and waits to be taken.
-func greet(ctx context.Context, l link, cfg *Config) error {
+// Offer is what the host told with its welcome.
+func (g *Guest) Offer() json.RawMessage { return g.cfg.Offer }
+
+// greet says hello, and waits to be taken; it returns what the host offers.
+func greet(ctx context.Context, l link, cfg *Config) (json.RawMessage, error) {
 	if err := l.Send(&Message{Hello: &cfg.Hello}); err != nil {
-		return fmt.Errorf("%w: %w", ErrLost, unexpected(err))
+		return nil, fmt.Errorf("%w: %w", ErrLost, unexpected(err))
 	}
 	type answer struct {
 		m   *Message
@@ -140,15 +168,17 @@ func greet(ctx context.Context, l link, cfg *Config) error {
 	case a := <-heard:
 		switch {
 		case a.err != nil:
-			return fmt.Errorf("%w: %w", ErrLost, unexpected(a.err))
+			return nil, fmt.Errorf("%w: %w", ErrLost, unexpected(a.err))
 		case a.m.Refused != "":
-			return fmt.Errorf("%w: %s", ErrRefused, a.m.Refused)
+			return nil, fmt.Errorf("%w: %s", ErrRefused, a.m.Refused)
+		case a.m.Later:
+			return nil, errLater
 		case !a.m.Welcome:
-			return errors.New("shard 0 answers what is no welcome")
+			return nil, errors.New("shard 0 answers what is no welcome")
 		}
-		return nil
+		return a.m.Offer, nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
 }
 

@@ -81,13 +81,17 @@ func (h *Host) take(l link, from string) {
 		h.cfg.say("somebody at %s says what is no hello", from)
 		return
 	}
+	if m.Hello.Round > h.cfg.Hello.Round && h.cfg.Hello.Round > 0 {
+		_ = l.Send(&Message{Later: true}) // whoever is gone need not know
+		return
+	}
 	g, why := h.admit(m.Hello, l)
 	if why != "" {
 		h.cfg.say("shard %d at %s (%s) was refused: %s", m.Hello.Index, m.Hello.Host, from, why)
 		_ = l.Send(&Message{Refused: why}) // whoever is gone need not know
 		return
 	}
-	if err := g.tell(&Message{Welcome: true}); err != nil {
+	if err := g.tell(&Message{Welcome: true, Offer: h.cfg.Offer}); err != nil {
 		h.lose(g, err)
 		return
 	}

@@ -24,15 +24,20 @@ type Message struct {
 	// From the host.
 	Refused string `json:"refused,omitempty"` // why
 	Welcome bool   `json:"welcome,omitempty"`
-	Ping    *Ping  `json:"ping,omitempty"`
-	Start   *Start `json:"start,omitempty"`
-	Stop    string `json:"stop,omitempty"` // why; what is in flight may end
-	Bye     bool   `json:"bye,omitempty"`  // the report is here
+	// Offer goes with the welcome: what the guest is to do, where its plan leaves that open.
+	Offer json.RawMessage `json:"offer,omitempty"`
+	// Later says that the host still makes the round before: the guest is to come again.
+	Later bool `json:"later,omitempty"`
+	Ping  *Ping           `json:"ping,omitempty"`
+	Start *Start          `json:"start,omitempty"`
+	Stop  string          `json:"stop,omitempty"` // why; what is in flight may end
+	Bye   bool            `json:"bye,omitempty"`  // the report is here
 }
 
 // Hello says who a guest is.
 type Hello struct {
 	Run     string          `json:"run"`
+	Round   int             `json:"round,omitempty"` // of a session that meets again and again, from 1 on
 	Index   int             `json:"index"`
 	Count   int             `json:"count"`
 	Version string          `json:"version"`

@@ -12,13 +12,8 @@ import (
 	"grpcbench/loadgen/result"
 )
 
-// ShowCapacity writes how much a service takes in a format: text, md, json or none.
-func ShowCapacity(w io.Writer, format string, d *result.Capacity) error {
-	return show(w, format, d.Encode, func(w io.Writer) error { return CapacityText(w, d) }, func(w io.Writer) error { return CapacityMarkdown(w, d) })
-}
-
-// CapacityText writes the answer, and the curve that it rests on, for a terminal.
-func CapacityText(w io.Writer, d *result.Capacity) error {
+// capacityText writes the answer, and the curve that it rests on, for a terminal.
+func capacityText(w io.Writer, d *result.Capacity) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n\n%s\n", plain(d.Title()), d.Plan.SLO, plain(d.Headline()))
 	for _, line := range capacityLines(d) {
@@ -35,8 +30,8 @@ func CapacityText(w io.Writer, d *result.Capacity) error {
 	return err
 }
 
-// CapacityMarkdown writes the same for a pull request.
-func CapacityMarkdown(w io.Writer, d *result.Capacity) error {
+// capacityMarkdown writes the same for a pull request.
+func capacityMarkdown(w io.Writer, d *result.Capacity) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## %s\n\n**%s**, with %s.\n\n", markup(d.Title()), markup(d.Headline()), markup(d.Plan.SLO))
 	for _, line := range capacityLines(d) {

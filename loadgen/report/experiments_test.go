@@ -73,10 +73,10 @@ func deadlines() *result.Timeouts {
 
 func TestExperimentsGolden(t *testing.T) {
 	for name, show := range map[string]func(io.Writer) error{
-		"overhead.txt": func(w io.Writer) error { return report.ShowOverhead(w, "text", overheads()) },
-		"overhead.md":  func(w io.Writer) error { return report.ShowOverhead(w, "md", overheads()) },
-		"timeouts.txt": func(w io.Writer) error { return report.ShowTimeouts(w, "text", deadlines()) },
-		"timeouts.md":  func(w io.Writer) error { return report.ShowTimeouts(w, "md", deadlines()) },
+		"overhead.txt": func(w io.Writer) error { return report.ShowExperiment(w, "text", overheads()) },
+		"overhead.md":  func(w io.Writer) error { return report.ShowExperiment(w, "md", overheads()) },
+		"timeouts.txt": func(w io.Writer) error { return report.ShowExperiment(w, "text", deadlines()) },
+		"timeouts.md":  func(w io.Writer) error { return report.ShowExperiment(w, "md", deadlines()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
@@ -86,12 +86,12 @@ func TestExperimentsGolden(t *testing.T) {
 			golden(t, name+".golden", b.Bytes())
 		})
 	}
-	for _, show := range []error{report.ShowOverhead(io.Discard, "none", overheads()), report.ShowTimeouts(io.Discard, "none", deadlines())} {
+	for _, show := range []error{report.ShowExperiment(io.Discard, "none", overheads()), report.ShowExperiment(io.Discard, "none", deadlines())} {
 		if show != nil {
 			t.Error(show)
 		}
 	}
-	if report.ShowOverhead(io.Discard, "pdf", overheads()) == nil || report.ShowTimeouts(io.Discard, "pdf", deadlines()) == nil {
+	if report.ShowExperiment(io.Discard, "pdf", overheads()) == nil || report.ShowExperiment(io.Discard, "pdf", deadlines()) == nil {
 		t.Error("a format that nobody knows is written")
 	}
 }

@@ -9,13 +9,8 @@ import (
 	"grpcbench/loadgen/result"
 )
 
-// ShowOverhead writes what interceptors cost in a format: text, md, json or none.
-func ShowOverhead(w io.Writer, format string, d *result.Overhead) error {
-	return show(w, format, d.Encode, func(w io.Writer) error { return OverheadText(w, d) }, func(w io.Writer) error { return OverheadMarkdown(w, d) })
-}
-
-// OverheadText writes the tables for a terminal.
-func OverheadText(w io.Writer, d *result.Overhead) error {
+// overheadText writes the tables for a terminal.
+func overheadText(w io.Writer, d *result.Overhead) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n\n%s\n", plain(d.Title()), overheadHeadline(d), strings.ToUpper(string(d.Verdict.Status)))
 	for _, r := range d.Verdict.Reasons {
@@ -35,8 +30,8 @@ func OverheadText(w io.Writer, d *result.Overhead) error {
 	return err
 }
 
-// OverheadMarkdown writes them for a pull request.
-func OverheadMarkdown(w io.Writer, d *result.Overhead) error {
+// overheadMarkdown writes them for a pull request.
+func overheadMarkdown(w io.Writer, d *result.Overhead) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## %s\n\n%s. Run `%s`.\n\n**%s**", markup(d.Title()), overheadHeadline(d), d.RunID, strings.ToUpper(string(d.Verdict.Status)))
 	for _, r := range append(append([]string{}, d.Verdict.Reasons...), d.Notes...) {

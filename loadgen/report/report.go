@@ -84,37 +84,55 @@ func showAll(w io.Writer, format string, found *result.Collection) error {
 	if format == "csv" {
 		return nil
 	}
-	for _, d := range found.Overheads {
-		if err := ShowOverhead(w, format, d); err != nil {
-			return err
-		}
-	}
-	for _, d := range found.Capacity {
-		if err := ShowCapacity(w, format, d); err != nil {
-			return err
-		}
-	}
-	for _, d := range found.Timeouts {
-		if err := ShowTimeouts(w, format, d); err != nil {
+	for _, d := range found.Experiments {
+		if err := ShowExperiment(w, format, d); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// show writes an experiment in a format.
-func show(w io.Writer, format string, encode, text, markdown func(io.Writer) error) error {
+// ShowExperiment writes an experiment in a format: text, md, json or none.
+func ShowExperiment(w io.Writer, format string, d result.Experiment) error {
 	switch format {
 	case "text":
-		return text(w)
+		return experimentText(w, d)
 	case "md":
-		return markdown(w)
+		return ExperimentMarkdown(w, d)
 	case "json":
-		return encode(w)
+		return d.Encode(w)
 	case plan.Silent:
 		return nil
 	default:
 		return fmt.Errorf("no such format %q", format)
+	}
+}
+
+// experimentText writes an experiment for a terminal.
+func experimentText(w io.Writer, d result.Experiment) error {
+	switch d := d.(type) {
+	case *result.Overhead:
+		return overheadText(w, d)
+	case *result.Capacity:
+		return capacityText(w, d)
+	case *result.Timeouts:
+		return timeoutsText(w, d)
+	default:
+		return fmt.Errorf("no report shows a %T", d)
+	}
+}
+
+// ExperimentMarkdown writes an experiment for a pull request.
+func ExperimentMarkdown(w io.Writer, d result.Experiment) error {
+	switch d := d.(type) {
+	case *result.Overhead:
+		return overheadMarkdown(w, d)
+	case *result.Capacity:
+		return capacityMarkdown(w, d)
+	case *result.Timeouts:
+		return timeoutsMarkdown(w, d)
+	default:
+		return fmt.Errorf("no report shows a %T", d)
 	}
 }
 

@@ -11,13 +11,8 @@ import (
 	"grpcbench/loadgen/result"
 )
 
-// ShowTimeouts writes how deadlines behave in a format: text, md, json or none.
-func ShowTimeouts(w io.Writer, format string, d *result.Timeouts) error {
-	return show(w, format, d.Encode, func(w io.Writer) error { return TimeoutsText(w, d) }, func(w io.Writer) error { return TimeoutsMarkdown(w, d) })
-}
-
-// TimeoutsText writes the matrix for a terminal.
-func TimeoutsText(w io.Writer, d *result.Timeouts) error {
+// timeoutsText writes the matrix for a terminal.
+func timeoutsText(w io.Writer, d *result.Timeouts) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n\n", plain(d.Title()), timeoutsHeadline(d))
 	columns(&b, deadlineTable(d))
@@ -29,8 +24,8 @@ func TimeoutsText(w io.Writer, d *result.Timeouts) error {
 	return err
 }
 
-// TimeoutsMarkdown writes the matrix for a pull request.
-func TimeoutsMarkdown(w io.Writer, d *result.Timeouts) error {
+// timeoutsMarkdown writes the matrix for a pull request.
+func timeoutsMarkdown(w io.Writer, d *result.Timeouts) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## %s\n\n%s. Run `%s`.\n\n", markup(d.Title()), timeoutsHeadline(d), d.RunID)
 	table(&b, deadlineTable(d))

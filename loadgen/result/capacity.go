@@ -75,6 +75,8 @@ type CapacityTrial struct {
 // Encode writes the document as indented JSON.
 func (d *Capacity) Encode(w io.Writer) error { return encode(w, d) }
 
+func (d *Capacity) began() time.Time { return d.Started }
+
 // Title is how reports call it.
 func (d *Capacity) Title() string {
 	if d.Plan.Name != "" {

@@ -1,7 +1,7 @@
 package result
 
 import (
-	"encoding/json"
+	"cmp"
 	"fmt"
 	"io/fs"
 	"os"
@@ -12,18 +12,35 @@ import (
 
 // Collection is what was found in results folders, oldest first of each kind.
 type Collection struct {
-	Runs      []*Document
-	Overheads []*Overhead
-	Timeouts  []*Timeouts
-	Capacity  []*Capacity
+	Runs        []*Document
+	Experiments []Experiment // by kinds
 	// Broken says of each document that could not be read why; the others are none the worse for it.
 	Broken []error
 }
 
 // Empty says that nothing was found.
 func (c *Collection) Empty() bool {
-	return len(c.Runs)+len(c.Overheads)+len(c.Timeouts)+len(c.Capacity) == 0
+	return len(c.Runs)+len(c.Experiments) == 0
 }
+
+// Of are the experiments of one kind.
+func Of[D Experiment](all []Experiment) (of []D) {
+	for _, d := range all {
+		if d, ok := d.(D); ok {
+			of = append(of, d)
+		}
+	}
+	return of
+}
+
+// Overheads are the experiments on what interceptors cost.
+func (c *Collection) Overheads() []*Overhead { return Of[*Overhead](c.Experiments) }
+
+// Capacity are the searches for capacity.
+func (c *Collection) Capacity() []*Capacity { return Of[*Capacity](c.Experiments) }
+
+// Timeouts are those on how deadlines behave.
+func (c *Collection) Timeouts() []*Timeouts { return Of[*Timeouts](c.Experiments) }
 
 // Collect reads every document at or below the given folders.
 func Collect(dirs ...string) (*Collection, error) {
@@ -39,19 +56,21 @@ func Collect(dirs ...string) (*Collection, error) {
 				}
 				return nil
 			}
-			switch entry.Name() {
-			case resultFile:
+			if entry.Name() == resultFile {
 				d, err := Read(path)
 				if err == nil {
 					c.Runs = append(c.Runs, d)
 				}
 				c.skip(err)
-			case OverheadFile:
-				c.skip(collect(path, &c.Overheads, OverheadSchema, func(d *Overhead) string { return d.Schema }))
-			case CapacityFile:
-				c.skip(collect(path, &c.Capacity, CapacitySchema, func(d *Capacity) string { d.Folder = filepath.Dir(path); return d.Schema }))
-			case TimeoutsFile:
-				c.skip(collect(path, &c.Timeouts, TimeoutsSchema, func(d *Timeouts) string { return d.Schema }))
+			}
+			for _, k := range kinds {
+				if entry.Name() == k.file {
+					d, err := k.read(path)
+					if err == nil {
+						c.Experiments = append(c.Experiments, d)
+					}
+					c.skip(err)
+				}
 			}
 			return nil
 		})
@@ -60,9 +79,9 @@ func Collect(dirs ...string) (*Collection, error) {
 		}
 	}
 	slices.SortStableFunc(c.Runs, func(a, b *Document) int { return a.Started.Compare(b.Started) })
-	slices.SortStableFunc(c.Overheads, func(a, b *Overhead) int { return a.Started.Compare(b.Started) })
-	slices.SortStableFunc(c.Timeouts, func(a, b *Timeouts) int { return a.Started.Compare(b.Started) })
-	slices.SortStableFunc(c.Capacity, func(a, b *Capacity) int { return a.Started.Compare(b.Started) })
+	slices.SortStableFunc(c.Experiments, func(a, b Experiment) int {
+		return cmp.Or(cmp.Compare(kindOf(a).order(), kindOf(b).order()), a.began().Compare(b.began()))
+	})
 	return c, nil
 }
 
@@ -80,20 +99,4 @@ func (c *Collection) skip(err error) {
 	if err != nil {
 		c.Broken = append(c.Broken, err)
 	}
-}
-
-func collect[D any](path string, into *[]*D, schema string, of func(*D) string) error {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("read a result: %w", err)
-	}
-	d := new(D)
-	if err := json.Unmarshal(data, d); err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
-	}
-	if got := of(d); got != schema {
-		return fmt.Errorf("read %s: schema %q, want %q", path, got, schema)
-	}
-	*into = append(*into, d)
-	return nil
 }

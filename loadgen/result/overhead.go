@@ -98,6 +98,8 @@ func (e Estimate) Below() float64 {
 // Encode writes the document as indented JSON.
 func (d *Overhead) Encode(w io.Writer) error { return encode(w, d) }
 
+func (d *Overhead) began() time.Time { return d.Started }
+
 // Title is how reports call it.
 func (d *Overhead) Title() string {
 	if d.Plan.Name != "" {

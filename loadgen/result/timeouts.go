@@ -90,6 +90,8 @@ func NewSpread(v []int64) Spread {
 // Encode writes the document as indented JSON.
 func (d *Timeouts) Encode(w io.Writer) error { return encode(w, d) }
 
+func (d *Timeouts) began() time.Time { return d.Started }
+
 // Title is how reports call it.
 func (d *Timeouts) Title() string {
 	if d.Plan.Name != "" {

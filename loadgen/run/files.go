@@ -30,7 +30,7 @@ type files struct {
 	clientLog     *lazyFile
 	clientMetrics *prometheus.Registry
 	points        []result.Point
-	seconds       []*kept       // of a trial, which has no files
+	seconds       []*kept       // of a session's load
 	silent        time.Duration // at the end of what was recorded so far
 }
 
@@ -110,6 +110,11 @@ func (r *run) sink(iv *recorder.Snapshot) error {
 	}
 	if r.hlog == nil {
 		return r.keep(iv)
+	}
+	if r.round != nil && r.log == nil { // what all made
+		if err := r.keep(iv); err != nil {
+			return err
+		}
 	}
 	err := errors.Join(r.tellMetrics(iv), r.hlog.Interval(iv, r.prefix(), r.wallOf(iv.Start), r.wallOf(iv.End), slices.Concat(r.stepNames(), r.flowNames())...))
 	r.checkAbort()

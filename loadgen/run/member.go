@@ -49,12 +49,17 @@ func (r *run) join(ctx context.Context, stop func(error)) (err error) {
 		return nil
 	}
 	r.id = runID(s.Run)
-	common, err := commonPlan(r.plan, r.workload)
+	common, err := commonPlan(r.plan, r.workload, r.round != nil)
 	if err != nil {
 		return err
 	}
 	host, _ := os.Hostname() // a name for people
+	offer, err := r.offer()
+	if err != nil {
+		return err
+	}
 	c := meet.Config{
+		Offer: offer,
 		Hello: meet.Hello{Run: s.Run, Index: s.Index, Count: s.Count, Version: result.Capture().Git, Plan: common, Host: host, Epoch: transport.Wall(0).UnixNano()},
 		Meet:  s.Meet, Folder: strings.ContainsAny(s.Meet, `/\`), Token: s.Token, Timeout: s.Timeout,
 		Now: transport.Now, Say: r.view.Say,
@@ -64,9 +69,14 @@ func (r *run) join(ctx context.Context, stop func(error)) (err error) {
 		from = ", as " + s.From + " says"
 	}
 	r.view.Say("shard %v of the run %s%s: meeting at %s", s, s.Run, from, s.Meet)
+	if r.round != nil {
+		c.Hello.Round = r.round.number
+	}
 	if s.Index > 0 {
-		r.guest, err = meet.Join(ctx, c, func(reason string) { stop(fmt.Errorf("%w: %s", ErrStopped, reason)) })
-		return err
+		if r.guest, err = meet.Join(ctx, c, func(reason string) { stop(fmt.Errorf("%w: %s", ErrStopped, reason)) }); err != nil {
+			return err
+		}
+		return r.learn()
 	}
 	r.sum = newSum(r, host, func(reason string) {
 		r.host.Stop(reason)
@@ -83,14 +93,19 @@ func runID(name string) uint32 {
 	return h.Sum32()
 }
 
-// commonPlan is what all shards must share: the plan, but for what each may have its own, and a digest of what it read.
-func commonPlan(p plan.Plan, w *scenario.Workload) (json.RawMessage, error) {
+// commonPlan is what all shards must share: the plan, but for what each may have its own, and for the load where shard 0
+// offers that, and a digest of what it read.
+func commonPlan(p plan.Plan, w *scenario.Workload, offered bool) (json.RawMessage, error) {
 	read := sha256.New()
 	for _, text := range [][]byte{p.DataText, p.ExpectText} {
 		fmt.Fprintf(read, "%d:%s", len(text), text)
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.Feeds)) {
 		fmt.Fprintf(read, "%s:%d", name, w.Feeds[name].Rows())
+	}
+	if offered {
+		p = Load{}.of(p)
+		p.Workers = 0
 	}
 	p.Shard = plan.Shard{Count: p.Shard.Count, Run: p.Shard.Run}
 	p.Out, p.Command, p.Metrics, p.OTLP, p.Quiet, p.Format, p.File = "", nil, "", "", false, "", filepath.Base(p.File)
@@ -135,7 +150,7 @@ func (r *run) openLog() (err error) {
 		return err
 	}
 	host, _ := os.Hostname() // a name for people
-	common, err := commonPlan(r.plan, r.workload)
+	common, err := commonPlan(r.plan, r.workload, r.round != nil)
 	if err != nil {
 		return err
 	}

@@ -60,13 +60,10 @@ func Run(ctx context.Context, p plan.Plan, w *scenario.Workload, view *live.View
 	}
 	defer r.closeMetrics() // not before the results are written: who scrapes may be late
 	defer r.closeTraces(ctx)
-	if p.Embedded() {
-		if err := r.startTarget(ctx, cancel); err != nil {
-			return nil, err
-		}
-	} else {
-		r.target = result.Target{Addr: p.Addr}
+	if r.child, r.target, err = startTarget(ctx, p, r.targetLog); err != nil {
+		return nil, err
 	}
+	r.watchTarget(cancel)
 	if err := r.setUp(ctx); err != nil {
 		return nil, err
 	}
@@ -96,6 +93,7 @@ type run struct {
 	shown     *live.Run
 	interchange
 	member
+	round *round // of a session that several processes share; else nil
 	// Of the run of all shards: what they told of single calls, what the time is at a reading of its clock, and that what
 	// lost shards owe is being recorded.
 	known    map[string]result.Exemplar
@@ -121,22 +119,16 @@ func newID() uint32 {
 
 func (r *run) prefix() string { return requestid.ID{Run: r.id}.RunPrefix() }
 
-// startTarget starts the embedded target; if it dies, the run ends, for nobody will start it again.
-func (r *run) startTarget(ctx context.Context, cancel context.CancelCauseFunc) (err error) {
-	if r.child, err = child.Start(ctx, contract.Config{Args: r.plan.Target}, r.targetLog); err != nil {
-		return err
-	}
-	ready := r.child.Ready
-	r.target = result.Target{Addr: ready.Addr, Embedded: true, Interceptors: ready.Interceptors}
-	if r.plan.Transport == transport.REST {
-		r.target.Addr = ready.HTTP
+// watchTarget ends the run if the embedded target dies, for nobody will start it again.
+func (r *run) watchTarget(cancel context.CancelCauseFunc) {
+	if r.child == nil {
+		return
 	}
 	r.watching.Go(func() error {
 		<-r.child.Exited()
 		cancel(errTargetDied)
 		return nil
 	})
-	return nil
 }
 
 var errTargetDied = errors.New("the embedded target died during the run")

@@ -24,12 +24,14 @@ type Session struct {
 	workload *scenario.Workload
 	child    *child.Target // nil where there is an address
 	target   result.Target
+	rounds   int  // that were made together with other processes
+	broken   bool // one of them was not made
 }
 
 // Open opens a session of p, as [Define] has it: an embedded target is started, and what is called once is. The workload stays
 // the caller's to close.
 func Open(ctx context.Context, p plan.Plan, w *scenario.Workload) (*Session, error) {
-	s := &Session{plan: p, workload: w, target: result.Target{Addr: p.Addr}}
+	s := &Session{plan: p, workload: w}
 	if err := s.start(ctx); err != nil {
 		return nil, err
 	}
@@ -38,21 +40,30 @@ func Open(ctx context.Context, p plan.Plan, w *scenario.Workload) (*Session, err
 
 // start starts an embedded target, and calls what is called once.
 func (s *Session) start(ctx context.Context) (err error) {
-	if s.plan.Embedded() {
-		if s.child, err = child.Start(ctx, contract.Config{Args: s.plan.Target}, io.Discard); err != nil {
-			return err
-		}
-		ready := s.child.Ready
-		s.target = result.Target{Addr: ready.Addr, Embedded: true, Interceptors: ready.Interceptors}
-		if s.plan.Transport == transport.REST {
-			s.target.Addr = ready.HTTP
-		}
+	if s.child, s.target, err = startTarget(ctx, s.plan, io.Discard); err != nil {
+		return err
 	}
 	r := s.newRun(s.plan)
 	if err := r.setUp(ctx); err != nil {
 		return errors.Join(err, s.Close())
 	}
 	return nil
+}
+
+// startTarget starts p's embedded target, which logs to log, or says where another's server is; then the child is nil.
+func startTarget(ctx context.Context, p plan.Plan, log io.Writer) (*child.Target, result.Target, error) {
+	if !p.Embedded() {
+		return nil, result.Target{Addr: p.Addr}, nil
+	}
+	t, err := child.Start(ctx, contract.Config{Args: p.Target}, log)
+	if err != nil {
+		return nil, result.Target{}, err
+	}
+	target := result.Target{Addr: t.Ready.Addr, Embedded: true, Interceptors: t.Ready.Interceptors}
+	if p.Transport == transport.REST {
+		target.Addr = t.Ready.HTTP
+	}
+	return t, target, nil
 }
 
 func (s *Session) newRun(p plan.Plan) *run {
@@ -73,8 +84,11 @@ func (s *Session) Restart(ctx context.Context) error {
 	return s.start(ctx)
 }
 
-// Close ends an embedded target.
+// Close ends an embedded target, and what other processes have to follow.
 func (s *Session) Close() error {
+	if s.plan.Shard.On() && s.plan.Shard.Index == 0 && !s.broken {
+		return s.dismiss()
+	}
 	if s.child == nil {
 		return nil
 	}
@@ -89,19 +103,20 @@ type Trial struct {
 	run      *run
 }
 
-// Run measures a load: the session's plan as change has it, over new connections. That no call succeeded is a result, not an
-// error.
-func (s *Session) Run(ctx context.Context, change func(*plan.Plan)) (*Trial, error) {
-	p := s.plan
-	change(&p)
-	r := s.newRun(p)
+// Run measures a load over new connections; where several processes share the session, it is shard 0's to call, and the others
+// follow. That no call succeeded is a result, not an error.
+func (s *Session) Run(ctx context.Context, l Load) (*Trial, error) {
+	var doc *result.Document
+	r := s.newRun(l.of(s.plan))
 	var err error
-	if r.steps, err = r.build(s.workload.Steps); err != nil {
-		return nil, err
+	if s.plan.Shard.On() {
+		doc, r, err = s.makeRound(ctx, &round{Load: l})
+		s.broken = err != nil && !errors.Is(err, ErrNoneSucceeded)
+	} else if r.steps, err = r.build(s.workload.Steps); err == nil {
+		doc, err = r.measure(ctx)
 	}
-	doc, err := r.measure(ctx)
 	if err != nil && !errors.Is(err, ErrNoneSucceeded) {
-		return nil, fmt.Errorf("measure %.0f/s: %w", p.Rate, err)
+		return nil, fmt.Errorf("measure %.0f/s: %w", l.Rate, err)
 	}
 	return &Trial{Document: doc, run: r}, nil
 }

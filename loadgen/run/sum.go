@@ -48,7 +48,7 @@ const mostApart = 3
 // newSum is the sum of the run that r is shard 0 of.
 func newSum(r *run, host string, abort func(string)) *sum {
 	s := &sum{
-		run:   &run{workload: r.workload, steps: r.steps, id: r.id, view: r.view, shown: r.shown},
+		run:   &run{workload: r.workload, steps: r.steps, id: r.id, view: r.view, shown: r.shown, round: r.round},
 		abort: abort, shards: make([]shardSum, r.plan.Shard.Count),
 	}
 	s.shards[0].host = host
