@@ -34,7 +34,7 @@ func ReadCapacity(args []string, stdin io.Reader, usage io.Writer) (plan.Capacit
 	}
 	set := given(fs)
 	for _, f := range notCapacitys {
-		if set[f] {
+		if set[f] && f != "duration" && f != "total" { // which are -d and -n
 			problems = append(problems, fmt.Errorf("-%s: a search for capacity has its own", f))
 		}
 	}

@@ -27,11 +27,11 @@ type Message struct {
 	// Offer goes with the welcome: what the guest is to do, where its plan leaves that open.
 	Offer json.RawMessage `json:"offer,omitempty"`
 	// Later says that the host still makes the round before: the guest is to come again.
-	Later bool `json:"later,omitempty"`
-	Ping  *Ping           `json:"ping,omitempty"`
-	Start *Start          `json:"start,omitempty"`
-	Stop  string          `json:"stop,omitempty"` // why; what is in flight may end
-	Bye   bool            `json:"bye,omitempty"`  // the report is here
+	Later bool   `json:"later,omitempty"`
+	Ping  *Ping  `json:"ping,omitempty"`
+	Start *Start `json:"start,omitempty"`
+	Stop  string `json:"stop,omitempty"` // why; what is in flight may end
+	Bye   bool   `json:"bye,omitempty"`  // the report is here
 }
 
 // Hello says who a guest is.
