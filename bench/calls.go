@@ -20,7 +20,7 @@ import (
 	"grpcbench/loadgen/transport/dial"
 	"grpcbench/loadgen/transport/grpcconn"
 	"grpcbench/server/contract"
-	"grpcbench/server/target"
+	"grpcbench/server/host"
 )
 
 // calls measures every RPC end to end over each transport, one call after
@@ -59,7 +59,7 @@ func startTarget(b *testing.B) contract.Ready {
 	out, in := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		err := target.Run(ctx, []string{
+		err := host.Run(ctx, []string{
 			"-listen", "127.0.0.1:0", "-http", "127.0.0.1:0", "-interceptors", "recovery,requestid,metrics,timeout",
 		}, nil, in, io.Discard)
 		in.CloseWithError(fmt.Errorf("the target ended: %w", err))

@@ -42,7 +42,7 @@ var rules = []rule{
 		reason: "the load generator knows a target by what goes over the wire; what both must spell alike is in contract",
 	},
 	{
-		from: "loadgen", never: []string{"server/..."}, but: []string{"server/contract", "server/flagset", "server/target"},
+		from: "loadgen", never: []string{"server/..."}, but: []string{"server/contract", "server/flagset", "server/host"},
 		reason: "the binary can be its own target, by target.Run, and reaches into nothing of it",
 	},
 	{
@@ -199,7 +199,7 @@ func packages(t *testing.T) map[string]edges {
 
 func TestImportsRunOneWay(t *testing.T) {
 	graph := packages(t)
-	if len(graph["loadgen/engine"].Imports) == 0 || len(graph["server/target"].Deps) == 0 {
+	if len(graph["loadgen/engine"].Imports) == 0 || len(graph["server/host"].Deps) == 0 {
 		t.Fatalf("this is not the module's graph: %v", graph)
 	}
 	for _, v := range violations(rules, graph) {
@@ -214,9 +214,9 @@ func TestRulesCanBeBroken(t *testing.T) {
 		from, to string
 		direct   bool // only an import of the package's own counts
 	}{
-		{"server/target", "loadgen/engine", false},
+		{"server/host", "loadgen/engine", false},
 		{"server/contract", "loadgen/requestid", false},
-		{"loadgen/child", "server/target", false},
+		{"loadgen/child", "server/host", false},
 		{"loadgen/run", "server/interceptor", false},
 		{"loadgen", "server/service", true},
 		{"loadgen/report", "loadgen/engine", false},

@@ -18,7 +18,7 @@ import (
 	"grpcbench/loadgen/recipe"
 	"grpcbench/loadgen/report"
 	"grpcbench/loadgen/run"
-	"grpcbench/server/target"
+	"grpcbench/server/host"
 )
 
 // The exit codes.
@@ -68,7 +68,7 @@ var (
 func start(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	err := dispatch(ctx, args, stdin, stdout, stderr)
 	var usageError *plan.UsageError
-	var targetUsage *target.UsageError
+	var targetUsage *host.UsageError
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return exitOK
 	}
@@ -109,7 +109,7 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 		if err != nil {
 			return err
 		}
-		if err := target.CheckFlags(c.Target); err != nil {
+		if err := host.CheckFlags(c.Target); err != nil {
 			return fmt.Errorf("-target: %w", err)
 		}
 		return call.Run(ctx, c, stdin, stdout, stderr)
@@ -146,7 +146,7 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 	case "keep-awake": // for experiments, not for people
 		return child.StayAwake(stdin)
 	case "target":
-		return target.Run(ctx, rest, stdin, stdout, stderr)
+		return host.Run(ctx, rest, stdin, stdout, stderr)
 	case "version":
 		return report.Version(stdout)
 	case "help", "-h", "-help", "--help":

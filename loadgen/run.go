@@ -14,7 +14,7 @@ import (
 	"grpcbench/loadgen/report"
 	"grpcbench/loadgen/run"
 	"grpcbench/loadgen/verdict"
-	"grpcbench/server/target"
+	"grpcbench/server/host"
 )
 
 // gcPercent lets the heap of a load run, a few MiB that live, grow to some tens before it is
@@ -29,7 +29,7 @@ func load(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 		return err
 	}
 	defer work.Close()
-	if err := target.CheckFlags(p.Target); err != nil {
+	if err := host.CheckFlags(p.Target); err != nil {
 		return fmt.Errorf("-target: %w", err)
 	}
 	view := live.New(stderr, p.Quiet)

@@ -9,18 +9,18 @@ import (
 	"os/signal"
 	"syscall"
 
-	"grpcbench/server/target"
+	"grpcbench/server/host"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := target.Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	err := host.Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	if err == nil {
 		return
 	}
 	fmt.Fprintln(os.Stderr, "server:", err)
-	if usage := (*target.UsageError)(nil); errors.As(err, &usage) {
+	if usage := (*host.UsageError)(nil); errors.As(err, &usage) {
 		os.Exit(2)
 	}
 	os.Exit(1)

@@ -14,7 +14,7 @@ import (
 
 	"grpcbench/loadgen/child"
 	"grpcbench/server/contract"
-	"grpcbench/server/target"
+	"grpcbench/server/host"
 )
 
 func main() {
@@ -22,7 +22,7 @@ func main() {
 	var err error
 	switch {
 	case len(os.Args) > 1 && os.Args[1] == "target": // what child starts
-		err = target.Run(ctx, os.Args[2:], os.Stdin, os.Stdout, os.Stderr)
+		err = host.Run(ctx, os.Args[2:], os.Stdin, os.Stdout, os.Stderr)
 	case len(os.Args) > 1 && os.Args[1] == "bare":
 		err = bare(ctx, os.Args[2:])
 	case len(os.Args) > 1 && os.Args[1] == "echo": // what startEcho starts

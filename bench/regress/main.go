@@ -19,7 +19,7 @@ import (
 
 	"grpcbench/loadgen/child"
 	"grpcbench/server/contract"
-	"grpcbench/server/target"
+	"grpcbench/server/host"
 )
 
 // base is the commit to compare with, and after it in words why it is that one.
@@ -50,7 +50,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	var err error
 	if len(os.Args) > 1 && os.Args[1] == "target" { // what child starts
-		err = target.Run(ctx, os.Args[2:], os.Stdin, os.Stdout, os.Stderr)
+		err = host.Run(ctx, os.Args[2:], os.Stdin, os.Stdout, os.Stderr)
 	} else {
 		err = run(ctx)
 	}

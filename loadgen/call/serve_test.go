@@ -21,14 +21,14 @@ import (
 	"grpcbench/loadgen/call"
 	"grpcbench/loadgen/flags"
 	"grpcbench/server/contract"
-	"grpcbench/server/target"
+	"grpcbench/server/host"
 )
 
 // TestMain lets this binary be the embedded target too, as loadgen's is.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "target" {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		err := target.Run(ctx, os.Args[2:], os.Stdin, os.Stdout, os.Stderr)
+		err := host.Run(ctx, os.Args[2:], os.Stdin, os.Stdout, os.Stderr)
 		stop()
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -48,7 +48,7 @@ func serve(t *testing.T, args ...string) string {
 	var running sync.WaitGroup
 	running.Go(func() {
 		args := append([]string{"-listen=127.0.0.1:0", "-http=", "-interceptors=none", "-drain=1s"}, args...)
-		err := target.Run(ctx, args, strings.NewReader(""), out, t.Output())
+		err := host.Run(ctx, args, strings.NewReader(""), out, t.Output())
 		out.CloseWithError(errors.Join(err, io.EOF))
 	})
 	t.Cleanup(func() { cancel(); running.Wait() })

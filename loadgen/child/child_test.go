@@ -22,7 +22,7 @@ import (
 
 	"grpcbench/loadgen/child"
 	"grpcbench/server/contract"
-	"grpcbench/server/target"
+	"grpcbench/server/host"
 )
 
 // TestMain lets this binary be the target too, as loadgen's is, and the parent that is killed.
@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 func beTarget(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := target.Run(ctx, args, os.Stdin, os.Stdout, os.Stderr); err != nil {
+	if err := host.Run(ctx, args, os.Stdin, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "target:", err)
 		return 2
 	}

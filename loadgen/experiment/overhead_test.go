@@ -17,13 +17,13 @@ import (
 	"grpcbench/loadgen/quiet"
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/stats"
-	"grpcbench/server/target"
+	"grpcbench/server/host"
 )
 
 // TestMain is also the embedded target: child starts this binary again.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "target" {
-		if err := target.Run(context.Background(), os.Args[2:], os.Stdin, os.Stdout, os.Stderr); err != nil {
+		if err := host.Run(context.Background(), os.Args[2:], os.Stdin, os.Stdout, os.Stderr); err != nil {
 			os.Exit(1)
 		}
 		os.Exit(0)
@@ -65,7 +65,7 @@ func TestSubjects(t *testing.T) {
 	var names []string
 	for _, s := range subjectsOf("server", []string{"metrics", "recovery", "otel", "logging"}) {
 		names = append(names, s.Group+":"+s.Name+":"+strings.Join(s.Chain, ","))
-		if err := target.CheckFlags(s.target); err != nil {
+		if err := host.CheckFlags(s.target); err != nil {
 			t.Errorf("%s: %v", s.Name, err)
 		}
 	}
@@ -77,7 +77,7 @@ func TestSubjects(t *testing.T) {
 		t.Errorf("subjects %q,\nwant %q", names, want)
 	}
 	for _, s := range subjectsOf("server", plan.OverheadInterceptors) {
-		if err := target.CheckFlags(s.target); err != nil {
+		if err := host.CheckFlags(s.target); err != nil {
 			t.Errorf("the target does not know %s: %v", s.Name, err)
 		}
 	}

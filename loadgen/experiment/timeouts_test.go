@@ -17,7 +17,7 @@ import (
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/transport"
 	"grpcbench/server/contract"
-	"grpcbench/server/target"
+	"grpcbench/server/host"
 )
 
 const ms = int64(time.Millisecond)
@@ -76,7 +76,7 @@ func TestCells(t *testing.T) {
 	n := map[string]int{}
 	for _, c := range all {
 		n[c.transport+" "+c.kind]++
-		if err := target.CheckFlags(c.flags()); err != nil {
+		if err := host.CheckFlags(c.flags()); err != nil {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}

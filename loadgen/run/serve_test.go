@@ -20,14 +20,14 @@ import (
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/run"
-	"grpcbench/server/target"
+	"grpcbench/server/host"
 )
 
 // TestMain lets this binary be the embedded target too, as loadgen's is.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "target" {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		err := target.Run(ctx, os.Args[2:], os.Stdin, os.Stdout, os.Stderr)
+		err := host.Run(ctx, os.Args[2:], os.Stdin, os.Stdout, os.Stderr)
 		stop()
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -21,7 +21,7 @@ import (
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/transport/rest"
 	"grpcbench/server/contract"
-	"grpcbench/server/target"
+	"grpcbench/server/host"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -37,7 +37,7 @@ func gateway(t *testing.T, args ...string) (addr string, log *text) {
 	log = &text{}
 	var running sync.WaitGroup
 	running.Go(func() {
-		err := target.Run(ctx, append([]string{"-listen=127.0.0.1:0", "-http=127.0.0.1:0", "-drain=1s"}, args...), strings.NewReader(""), out, log)
+		err := host.Run(ctx, append([]string{"-listen=127.0.0.1:0", "-http=127.0.0.1:0", "-drain=1s"}, args...), strings.NewReader(""), out, log)
 		if err != nil {
 			t.Errorf("the target: %v", err)
 		}

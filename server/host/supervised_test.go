@@ -1,4 +1,4 @@
-package target_test
+package host_test
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"grpcbench/server/contract"
-	"grpcbench/server/target"
+	"grpcbench/server/host"
 )
 
 func TestSupervisedReadyLine(t *testing.T) {
@@ -152,8 +152,8 @@ func TestSupervisedRefuses(t *testing.T) {
 		{"flags that do not exist", `{"args":["-nosuch","-drain=soon"]}` + "\n", true, "-nosuch"},
 		{"and flags that are wrong, all at once", `{"args":["-nosuch","-drain=soon"]}` + "\n", true, "soon"},
 	} {
-		err := target.Run(testContext(t), []string{"-supervised"}, strings.NewReader(tt.stdin), io.Discard, t.Output())
-		usage := (*target.UsageError)(nil)
+		err := host.Run(testContext(t), []string{"-supervised"}, strings.NewReader(tt.stdin), io.Discard, t.Output())
+		usage := (*host.UsageError)(nil)
 		if err == nil || errors.As(err, &usage) != tt.usage || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: Run: %v, want an error that says %s, *UsageError: %t", tt.reason, err, tt.says, tt.usage)
 		}

@@ -1,4 +1,4 @@
-package target_test
+package host_test
 
 import (
 	"bytes"
@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"grpcbench/server/target"
+	"grpcbench/server/host"
 )
 
 func TestUsageErrors(t *testing.T) {
@@ -36,7 +36,7 @@ func TestUsageErrors(t *testing.T) {
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			err := <-launch(t, tt.args...).ended
-			var usage *target.UsageError
+			var usage *host.UsageError
 			if !errors.As(err, &usage) {
 				t.Fatalf("Run(%q): %v, want a *UsageError", tt.args, err)
 			}
@@ -55,7 +55,7 @@ func TestUsageErrors(t *testing.T) {
 func TestHelp(t *testing.T) {
 	for _, args := range [][]string{{"-h"}, {"-help"}, {"-nosuch", "--help"}} {
 		var out bytes.Buffer
-		if err := target.Run(testContext(t), args, strings.NewReader(""), &out, io.Discard); err != nil {
+		if err := host.Run(testContext(t), args, strings.NewReader(""), &out, io.Discard); err != nil {
 			t.Errorf("Run(%q): %v", args, err)
 		}
 		for _, flag := range []string{

@@ -1,4 +1,4 @@
-package target_test
+package host_test
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package target_test
+package host_test
 
 import (
 	"crypto/tls"
@@ -15,7 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"grpcbench/pb/users"
-	"grpcbench/server/target"
+	"grpcbench/server/host"
 )
 
 // TestTLS runs each client against a TLS target and an mTLS one, over gRPC and over REST.
@@ -118,7 +118,7 @@ func TestTLSFiles(t *testing.T) {
 		{"a CA that is none", cert, key, key, key},
 	} {
 		err := <-launch(t, "-listen=127.0.0.1:0", "-http=127.0.0.1:0", "-tls-cert="+tt.cert, "-tls-key="+tt.key, "-client-ca="+tt.ca).ended
-		if usage := (*target.UsageError)(nil); err == nil || errors.As(err, &usage) || !strings.Contains(err.Error(), tt.says) {
+		if usage := (*host.UsageError)(nil); err == nil || errors.As(err, &usage) || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: Run: %v, want an error that says %s", tt.reason, err, tt.says)
 		}
 	}

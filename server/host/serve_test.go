@@ -1,4 +1,4 @@
-package target_test
+package host_test
 
 import (
 	"bufio"
@@ -17,7 +17,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"grpcbench/server/contract"
-	"grpcbench/server/target"
+	"grpcbench/server/host"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -47,7 +47,7 @@ func launch(t *testing.T, args ...string) *running {
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
-		result = target.Run(ctx, args, in, out, r.stderr)
+		result = host.Run(ctx, args, in, out, r.stderr)
 		out.CloseWithError(io.EOF)
 		ended <- result
 	}()

@@ -1,4 +1,4 @@
-package target_test
+package host_test
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"grpcbench/pb/users"
-	"grpcbench/server/target"
+	"grpcbench/server/host"
 )
 
 // wantCall checks that a call comes through.
@@ -107,7 +107,7 @@ func TestListenFails(t *testing.T) {
 		{"an address that is none", "localhost", "127.0.0.1:0", "missing port"},
 	} {
 		err := <-launch(t, "-listen="+tt.listen, "-http="+tt.http).ended
-		if usage := (*target.UsageError)(nil); err == nil || errors.As(err, &usage) || !strings.Contains(err.Error(), tt.says) {
+		if usage := (*host.UsageError)(nil); err == nil || errors.As(err, &usage) || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: Run: %v, want an error that says %q and is no *UsageError", tt.reason, err, tt.says)
 		}
 	}
@@ -120,7 +120,7 @@ func TestEndsBeforeItBegan(t *testing.T) {
 	for range 100 {
 		var out text
 		out.also = t.Output()
-		if err := target.Run(ctx, []string{"-listen=127.0.0.1:0", "-http=127.0.0.1:0"}, strings.NewReader(""), &out, &out); err != nil {
+		if err := host.Run(ctx, []string{"-listen=127.0.0.1:0", "-http=127.0.0.1:0"}, strings.NewReader(""), &out, &out); err != nil {
 			t.Fatalf("Run: %v", err)
 		}
 	}

@@ -1,6 +1,6 @@
-// Package target runs the server under test: the services, their interceptors,
+// Package host runs the server under test: the services, their interceptors,
 // the REST gateway, health, reflection and /metrics.
-package target
+package host
 
 import (
 	"bufio"
