@@ -1,5 +1,8 @@
-// Package experiment holds sets of runs that answer one question: what
-// interceptors cost, and how deadlines behave. Plans in, documents out.
+// Package experiment holds what answers one question by many measurements: what interceptors cost ([Overhead]), how deadlines
+// behave ([Timeouts]), how much a service takes ([Capacity]). Plans in, documents out.
+//
+// The first two make blocks of single calls, by turns, on servers of one process that they start; the third is handed what it
+// measures with, and only decides which load is next.
 package experiment
 
 import (

@@ -66,7 +66,7 @@ func (m *matrix) put(c cell, by map[uint64]heard, handled []contract.Handled, go
 	return told
 }
 
-// What is more than the machine's own unrest (FIDELITY section 8, DT-2 to DT-4).
+// What is more than the machine's own unrest (DT-2 to DT-4 in MEASURING.md).
 const (
 	lateToHear = 20 * time.Millisecond
 	lateToStop = 20 * time.Millisecond

@@ -169,7 +169,7 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
-// deadlinesHold says what does not. FIDELITY's limits are for a client and a server with a core each; here both are built
+// deadlinesHold says what does not. MEASURING.md's limits are for a client and a server with a core each; here both are built
 // with the race detector and share two with everything else, so 99th percentiles get twice to four times as much.
 func deadlinesHold(c cell, d result.DeadlineCell) string {
 	linger := int64(10 * time.Millisecond)

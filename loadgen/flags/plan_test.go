@@ -74,7 +74,7 @@ func consistent(p plan.Plan) (broken []string) {
 		"the deadline":  p.Timeout == 0 || float64(p.Messages-1)*float64(p.Interval) < float64(p.Timeout),
 		"pairs":         len(p.Metadata)%2 == 0,
 		"a format":      p.Format == plan.Silent || slices.Contains(plan.Formats, p.Format),
-		"a transport":   p.Transport == transport.GRPC || p.Transport == transport.REST,
+		"a transport":   slices.Contains(transport.Names, p.Transport),
 		"a REST method": (p.Transport == transport.REST) == (p.HTTPMethod != ""),
 		"a certificate": (p.TLS.Cert == "") == (p.TLS.Key == ""),
 		"TLS":           p.TLS.On || p.TLS == plan.TLS{},

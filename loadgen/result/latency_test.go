@@ -68,7 +68,7 @@ func TestPercentilesAreRanks(t *testing.T) {
 	at := func(rank int) int64 { return values[rank-1] }
 	for _, tt := range []struct {
 		p               float64
-		rank, low, high int // the ranks of FIDELITY 3.1
+		rank, low, high int // exact ranks of the binomial distribution
 	}{{50, 500, 469, 532}, {90, 900, 881, 919}, {99, 990, 983, 997}} {
 		x, ok := l.At(tt.p)
 		if !ok {

@@ -9,7 +9,7 @@ import (
 	"grpcbench/loadgen/transport"
 )
 
-// The vectors are FIDELITY.md's DT-1: at most 8 digits, the finest unit that holds it, rounded up.
+// The vectors are DT-1 of MEASURING.md: at most 8 digits, the finest unit that holds it, rounded up.
 func TestEncodeTimeout(t *testing.T) {
 	for _, tt := range []struct {
 		d    time.Duration

@@ -153,7 +153,7 @@ const (
 )
 
 // lateness: what matters of the load generator's own lateness is by how much it can have moved a percentile. What it
-// was due to explains that, and is no reason by itself (FIDELITY, section 6).
+// was due to explains that, and is no reason by itself.
 func lateness(f *Facts, v *Verdict) {
 	for _, a := range f.Added {
 		if a.P != 99 {
