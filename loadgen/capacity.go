@@ -55,7 +55,7 @@ func followCapacity(ctx context.Context, c plan.Capacity, w *scenario.Workload, 
 	if !c.Quiet {
 		fmt.Fprintf(stderr, "loadgen: shard %v made its part of %d loads; shard 0 has the answer\n", c.Load.Shard, loads)
 	}
-	return errors.Join(err, session.Close())
+	return errors.Join(err, session.Close()) //nolint:contextcheck // it may be over
 }
 
 // measureCapacity searches on a session of its own, and holds what it finds against the limits on capacity.
@@ -65,7 +65,7 @@ func measureCapacity(ctx context.Context, c plan.Capacity, w *scenario.Workload,
 		return nil, err
 	}
 	doc, err := experiment.Capacity(ctx, c, &served{session: session, workers: c.Load.Workers}, step)
-	err = errors.Join(err, session.Close())
+	err = errors.Join(err, session.Close()) //nolint:contextcheck // it may be over
 	if doc == nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -97,7 +98,7 @@ func describe(ctx context.Context, args []string, stdout io.Writer) error {
 		return describeFile(ctx, d.Plan, stdout)
 	}
 	if d.Name == "" {
-		return plan.Usage(fmt.Errorf("describe wants a name: of a service, a method or a type; loadgen list shows them"))
+		return plan.Usage(errors.New("describe wants a name: of a service, a method or a type; loadgen list shows them"))
 	}
 	found, done, err := lookUp(ctx, d)
 	if err != nil {
@@ -111,13 +112,12 @@ func describe(ctx context.Context, args []string, stdout io.Writer) error {
 	var template string
 	switch found := found.(type) {
 	case protoreflect.MethodDescriptor:
-		for _, m := range []protoreflect.MessageDescriptor{found.Input(), found.Output()} {
-			source, err := schema.Source(m)
-			if err != nil {
-				return err
-			}
-			text += "\n" + source
+		in, inErr := schema.Source(found.Input())
+		out, outErr := schema.Source(found.Output())
+		if err := errors.Join(inErr, outErr); err != nil {
+			return err
 		}
+		text += "\n" + in + "\n" + out
 		text = "// " + schema.Name(found) + "\n" + text
 		template = fmt.Sprintf("\n// -rpc %s -data\n%s\n", schema.Name(found), schema.Template(found.Input()))
 	case protoreflect.MessageDescriptor:
@@ -130,7 +130,7 @@ func describe(ctx context.Context, args []string, stdout io.Writer) error {
 // describeFile says what a run of a scenario file would do: its flows with their shares, and what each step sends.
 func describeFile(ctx context.Context, p plan.Plan, stdout io.Writer) error {
 	p.Transport, p.Seed, p.Workers, p.Messages = transport.GRPC, 1, 1, plan.ByData
-	p, work, err := run.Define(ctx, p, nil)
+	_, work, err := run.Define(ctx, p, nil)
 	if err != nil {
 		return err
 	}

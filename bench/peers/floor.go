@@ -57,7 +57,7 @@ func startEcho(ctx context.Context) (*mirror, error) {
 
 // serveEcho sends back what it reads until the end of its standard input.
 func serveEcho() error {
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	lis, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a process of its own, ended from outside
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
@@ -86,7 +86,7 @@ func floor(args []string) error {
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	nc, err := net.Dial("tcp", *addr)
+	nc, err := net.Dial("tcp", *addr) //nolint:noctx // likewise
 	if err != nil {
 		return fmt.Errorf("connect to the echo: %w", err)
 	}

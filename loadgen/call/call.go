@@ -120,13 +120,13 @@ func (m method) parse(data []byte) (all []proto.Message, err error) {
 // details are a status's, each as JSON on a line; of types that nobody knows the name alone.
 func (m method) details(st *status.Status) string {
 	var b strings.Builder
-	for _, any := range st.Proto().GetDetails() {
-		text, err := protojson.MarshalOptions{Resolver: m.types}.Marshal(any)
+	for _, detail := range st.Proto().GetDetails() {
+		text, err := protojson.MarshalOptions{Resolver: m.types}.Marshal(detail)
 		if err != nil {
-			text, err = protojson.Marshal(any) // google.rpc's are linked in
+			text, err = protojson.Marshal(detail) // google.rpc's are linked in
 		}
 		if err != nil {
-			text = fmt.Appendf(nil, "%s, whose type is not known here", any.GetTypeUrl())
+			text = fmt.Appendf(nil, "%s, whose type is not known here", detail.GetTypeUrl())
 		}
 		fmt.Fprintf(&b, "\n%s", text)
 	}

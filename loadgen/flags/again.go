@@ -11,7 +11,6 @@ import (
 // again is the command line that makes the same run once more: its flags that are not at their defaults, -rpc first, but
 // for those that say where the result goes.
 func again(p *plan.Plan) []string {
-
 	var q plan.Plan
 	fs := flag.NewFlagSet("run", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)

@@ -115,8 +115,8 @@ const meetPort = "7411"
 // firstHost is the first of a Slurm host list, such as node[3-5,7],other: node3.
 func firstHost(list string) string {
 	head, ranges, several := strings.Cut(list, "[")
-	if comma := strings.IndexByte(head, ','); comma >= 0 {
-		return head[:comma]
+	if before, _, ok := strings.Cut(head, ","); ok {
+		return before
 	}
 	if !several {
 		return head

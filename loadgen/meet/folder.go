@@ -75,7 +75,7 @@ func (l *fileLink) Recv() (*Message, error) {
 		select {
 		case <-l.done:
 			return nil, io.EOF
-		case <-time.After(pollEvery):
+		case <-time.After(pollEvery): //nolint:forbidigo // it is short
 		}
 	}
 }
@@ -109,7 +109,7 @@ func dialFolder(ctx context.Context, dir string, index int, patience func() time
 		select {
 		case <-ctx.Done():
 			return nil, errors.Join(context.Cause(ctx), out.Close(), os.Remove(out.Name()))
-		case <-time.After(pollEvery):
+		case <-time.After(pollEvery): //nolint:forbidigo // it is short
 		}
 	}
 }
@@ -168,7 +168,7 @@ func (f *folder) look(dir string, patience func() time.Duration, take func(l lin
 				_ = l.Close() // all that was to be said is
 			}
 			return
-		case <-time.After(5 * pollEvery):
+		case <-time.After(5 * pollEvery): //nolint:forbidigo // it is short
 		}
 	}
 }

@@ -77,7 +77,7 @@ func Join(ctx context.Context, cfg Config, stop func(reason string)) (*Guest, er
 		select {
 		case <-joining.Done():
 			err = context.Cause(joining)
-		case <-time.After(comeAgain):
+		case <-time.After(comeAgain): //nolint:forbidigo // it is short
 			l, offer, err = knock(joining, living, &cfg, begun.patience)
 		}
 	}
@@ -142,7 +142,7 @@ func (c *Config) why(cause error) error {
 	if c.Folder {
 		return cause
 	}
-	conn, err := net.DialTimeout("tcp", c.Meet, time.Second)
+	conn, err := (&net.Dialer{Timeout: time.Second}).Dial("tcp", c.Meet)
 	if err != nil {
 		return fmt.Errorf("%w: %w", cause, err)
 	}
@@ -254,7 +254,7 @@ func (g *Guest) End(report json.RawMessage, patience time.Duration) error {
 				default:
 					err = fmt.Errorf("%w: %w", ErrLost, g.err)
 				}
-			case <-time.After(patience):
+			case <-time.After(patience): //nolint:forbidigo // the last that a guest does
 				err = fmt.Errorf("shard 0 did not take the report within %v", patience)
 			}
 		}

@@ -133,7 +133,7 @@ func listenStreams(ctx context.Context, addr string, c *Config, take func(l link
 	s := &streams{server: grpc.NewServer(options...)}
 	s.server.RegisterService(&grpc.ServiceDesc{
 		ServiceName: service, HandlerType: (*any)(nil),
-		Streams: []grpc.StreamDesc{{StreamName: join, ServerStreams: true, ClientStreams: true, Handler: func(_ any, stream grpc.ServerStream) error {
+		Streams: []grpc.StreamDesc{{StreamName: join, ServerStreams: true, ClientStreams: true, Handler: func(_ any, stream grpc.ServerStream) error { //nolint:contextcheck // the stream has it
 			from := "an unknown address"
 			if p, ok := peer.FromContext(stream.Context()); ok {
 				from = p.Addr.String()

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -94,10 +95,10 @@ func OpenFeed(name, file, order string, seed uint64) (*Feed, error) {
 	case ".binpb", ".pb", ".bin":
 		f.rows, err = indexMessages(m)
 	default:
-		err = fmt.Errorf("want a file called .csv, .jsonl, .ndjson or, of messages in their lengths, .binpb")
+		err = errors.New("want a file called .csv, .jsonl, .ndjson or, of messages in their lengths, .binpb")
 	}
 	if err == nil && f.rows.count() == 0 {
-		err = fmt.Errorf("it has no rows")
+		err = errors.New("it has no rows")
 	}
 	if err != nil {
 		_ = m.unmap()

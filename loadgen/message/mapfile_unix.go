@@ -16,7 +16,7 @@ func mapFile(name string) (m mapped, err error) {
 	if err != nil {
 		return m, err //nolint:wrapcheck // it names the file
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // it was only read
 	info, err := file.Stat()
 	if err != nil {
 		return m, err //nolint:wrapcheck // it names the file

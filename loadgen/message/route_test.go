@@ -59,8 +59,10 @@ func TestRequest(t *testing.T) {
 		{"text that is not set", "GET", "/v1/{name}", "", `{}`, "", "", "the path needs the field name"},
 		{"an enum and a bool that are not set", "GET", "/v1/{kind}/{on}", "", `{}`, "/v1/NONE/false", "", ""},
 		{"no such field", "GET", "/v1/{nmae}", "", `{}`, "", "", "lib.Shelf has no field nmae"},
-		{"the rest in the query", "GET", "/v1/{name}", "", `{"name":"a","bookId":"7","tags":["x","y z"],"kind":"ODD","raw":"+/8=","on":true,"of":{"name":"b","of":{"on":true}}}`,
-			"/v1/a?book_id=7&kind=ODD&of.name=b&of.of.on=true&on=true&raw=%2B%2F8%3D&tags=x&tags=y+z", "", ""},
+		{
+			"the rest in the query", "GET", "/v1/{name}", "", `{"name":"a","bookId":"7","tags":["x","y z"],"kind":"ODD","raw":"+/8=","on":true,"of":{"name":"b","of":{"on":true}}}`,
+			"/v1/a?book_id=7&kind=ODD&of.name=b&of.of.on=true&on=true&raw=%2B%2F8%3D&tags=x&tags=y+z", "", "",
+		},
 		{"what no query has", "GET", "/v1/x", "", `{"all":[{"name":"a"}]}`, "", "", "the field all cannot be in a query"},
 		{"all of it is the body", "POST", "/v1", "*", `{"name":"a","all":[{"on":true}]}`, "/v1", `{"all":[{"on":true}],"name":"a"}`, ""},
 		{"what the path leaves is", "POST", "/v1/{name}:do", "*", `{"name":"a","on":true}`, "/v1/a:do", `{"on":true}`, ""},
@@ -98,8 +100,10 @@ func TestRequestWithSlots(t *testing.T) {
 	e := &message.Slots{}
 	for _, tt := range []struct{ reason, method, path, body, data, target, sent string }{
 		{"in the path and the query", "GET", "/v1/{name}", "", `{"name":"a b/${seq}","bookId":"${seq}","of":{"name":"c&${seq}"}}`, "/v1/a%20b%2F7?book_id=7&of.name=c%267", ""},
-		{"in the body, as text and as a number", "POST", "/v1/{name}", "*", `{"name":"n${seq}","on":"${pick(true)}","raw":"<${seq}>","tags":["\"${seq}"],"bookId":"${seq}","kind":"${pick(ODD)}"}`,
-			"/v1/n7", `{"book_id":"7","kind":"ODD","on":true,"raw":"PDc+","tags":["\"7"]}`},
+		{
+			"in the body, as text and as a number", "POST", "/v1/{name}", "*", `{"name":"n${seq}","on":"${pick(true)}","raw":"<${seq}>","tags":["\"${seq}"],"bookId":"${seq}","kind":"${pick(ODD)}"}`,
+			"/v1/n7", `{"book_id":"7","kind":"ODD","on":true,"raw":"PDc+","tags":["\"7"]}`,
+		},
 		{"in a field that is the body", "PUT", "/v1/{name}", "of", `{"name":"x","of":{"name":"${seq}"}}`, "/v1/x", `{"name":"7"}`},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {

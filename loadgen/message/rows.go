@@ -93,7 +93,7 @@ func indexCSV(m mapped) (rows, error) {
 			return nil, fmt.Errorf("line %d: it is no UTF-8", line)
 		case r.header == nil:
 			for i := range fields {
-				name, _ := r.field(nil, at, i) //nolint:errcheck // it was scanned
+				name, _ := r.field(nil, at, i)
 				r.header = append(r.header, string(name))
 			}
 		case fields != len(r.header):

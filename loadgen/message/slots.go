@@ -1,6 +1,7 @@
 package message
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -67,7 +68,7 @@ func (e *Slots) fill(s *slot) error {
 	if hasArgs {
 		inner, closed := strings.CutSuffix(list, ")")
 		if !closed {
-			return fmt.Errorf("a ( without its )")
+			return errors.New("a ( without its )")
 		}
 		for arg := range strings.SplitSeq(inner, ",") {
 			args = append(args, strings.TrimSpace(arg))
@@ -88,7 +89,7 @@ func (e *Slots) fill(s *slot) error {
 	case "sent", "any":
 		switch {
 		case !e.answer:
-			return fmt.Errorf("it is of answers alone")
+			return errors.New("it is of answers alone")
 		case name == "any":
 			s.kind = slotAny
 			wants(0)
@@ -104,7 +105,7 @@ func (e *Slots) fill(s *slot) error {
 	case "now":
 		s.kind, s.unit = slotNow, "rfc3339"
 		if e.answer {
-			return fmt.Errorf("an answer cannot be held against when its request was sent")
+			return errors.New("an answer cannot be held against when its request was sent")
 		}
 		if hasFormat {
 			s.unit, hasFormat = formatted, false
@@ -127,7 +128,7 @@ func (e *Slots) fill(s *slot) error {
 		if s.kind = slotInt; wants(2) {
 			var to int64
 			if s.from, to, err = twoInts(args); err == nil && to < s.from {
-				err = fmt.Errorf("want the less first")
+				err = errors.New("want the less first")
 			}
 			s.span = uint64(to-s.from) + 1 //nolint:gosec // wraps to 0 for all of them
 		}
@@ -135,7 +136,7 @@ func (e *Slots) fill(s *slot) error {
 		if s.kind = slotFloat; wants(2) {
 			var to float64
 			if s.low, to, err = twoFloats(args); err == nil && !(to >= s.low && !math.IsInf(to-s.low, 0)) {
-				err = fmt.Errorf("want the less first")
+				err = errors.New("want the less first")
 			}
 			s.wide = to - s.low
 		}
@@ -143,7 +144,7 @@ func (e *Slots) fill(s *slot) error {
 		if s.kind = slotZipf; wants(2) {
 			var n, skew float64
 			if n, skew, err = twoFloats(args); err == nil && !(n >= 1 && n <= 1<<48 && n == math.Trunc(n) && skew > 0 && skew <= 100) {
-				err = fmt.Errorf("want a number of values, and a skew above 0")
+				err = errors.New("want a number of values, and a skew above 0")
 			}
 			if err == nil {
 				s.zipf = newZipf(uint64(n), skew)
@@ -151,7 +152,7 @@ func (e *Slots) fill(s *slot) error {
 		}
 	case "pick":
 		if s.kind, s.picks = slotPick, args; len(args) == 0 || len(args) == 1 && args[0] == "" {
-			err = fmt.Errorf("want something to pick from")
+			err = errors.New("want something to pick from")
 		}
 	case "file":
 		if s.kind = slotFile; wants(1) {

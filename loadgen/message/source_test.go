@@ -3,6 +3,7 @@ package message_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -256,7 +257,7 @@ func TestExpectRefusesGarbage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, body := range [][]byte{nil, right[:2], append(right[:len(right):len(right)], 0xff), append(right[:len(right):len(right)], 0x0a, 1, 'b')} {
+	for _, body := range [][]byte{nil, right[:2], append(slices.Clip(right), 0xff), append(slices.Clip(right), 0x0a, 1, 'b')} {
 		if s.Check(0, 0, 1, body) == nil {
 			t.Errorf("%x was taken", body)
 		}

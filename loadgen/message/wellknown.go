@@ -2,6 +2,7 @@ package message
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -98,9 +99,7 @@ func (c *compiler) any(path string, v any) ([]node, any, error) {
 	}
 	samples := map[string]any{"@type": url}
 	if fields, ok := sample.(map[string]any); ok && !own {
-		for key, value := range fields {
-			samples[key] = value
-		}
+		maps.Copy(samples, fields)
 	} else {
 		samples["value"] = sample
 	}

@@ -102,13 +102,23 @@ func TestAwaitedMessages(t *testing.T) {
 		call   recorder.Sample
 		want   map[series.Series]int64 // in ms
 	}{
-		{"an answer was awaited", bidi, recorder.Sample{MessagesSent: 3, MessagesReceived: 2, Awaited: 60 * ms, AwaitedDue: 50 * ms},
-			map[series.Series]int64{series.MessageRTT: 40, series.MessageResponse: 50}},
-		{"the first answer was awaited", bidi, recorder.Sample{MessagesSent: 1, Awaited: 10 * ms, AwaitedDue: 10 * ms},
-			map[series.Series]int64{series.FirstMessage: 100, series.MessageRTT: 90, series.MessageResponse: 90}},
+		{
+			"an answer was awaited", bidi,
+			recorder.Sample{MessagesSent: 3, MessagesReceived: 2, Awaited: 60 * ms, AwaitedDue: 50 * ms},
+			map[series.Series]int64{series.MessageRTT: 40, series.MessageResponse: 50},
+		},
+		{
+			"the first answer was awaited", bidi,
+			recorder.Sample{MessagesSent: 1, Awaited: 10 * ms, AwaitedDue: 10 * ms},
+			map[series.Series]int64{series.FirstMessage: 100, series.MessageRTT: 90, series.MessageResponse: 90},
+		},
 		{"all were answered, and the next was not yet sent", bidi, recorder.Sample{MessagesSent: 2, MessagesReceived: 2, Awaited: 60 * ms}, nil},
-		{"the server's next was awaited", []series.Series{series.FirstMessage, series.MessageGap}, recorder.Sample{MessagesSent: 1, MessagesReceived: 5, Awaited: 70 * ms},
-			map[series.Series]int64{series.MessageGap: 30}},
+		{
+			"the server's next was awaited",
+			[]series.Series{series.FirstMessage, series.MessageGap},
+			recorder.Sample{MessagesSent: 1, MessagesReceived: 5, Awaited: 70 * ms},
+			map[series.Series]int64{series.MessageGap: 30},
+		},
 	} {
 		r := recorder.New(recorder.Config{Messages: tt.series})
 		s := r.NewLane()

@@ -131,8 +131,10 @@ func encodePart(p *Part) *encodedPart {
 	if p == nil {
 		return nil
 	}
-	e := &encodedPart{Counts: p.Counts, Codes: map[int]int64{}, Before: p.Before, Held: p.Held,
-		Latencies: map[string]*encodedLatencies{}, ByCode: map[int]*encodedLatencies{}}
+	e := &encodedPart{
+		Counts: p.Counts, Codes: map[int]int64{}, Before: p.Before, Held: p.Held,
+		Latencies: map[string]*encodedLatencies{}, ByCode: map[int]*encodedLatencies{},
+	}
 	for code, n := range p.Codes {
 		if n != 0 {
 			e.Codes[code] = n

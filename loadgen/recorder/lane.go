@@ -104,8 +104,7 @@ func (l *Lane) Call(c *Sample) {
 // Message records one latency within a call of a step, in nanoseconds.
 func (l *Lane) Message(step int, s series.Series, ns int64) { l.cur.steps[step].record(s, ns) }
 
-// FlowDue, FlowNeverSent and Flow are the same of a flow as a whole. They do nothing for one of one step, whose call is
-// the flow.
+// FlowDue counts a flow that is due. It and the next two do nothing for a flow of one step, whose call is the flow.
 func (l *Lane) FlowDue(flow int) {
 	if f := l.flow(flow); f != nil {
 		f.counts.Due++

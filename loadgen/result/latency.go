@@ -37,35 +37,35 @@ func Worth(l *recorder.Latencies, effective int64) Latency {
 // widen makes what is said of each percentile true whatever the censored values stand for. With each of them at its
 // lower bound a percentile has its least value, with each of them without end its greatest. Where the greatest is
 // beyond the interval that is told anyway, the percentile is told as a lower bound.
-func (out *Latency) widen(l *recorder.Latencies) {
-	known := l.Known()
+func (l *Latency) widen(from *recorder.Latencies) {
+	known := from.Known()
 	greatest := func(share float64) (ns int64, bounded bool) {
-		rank := int64(math.Ceil(share*float64(out.Count) - 1e-6)) // 99.9 is a little off
-		return recorder.Upper(known, min(max(rank, 1), out.Count))
+		rank := int64(math.Ceil(share*float64(l.Count) - 1e-6)) // 99.9 is a little off
+		return recorder.Upper(known, min(max(rank, 1), l.Count))
 	}
-	for i := range out.Percentiles {
-		x := &out.Percentiles[i]
+	for i := range l.Percentiles {
+		x := &l.Percentiles[i]
 		share := x.P / 100
 		most, bounded := greatest(share)
 		x.AtLeast = !bounded || most-most/1000 > x.HighNs
 		high := 1.0 // of too few values the interval ends at the largest
-		if ranks := stats.QuantileRanks(out.EffectiveCount, share); ranks.High > 0 {
-			high = float64(ranks.High) / float64(out.EffectiveCount)
+		if ranks := stats.QuantileRanks(l.EffectiveCount, share); ranks.High > 0 {
+			high = float64(ranks.High) / float64(l.EffectiveCount)
 		}
 		end, bounded := greatest(high)
 		x.HighNs = max(x.HighNs, end)
 		x.HighAtLeast = !bounded
 	}
 	// Further out there are too few calls to tell a percentile, but not to tell what it is at least.
-	for _, p := range percentiles[len(out.Percentiles):] {
-		beyond := float64(out.Count) * (1 - p/100)
+	for _, p := range percentiles[len(l.Percentiles):] {
+		beyond := float64(l.Count) * (1 - p/100)
 		if _, bounded := greatest(p / 100); bounded || beyond < 1 {
 			return
 		}
-		x := Percentile{P: p, Ns: min(l.Histogram.ValueAtPercentile(p), l.Max), HighNs: l.Max, AtLeast: true, HighAtLeast: true}
-		x.LowNs, _ = Bounds(l.Histogram, out.EffectiveCount, p/100)
-		x.LowNs = min(max(x.LowNs, out.MinNs), x.Ns)
-		out.Percentiles = append(out.Percentiles, x)
+		x := Percentile{P: p, Ns: min(from.Histogram.ValueAtPercentile(p), from.Max), HighNs: from.Max, AtLeast: true, HighAtLeast: true}
+		x.LowNs, _ = Bounds(from.Histogram, l.EffectiveCount, p/100)
+		x.LowNs = min(max(x.LowNs, l.MinNs), x.Ns)
+		l.Percentiles = append(l.Percentiles, x)
 	}
 }
 

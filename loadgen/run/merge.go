@@ -112,7 +112,7 @@ func readLog(path string) (*shardLog, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // it was only read
 	l := &shardLog{path: path}
 	lines := bufio.NewReader(file)
 	for n := 1; ; n++ {

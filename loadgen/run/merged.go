@@ -30,10 +30,8 @@ func (s *sum) end(clocks []result.ShardClock, hosts []string) (*result.Document,
 	}
 	s.flush(true)
 	s.settle()
-	doc, err := s.document(clocks)
-	if err == nil {
-		err = s.run.write(doc)
-	}
+	doc := s.document(clocks)
+	err := s.run.write(doc)
 	return doc, errors.Join(err, s.failed, s.run.close(true))
 }
 
@@ -165,7 +163,7 @@ func (s *sum) reports() (all []*result.ShardReport) {
 }
 
 // document makes the result of all.
-func (s *sum) document(clocks []result.ShardClock) (*result.Document, error) {
+func (s *sum) document(clocks []result.ShardClock) *result.Document {
 	r := s.run
 	r.known = s.known
 	total := r.rec.Total()
@@ -211,7 +209,7 @@ func (s *sum) document(clocks []result.ShardClock) (*result.Document, error) {
 	}
 	d.Verdict = s.judge(d)
 	d.SLO = r.objectives(d)
-	return d, nil
+	return d
 }
 
 // row is what became of a shard.

@@ -45,7 +45,7 @@ func (s *Session) start(ctx context.Context) (err error) {
 	}
 	r := s.newRun(s.plan)
 	if err := r.setUp(ctx); err != nil {
-		return errors.Join(err, s.Close())
+		return errors.Join(err, s.Close()) //nolint:contextcheck // it may be over
 	}
 	return nil
 }
@@ -78,7 +78,7 @@ func (s *Session) Restart(ctx context.Context) error {
 	if s.child == nil {
 		return nil
 	}
-	if err := s.Close(); err != nil {
+	if err := s.Close(); err != nil { //nolint:contextcheck // as above
 		return err
 	}
 	return s.start(ctx)

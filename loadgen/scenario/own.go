@@ -4,7 +4,7 @@ import (
 	_ "google.golang.org/grpc/health/grpc_health_v1" // their descriptors
 
 	"grpcbench/loadgen/transport"
-	_ "grpcbench/pb/person"
+	_ "grpcbench/pb/person" // likewise
 	_ "grpcbench/pb/repo"
 	_ "grpcbench/pb/users"
 )

@@ -100,7 +100,7 @@ func (s *Schema) complete(set *descriptorpb.FileDescriptorSet) (lacking []string
 	for _, f := range set.GetFile() {
 		there[f.GetName()] = true
 	}
-	for i := 0; i < len(set.GetFile()); i++ { // it grows
+	for i := range len(set.GetFile()) { // it grows
 		f := set.GetFile()[i]
 		var kept []string
 		var public []int32

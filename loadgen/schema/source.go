@@ -56,7 +56,7 @@ func (s *Schema) compile(ctx context.Context, protos, imports []string) error {
 	}
 	if len(src.lacking) > 0 {
 		slices.Sort(src.lacking)
-		s.notes = append(s.notes, fmt.Sprintf("imports that are nowhere below -I, and not needed so far: %s", strings.Join(src.lacking, ", ")))
+		s.notes = append(s.notes, "imports that are nowhere below -I, and not needed so far: "+strings.Join(src.lacking, ", "))
 	}
 	return nil
 }

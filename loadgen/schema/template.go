@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jhump/protoreflect/v2/protoprint"
@@ -52,7 +53,7 @@ func template(b *bytes.Buffer, m protoreflect.MessageDescriptor, within []protor
 			return
 		}
 	}
-	within = append(within[:len(within):len(within)], m.FullName())
+	within = append(slices.Clip(within), m.FullName())
 	b.WriteByte('{')
 	some := false
 	for i := range m.Fields().Len() {

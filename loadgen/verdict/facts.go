@@ -122,13 +122,6 @@ func (f *Facts) mean(of func(Window) float64) (mean float64, known bool) {
 	return mean / float64(n), true
 }
 
-func (f *Facts) most(of func(Window) float64) (most float64) {
-	for _, w := range f.Windows {
-		most = max(most, of(w))
-	}
-	return most
-}
-
 // Share is how many of the arrivals started a flow, and which share of them, of 1, was asked for.
 type Share struct {
 	Name  string

@@ -161,7 +161,7 @@ func lateness(f *Facts, v *Verdict) {
 		}
 		added, of := time.Duration(a.Ns), f.Response[a.P]
 		share := float64(added) / max(float64(of), 1)
-		status := Valid
+		var status Status
 		switch {
 		case share > addedHalf && added > addedTooMuch, share > addedShare && added > addedAlways:
 			status = Invalid

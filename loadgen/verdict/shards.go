@@ -1,7 +1,6 @@
 package verdict
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -106,5 +105,5 @@ func ShardNames(indexes []int) string {
 	if len(names) == 1 {
 		return "shard " + names[0]
 	}
-	return fmt.Sprintf("shards %s", strings.Join(names, ", "))
+	return "shards " + strings.Join(names, ", ")
 }

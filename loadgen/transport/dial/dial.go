@@ -3,6 +3,7 @@ package dial
 
 import (
 	"crypto/tls"
+	"slices"
 	"time"
 
 	"grpcbench/loadgen/requestid"
@@ -41,7 +42,7 @@ func New(name string, o Options) (d transport.Dialer, http bool) {
 	default:
 		chain := o.Interceptors
 		if o.Trace != nil {
-			chain = append(chain[:len(chain):len(chain)], grpcconn.AddTraceparent(o.Run, o.Trace))
+			chain = append(slices.Clip(chain), grpcconn.AddTraceparent(o.Run, o.Trace))
 		}
 		return grpcconn.Dialer{Options: grpcconn.Options{
 			TLS: o.TLS, Authority: o.Authority, Timeout: o.Timeout, Keepalive: o.Keepalive, Interceptors: chain, ServiceConfig: o.ServiceConfig, MaxMessage: o.MaxMessage, Gzip: o.Gzip,

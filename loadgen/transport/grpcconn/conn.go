@@ -88,8 +88,8 @@ type worker struct {
 	// method is the call's, spec what its calls do. bases are each method's parents of ctx.
 	*method
 	spec    *transport.Spec
-	bases   []context.Context //nolint:containedctx // one a method
-	ctx     context.Context   //nolint:containedctx // the parent of the call's context, with what varies of its metadata
+	bases   []context.Context
+	ctx     context.Context //nolint:containedctx // the parent of the call's context, with what varies of its metadata
 	varying []string
 	opts    []grpc.CallOption
 	// streamOpts are those of streams.

@@ -213,11 +213,12 @@ func (d *dialer) dial(ctx context.Context, addr string) (net.Conn, error) {
 	if err == nil {
 		d.mu.Lock()
 		d.conns = append(d.conns[max(0, len(d.conns)-mostConns+1):], conn)
-		if d.made[addr] {
+		switch {
+		case d.made[addr]:
 			d.anew++
-		} else if d.made == nil {
+		case d.made == nil:
 			d.made = map[string]bool{addr: true}
-		} else {
+		default:
 			d.made[addr] = true
 		}
 		d.mu.Unlock()

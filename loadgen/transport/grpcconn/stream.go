@@ -66,7 +66,7 @@ func (w *worker) sendAll(ctx context.Context, s grpc.ClientStream) error {
 	for w.more(ctx) {
 		if err := w.send(s); err != nil {
 			if errors.Is(err, io.EOF) || ctx.Err() != nil {
-				return nil // RecvMsg knows why
+				return nil //nolint:nilerr // RecvMsg knows why
 			}
 			return err
 		}
@@ -127,7 +127,7 @@ func (w *worker) sendThenReceive(ctx context.Context, s grpc.ClientStream) error
 // server would see a whole stream.
 func halfClose(ctx context.Context, s grpc.ClientStream) error {
 	if ctx.Err() != nil {
-		return nil // RecvMsg will say what became of it
+		return nil //nolint:nilerr // RecvMsg will say what became of it
 	}
 	if err := s.CloseSend(); err != nil {
 		return fmt.Errorf("half-close: %w", err)

@@ -110,7 +110,7 @@ func (c *conn) connect(ctx context.Context) error {
 			return err
 		}
 	}
-	ss := c.start(nc)
+	ss := c.start(nc) //nolint:contextcheck // it outlives the dial
 	select {
 	case <-ss.begun:
 	case <-ctx.Done():
