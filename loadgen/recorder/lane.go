@@ -88,6 +88,9 @@ func (l *Lane) Due(step int) { l.cur.steps[step].counts.Due++ }
 // NeverSent counts a call of a step that was due so many nanoseconds ago and never left: of its times that is known alone.
 func (l *Lane) NeverSent(step int, age int64) { l.cur.steps[step].neverSent(l.cfg, age) }
 
+// Lost counts a call of a step that was begun, and of which nobody heard again: its process is gone.
+func (l *Lane) Lost(step int) { l.cur.steps[step].lost(l.cfg) }
+
 // Call records a call that is over. A code that gRPC does not know becomes UNKNOWN in c too, and c.Censored is set.
 func (l *Lane) Call(c *Sample) {
 	response := l.cur.steps[c.Step].call(l.cfg, c)
@@ -115,6 +118,13 @@ func (l *Lane) FlowDue(flow int) {
 func (l *Lane) FlowNeverSent(flow int, age int64) {
 	if f := l.flow(flow); f != nil {
 		f.neverSent(l.cfg, age)
+	}
+}
+
+// FlowLost counts a flow that was begun, and of which nobody heard again.
+func (l *Lane) FlowLost(flow int) {
+	if f := l.flow(flow); f != nil {
+		f.lost(l.cfg)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/google/go-cmp/cmp"
@@ -228,5 +229,25 @@ func TestSeriesNames(t *testing.T) {
 		if !seen[name] {
 			t.Errorf("no series is called %s", name)
 		}
+	}
+}
+
+// A call of which nobody heard again has a response time too: one of which nothing is known.
+func TestLostCallsAreBounds(t *testing.T) {
+	r := recorder.New(recorder.Config{OpenLoop: true})
+	lane := r.NewLane()
+	lane.Due(0)
+	lane.Lost(0)
+	lane.Swap(0, 0)
+	r.Add(lane)
+	if err := r.Flush(0, int64(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	total := r.Total()
+	if c := total.Counts; c.Due != 1 || c.Sent != 1 || c.Unfinished != 1 {
+		t.Errorf("one call was begun and lost: %+v", c)
+	}
+	if l := total.Headline(); l.Count() != 1 || l.CensoredCount() != 1 {
+		t.Errorf("%d response times, %d of them bounds, want one of each", l.Count(), l.CensoredCount())
 	}
 }

@@ -64,6 +64,16 @@ func (r *recording) neverSent(cfg *Config, age int64) {
 	}
 }
 
+// lost records a call of which nobody heard again: of its times nothing is known.
+func (r *recording) lost(cfg *Config) {
+	r.counts.Sent++
+	r.counts.Unfinished++
+	r.censor(series.Service, 0)
+	if cfg.OpenLoop {
+		r.censor(series.Response, 0)
+	}
+}
+
 // call records a call that is over, and returns its response time.
 func (r *recording) call(cfg *Config, c *Sample) (response int64) {
 	counts := &r.counts

@@ -52,7 +52,7 @@ func (s *sum) runEnd() int64 {
 func (s *sum) settle() {
 	r := s.run
 	lane := r.rec.NewLane()
-	var begun []*recorder.Snapshot
+	settled := false
 	for i := range s.shards {
 		sh := &s.shards[i]
 		if sh.report != nil && sh.report.Interrupted && s.runEnd()-sh.report.Document.DurationNs > int64(leastLost) {
@@ -62,45 +62,39 @@ func (s *sum) settle() {
 		if sh.lost == nil && !sh.interrupted {
 			continue
 		}
-		begun = append(begun, inFlightOf(sh.total))
+		settled = true
+		loseInFlight(sh.total, lane)
 		s.failed = errors.Join(s.failed, s.neverSent(i, lane))
 	}
-	if len(begun) == 0 {
+	if !settled {
 		return
 	}
 	lane.Swap(0, 0)
 	r.rec.Add(lane)
-	for _, b := range begun {
-		s.failed = errors.Join(s.failed, r.rec.Merge(b))
-	}
 	r.settling = true // it is no second of the run
 	s.failed = errors.Join(s.failed, r.rec.Flush(s.flushed, s.flushed))
 	r.settling = false
 }
 
-// inFlightOf are the calls that a lost shard had begun, as unfinished: what became of them nobody knows.
-func inFlightOf(total *recorder.Snapshot) *recorder.Snapshot {
-	begun := func(p *recorder.Part) recorder.Part {
-		if p == nil {
-			return recorder.Part{}
+// loseInFlight records the calls and flows that a lost shard had begun, as unfinished: what became of them nobody knows.
+func loseInFlight(total *recorder.Snapshot, lane *recorder.Lane) {
+	steps := total.Steps
+	if len(steps) == 0 {
+		steps = []*recorder.Part{&total.Part}
+	}
+	for i, p := range steps {
+		for range inFlight(p.Counts) {
+			lane.Lost(i)
 		}
-		n := inFlight(p.Counts)
-		return recorder.Part{Counts: recorder.Counts{Sent: n, Unfinished: n}}
 	}
-	s := &recorder.Snapshot{Part: begun(&total.Part)}
-	for _, p := range total.Steps {
-		part := begun(p)
-		s.Steps = append(s.Steps, &part)
-	}
-	for _, p := range total.Flows {
+	for i, p := range total.Flows {
 		if p == nil {
-			s.Flows = append(s.Flows, nil)
 			continue
 		}
-		part := begun(p)
-		s.Flows = append(s.Flows, &part)
+		for range inFlight(p.Counts) {
+			lane.FlowLost(i)
+		}
 	}
-	return s
 }
 
 // neverSent records the arrivals of a lost shard that it did not tell of: they were due, and how long they would have
