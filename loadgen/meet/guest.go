@@ -127,12 +127,16 @@ func knock(joining, living context.Context, cfg *Config, patience func() time.Du
 	} else {
 		l, err = dialStream(living, cfg.Meet, cfg)
 	}
-	if err != nil {
-		return nil, nil, err
+	if err == nil {
+		offer, err = greet(joining, l, cfg)
 	}
-	if offer, err = greet(joining, l, cfg); errors.Is(err, errLater) {
-		_ = l.Close() // nothing was said
-		return nil, nil, err
+	// The server of the round before may end while it is asked: then the next is soon there.
+	ending := cfg.Hello.Round > 1 && !cfg.Folder && joining.Err() == nil && !errors.Is(err, ErrRefused) && !errors.Is(err, errToken)
+	if errors.Is(err, errLater) || err != nil && ending {
+		if l != nil {
+			_ = l.Close() // nothing was said
+		}
+		return nil, nil, errLater
 	}
 	return l, offer, err
 }
