@@ -93,8 +93,11 @@ func TestLanesMergeExactly(t *testing.T) {
 	many, one := recorder.New(cfg), recorder.New(cfg)
 	var group sync.WaitGroup
 	var mu sync.Mutex // the recorder's methods are not for concurrent use
-	for w := range workers {
-		lane := many.NewLane()
+	lanes := make([]*recorder.Lane, workers)
+	for w := range lanes {
+		lanes[w] = many.NewLane()
+	}
+	for w, lane := range lanes {
 		group.Go(func() {
 			random := rand.New(rand.NewPCG(uint64(w), 1))
 			for i := range calls {
