@@ -284,7 +284,7 @@ func TestCapacityOfKnownLaws(t *testing.T) {
 				all = append(all, fmt.Sprintf("%.0f..%.0f", d.Passes.Rate, d.Fails.Rate))
 			}
 			t.Logf("%s, %s: true %.0f/s; held by %d of %d intervals, %d passed over by 10 %%, mean width %.3f", tt.name, tt.slo, want, held, searches, over, width)
-			if held < searches*45/50 || over > 0 {
+			if held < (searches*45+49)/50 || over > 0 {
 				t.Errorf("true is %.0f/s: %d of %d intervals hold it, %d pass a rate 10 %% over it: %v", want, held, searches, over, all)
 			}
 		})
