@@ -1,10 +1,12 @@
 package message
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -14,8 +16,8 @@ import (
 )
 
 // Expectation is what an answer has to hold: fields, and within them fields. What it does not name may be anything; a list
-// is held where it has the same length and each element is, a map where it has each of the keys. It is read-only and may
-// be used concurrently.
+// is held where it has the same length and each element is, a map where it has each of the keys. It may be used
+// concurrently.
 type Expectation struct {
 	program *Program // makes the expected message
 	desc    protoreflect.MessageDescriptor
@@ -23,6 +25,9 @@ type Expectation struct {
 	wants   []want
 	// plain is that every want can be looked for in an answer's bytes.
 	plain bool
+	// whole is that answers hold no more than what is expected, as far as is known: such an answer has the bytes that
+	// program makes, and to compare them is the quickest check. The first good answer with more ends it.
+	whole atomic.Bool
 }
 
 // want is one field that is expected.
@@ -77,6 +82,7 @@ func (e *Slots) expect(data []byte, desc protoreflect.MessageDescriptor, types R
 	x := &Expectation{program: p, desc: desc, types: types, plain: true}
 	object, _ := v.(map[string]any)
 	x.wants = x.wantsOf("$", desc, object, e)
+	x.whole.Store(!hasAny(x.wants))
 	return x, nil
 }
 
@@ -99,6 +105,11 @@ func (x *Expectation) wantsOf(path string, desc protoreflect.MessageDescriptor, 
 		x.plain = false
 	}
 	return all
+}
+
+// hasAny says whether a want leaves open what a field holds: no bytes can stand for that.
+func hasAny(wants []want) bool {
+	return slices.ContainsFunc(wants, func(w want) bool { return w.anything || hasAny(w.within) || hasAny(w.elements) })
 }
 
 func (x *Expectation) wantOf(path string, field protoreflect.FieldDescriptor, v any, e *Slots, list bool) want {
@@ -229,6 +240,22 @@ func (x *Expectation) find(path string) (v protoreflect.Value, ok bool) {
 
 // Check says what of an answer is not as expected. It decodes the answer only where its bytes do not say that all is well.
 func (x *Expectation) Check(body []byte, m *Moment) error {
+	whole := x.whole.Load()
+	if whole {
+		var buf [256]byte
+		if wanted, err := x.program.AppendTo(buf[:0], m); err == nil && bytes.Equal(wanted, body) {
+			return nil
+		}
+	}
+	err := x.search(body, m)
+	if err == nil && whole {
+		x.whole.Store(false)
+	}
+	return err
+}
+
+// search looks for each want in an answer.
+func (x *Expectation) search(body []byte, m *Moment) error {
 	if x.plain && matches(body, x.wants, m) {
 		return nil
 	}

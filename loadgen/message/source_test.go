@@ -1,6 +1,7 @@
 package message_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
@@ -409,12 +410,83 @@ func BenchmarkAppend(b *testing.B) {
 func BenchmarkCheck(b *testing.B) {
 	desc := shelf(b)
 	e := &message.Slots{Feeds: map[string]*message.Feed{"row": open(b, "p.csv", people, message.Shuffle)}}
-	s := source(b, e, desc, `{"name":"${seq:08}","bookId":"${int(1,1000)}","of":{"name":"hi"}}`, `{"name":"${seq:08}","bookId":"${int(1,1000)}"}`)
-	answer, _ := s.Append(nil, 5, 0)
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := s.Check(5, 0, 1, answer); err != nil {
-			b.Fatal(err)
+	const data = `{"name":"${seq:08}","bookId":"${int(1,1000)}","of":{"name":"hi"}}`
+	for name, expect := range map[string]string{"whole": data, "part": `{"name":"${seq:08}","bookId":"${int(1,1000)}"}`} {
+		b.Run("expected="+name, func(b *testing.B) {
+			s := source(b, e, desc, data, expect)
+			answer, _ := s.Append(nil, 5, 0)
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := s.Check(5, 0, 1, answer); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// Fields are sent by their numbers, wherever the slots stand: as protobuf-go sends them, so that an answer in that order
+// can be compared as it is.
+func TestFieldsAreInOrder(t *testing.T) {
+	desc := shelf(t)
+	for _, data := range []string{
+		`{"name":"${seq}","bookId":"7","on":true}`,
+		`{"on":true,"name":"n","bookId":"${seq}","tags":["b","${i}"],"of":{"on":true,"name":"${seq}"}}`,
+		`{"all":[{"on":true,"name":"${seq}"},{"name":"m"}],"kind":"ODD","raw":"YQ=="}`,
+	} {
+		got, err := source(t, &message.Slots{}, desc, data, "").Append(nil, 5, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := dynamicpb.NewMessage(desc)
+		if err := proto.Unmarshal(got, m); err != nil {
+			t.Fatal(err)
+		}
+		want, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", data, got, want)
+		}
+	}
+}
+
+// An answer that is all that is expected is held by its bytes alone, one with more, or in another order, by its fields:
+// whichever came before, the right ones pass and the wrong ones do not.
+func TestCheckOfWholeAndOfMore(t *testing.T) {
+	desc := shelf(t)
+	e := &message.Slots{}
+	const expect = `{"name":"n${seq}","tags":["a","${i}"],"bookId":"7"}`
+	made := func(data string) []byte {
+		b, err := source(t, e, desc, data, "").Append(nil, 5, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	name, rest := made(`{"name":"n5"}`), made(`{"tags":["a","0"],"bookId":"7"}`)
+	answers := []struct {
+		why    string
+		answer []byte
+		good   bool
+	}{
+		{"all that is expected", made(expect), true},
+		{"another name", made(`{"name":"n6","tags":["a","0"],"bookId":"7"}`), false},
+		{"a field less", made(`{"name":"n5","tags":["a","0"]}`), false},
+		{"an element more", made(`{"name":"n5","tags":["a","0","b"],"bookId":"7"}`), false},
+		{"nothing", nil, false},
+		{"another order", slices.Concat(rest, name), true},
+		{"a field more", made(`{"name":"n5","tags":["a","0"],"bookId":"7","on":true}`), true},
+		{"a field more and a wrong one", made(`{"name":"n5","tags":["a","1"],"bookId":"7","on":true}`), false},
+	}
+	for first := range answers {
+		s := source(t, e, desc, `{}`, expect)
+		for i := range answers {
+			a := answers[(first+i)%len(answers)]
+			if err := s.Check(5, 0, 1, a.answer); (err == nil) != a.good {
+				t.Errorf("%s: %v, after %q as the first", a.why, err, answers[first].why)
+			}
 		}
 	}
 }
@@ -426,17 +498,20 @@ func TestNothingIsAllocated(t *testing.T) {
 	s := source(t, e, desc, `{"name":"${row.first}-${uuid}-${hex(9)}-${text(1,9)}-${id}-${pick(a,b)}-${j.a.b}","bookId":"${row.n}","tags":["${zipf(100,1.1)}"],"kind":"ODD"}`,
 		`{"name":"${row.first}","bookId":"${row.n}","kind":"ODD"}`)
 	plain := source(t, e, desc, `{"name":"${row.first}","bookId":"${row.n}","kind":"ODD","on":true}`, "")
+	whole := source(t, e, desc, `{"name":"${row.first}"}`, `{"name":"${row.first}"}`)
 	dst := make([]byte, 0, 1024)
 	seq := uint64(0)
 	if n := testing.AllocsPerRun(500, func() { dst, _ = s.Append(dst[:0], seq, 0); seq++ }); n > 0 {
 		t.Errorf("%v allocations a message", n)
 	}
-	answer, _ := plain.Append(nil, 7, 0)
-	if n := testing.AllocsPerRun(500, func() {
-		if err := s.Check(7, 0, 1, answer); err != nil {
-			t.Error(err)
+	for why, of := range map[string]struct{ asks, answers *message.Source }{"part": {s, plain}, "whole": {whole, whole}} {
+		answer, _ := of.answers.Append(nil, 7, 0)
+		if n := testing.AllocsPerRun(500, func() {
+			if err := of.asks.Check(7, 0, 1, answer); err != nil {
+				t.Error(err)
+			}
+		}); n > 0 {
+			t.Errorf("%v allocations an answer of which %s is expected", n, why)
 		}
-	}); n > 0 {
-		t.Errorf("%v allocations an answer", n)
 	}
 }

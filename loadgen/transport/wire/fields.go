@@ -28,7 +28,13 @@ type fields struct {
 	hasStatus, hasDetails, hasLoadReport, hasEncoding           bool
 	// malformed is why the response is not to be taken, where the block can be read (RFC 9113, section 8.1.1).
 	malformed string
+	// varying is where in the block the load report stands, its length included, or else the last value that nobody
+	// reads: most answers differ in no more than that.
+	varying span
 }
+
+// span is a part of a block: [from, to) in bytes.
+type span struct{ from, to int }
 
 // A known name is found by its bytes, plain or in Huffman coding, which is the same for a name each time.
 type name uint8
@@ -86,6 +92,7 @@ var errBlock = errors.New("malformed header block")
 // parse reads a whole block. An error is a block that cannot be read; known is what it remembers of others.
 func (f *fields) parse(block []byte, known *knownNames) error {
 	*f = fields{}
+	whole := len(block)
 	regular := false // pseudo-headers stand before all others
 	for begun := false; len(block) > 0; {
 		var n name
@@ -142,8 +149,12 @@ func (f *fields) parse(block []byte, known *knownNames) error {
 		case index == staticContentType:
 			n = contentTypeName
 		}
+		at := whole - len(block)
 		if t, block, err = readText(block); err != nil {
 			return err
+		}
+		if n == loadReportName || n == otherName && !f.hasLoadReport {
+			f.varying = span{at, whole - len(block)}
 		}
 		if !t.isValue() {
 			f.malform("a value with a control character")

@@ -54,8 +54,9 @@ type session struct {
 	stamps            []stamp
 	ready, readySpare []*stream
 
-	// head is the last block that began a good answer, and encoding what it said: most answers begin alike.
-	head     []byte
+	// head is the last block that began a good answer, with the encoding that it named, and ok the last that ended one
+	// with code OK.
+	head, ok pattern
 	encoding string
 	// A header block that is not whole yet, and the frame that began it.
 	block      []byte

@@ -15,7 +15,7 @@ func (f *fields) grpcStatus() (codes.Code, string) {
 	if !f.hasStatus {
 		return codes.Unknown, "the trailers have no grpc-status"
 	}
-	if len(f.status.raw) == 1 && f.status.raw[0] == '0' && !f.status.huffman && !f.hasDetails {
+	if f.isOK() {
 		return codes.OK, ""
 	}
 	n, err := strconv.ParseUint(f.status.String(), 10, 32)
@@ -45,6 +45,11 @@ func (f *fields) grpcStatus() (codes.Code, string) {
 		return codes.OK, ""
 	}
 	return code, message
+}
+
+// isOK says whether the status is the usual way to write OK.
+func (f *fields) isOK() bool {
+	return f.hasStatus && len(f.status.raw) == 1 && f.status.raw[0] == '0' && !f.status.huffman && !f.hasDetails
 }
 
 // resetCode is the code of a stream that the server reset (gRPC over HTTP/2, "Errors").
