@@ -21,16 +21,20 @@ type Faults struct {
 	panicRate  float64
 	gateFrom   time.Duration // after the first call
 	gateFor    time.Duration
-	deaf       bool   // delays do not end with the call's context
-	slowEvery  uint64 // calls whose request id counts to a multiple of it take slowBy longer
+	gateEvery  time.Duration // from one closing to the next; 0 is once
+	deaf       bool          // delays do not end with the call's context
+	slowEvery  uint64        // calls whose request id counts to a multiple of it take slowBy longer
 	slowBy     time.Duration
-	seed       uint64
+	// Once collapseAt calls are in progress, each keeps a core busy for collapseBy, for as long as collapseFor.
+	collapseAt              int64
+	collapseFor, collapseBy time.Duration
+	seed                    uint64
 }
 
 // FaultsUsage says what [ParseFaults] reads, for a flag's help.
 const FaultsUsage = "faults, comma-separated: delay=5ms | delay=uniform:1ms:5ms | delay=lognormal:MEDIAN:SIGMA | " +
-	"delay=bimodal:FAST:SLOW:SHARE_SLOW, error=RATE:CODE[:AFTER], panic=RATE, gate=FROM:FOR (holds all calls, FROM after the first), " +
-	"slow=N:BY (calls whose request id counts to a multiple of N), deaf (delays go on after the call's deadline), seed=N"
+	"delay=bimodal:FAST:SLOW:SHARE_SLOW, error=RATE:CODE[:AFTER], panic=RATE, gate=FROM:FOR[:EVERY] (holds all calls, FROM after the first), " +
+	"slow=N:BY (calls whose request id counts to a multiple of N), collapse=N:FOR:BY (once N calls are in progress, each keeps a core busy BY longer, FOR so long), deaf (delays go on after the call's deadline), seed=N"
 
 // ParseFaults reads an order such as "delay=uniform:1ms:5ms,error=0.01:UNAVAILABLE".
 // An empty order is no fault.
@@ -49,7 +53,7 @@ func ParseFaults(order string) (Faults, error) {
 }
 
 func (f *Faults) none() bool {
-	return f.delay == (distribution{}) && f.errorRate == 0 && f.panicRate == 0 && f.gateFor == 0 && f.slowEvery == 0
+	return f.delay == (distribution{}) && f.errorRate == 0 && f.panicRate == 0 && f.gateFor == 0 && f.slowEvery == 0 && f.collapseAt == 0
 }
 
 func (f *Faults) set(key string, args []string) (err error) {
@@ -69,12 +73,9 @@ func (f *Faults) set(key string, args []string) (err error) {
 		}
 		f.panicRate, err = parseShare(args[0])
 	case "gate":
-		if len(args) != 2 {
-			return errors.New("want gate=FROM:FOR, as in gate=10s:1s")
-		}
-		if f.gateFrom, err = parseDelay(args[0]); err == nil {
-			f.gateFor, err = parseDelay(args[1])
-		}
+		err = f.setGate(args)
+	case "collapse":
+		err = f.setCollapse(args)
 	case "slow":
 		if len(args) != 2 {
 			return errors.New("want slow=N:BY, as in slow=1000:50ms")
@@ -91,7 +92,7 @@ func (f *Faults) set(key string, args []string) (err error) {
 		}
 		f.seed, err = strconv.ParseUint(args[0], 10, 64)
 	default:
-		err = errors.New("the faults are delay, error, panic, gate, slow, deaf and seed")
+		err = errors.New("the faults are delay, error, panic, gate, slow, collapse, deaf and seed")
 	}
 	return err
 }
@@ -108,6 +109,35 @@ func (f *Faults) setError(args []string) (err error) {
 	}
 	if len(args) == 3 {
 		f.errorDelay, err = parseDelay(args[2])
+	}
+	return err
+}
+
+func (f *Faults) setGate(args []string) error {
+	if len(args) != 2 && len(args) != 3 {
+		return errors.New("want gate=FROM:FOR or gate=FROM:FOR:EVERY, as in gate=10s:1s")
+	}
+	for i, d := range []*time.Duration{&f.gateFrom, &f.gateFor, &f.gateEvery}[:len(args)] {
+		var err error
+		if *d, err = parseDelay(args[i]); err != nil {
+			return err
+		}
+	}
+	if len(args) == 3 && f.gateEvery <= f.gateFor {
+		return fmt.Errorf("a gate that closes for %v every %v never opens", f.gateFor, f.gateEvery)
+	}
+	return nil
+}
+
+func (f *Faults) setCollapse(args []string) (err error) {
+	if len(args) != 3 {
+		return errors.New("want collapse=N:FOR:BY, as in collapse=100:10s:1ms")
+	}
+	if f.collapseAt, err = strconv.ParseInt(args[0], 10, 64); err != nil || f.collapseAt < 1 {
+		return fmt.Errorf("%q is not a number of calls", args[0])
+	}
+	if f.collapseFor, err = parseDelay(args[1]); err == nil {
+		f.collapseBy, err = parseDelay(args[2])
 	}
 	return err
 }

@@ -25,6 +25,8 @@ func TestParseFaults(t *testing.T) {
 		{"an error that takes its time", "error=1:DEADLINE_EXCEEDED:300ms", Faults{errorRate: 1, errorCode: codes.DeadlineExceeded, errorDelay: 300 * time.Millisecond}},
 		{"a panic", "panic=0.5", Faults{panicRate: 0.5}},
 		{"a gate", "gate=10s:1s", Faults{gateFrom: 10 * time.Second, gateFor: time.Second}},
+		{"a gate that closes again and again", "gate=0s:50ms:1s", Faults{gateFor: 50 * time.Millisecond, gateEvery: time.Second}},
+		{"a collapse", "collapse=100:10s:1ms", Faults{collapseAt: 100, collapseFor: 10 * time.Second, collapseBy: time.Millisecond}},
 		{"all together, in any order", "seed=7,panic=0,gate=0s:1s,error=0:ABORTED,delay=1h", Faults{
 			seed: 7, gateFor: time.Second, errorCode: codes.Aborted, delay: constant(time.Hour),
 		}},
@@ -37,7 +39,7 @@ func TestParseFaults(t *testing.T) {
 
 func TestParseFaultsRefuses(t *testing.T) {
 	for _, tt := range []struct{ reason, order, says string }{
-		{"what it does not know, with what there is", "dealy=5ms", "delay, error, panic, gate, slow, deaf and seed"},
+		{"what it does not know, with what there is", "dealy=5ms", "delay, error, panic, gate, slow, collapse, deaf and seed"},
 		{"an empty part", "delay=5ms,", `fault ""`},
 		{"the part at fault, in a long order", "delay=5ms,panic=2,seed=1", `fault "panic=2"`},
 		{"a delay without a unit", "delay=5", `"5"`},
@@ -59,7 +61,11 @@ func TestParseFaultsRefuses(t *testing.T) {
 		{"a rate that is no number", "panic=NaN", `"NaN"`},
 		{"a negative rate", "panic=-0.1", `"-0.1"`},
 		{"a gate without its length", "gate=10s", "gate=FROM:FOR"},
-		{"a gate of three", "gate=1s:1s:1s", "gate=FROM:FOR"},
+		{"a gate of four", "gate=1s:1s:2s:1s", "gate=FROM:FOR"},
+		{"a gate that never opens", "gate=1s:1s:1s", "never opens"},
+		{"a collapse at no call", "collapse=0:10s:1ms", `"0" is not a number of calls`},
+		{"a collapse without an end", "collapse=10", "collapse=N:FOR:BY"},
+		{"a collapse by nothing known", "collapse=10:1s:1", `"1" is not a duration`},
 		{"a negative seed", "seed=-1", "-1"},
 		{"more than a panic's rate", "panic=0.5:300ms", "panic=0.5:300ms"},
 		{"more than a seed", "seed=1:2", "seed=1:2"},
@@ -80,7 +86,7 @@ func TestParseFaultsRefuses(t *testing.T) {
 func FuzzParseFaults(f *testing.F) {
 	for _, order := range []string{
 		"", "delay=5ms", "delay=uniform:1ms:5ms", "delay=lognormal:5ms:0.5", "delay=bimodal:1ms:100ms:0.01",
-		"error=0.01:UNAVAILABLE", "error=1:DEADLINE_EXCEEDED:300ms", "panic=0.001", "gate=10s:1s",
+		"error=0.01:UNAVAILABLE", "error=1:DEADLINE_EXCEEDED:300ms", "panic=0.001", "gate=10s:1s", "gate=0s:50ms:1s", "collapse=100:10s:1ms",
 		"delay=lognormal:1h:10,error=0.5:CANCELLED,panic=1,gate=0s:1h,seed=18446744073709551615",
 		"delay=uniform:0s:1h,seed=0", "delay=lognormal:0s:10", "delay==,=:,:", "error=1e-3:UNKNOWN:+1h",
 	} {
@@ -102,7 +108,7 @@ func FuzzParseFaults(f *testing.F) {
 		if faults.errorRate > 0 && (faults.errorCode == codes.OK || faults.errorCode > codes.Unauthenticated) {
 			t.Errorf("the error is %v", faults.errorCode)
 		}
-		if !within(faults.errorDelay) || !within(faults.gateFrom) || !within(faults.gateFor) {
+		if !within(faults.errorDelay) || !within(faults.gateFrom) || !within(faults.gateFor) || !within(faults.gateEvery) || !within(faults.collapseFor) || !within(faults.collapseBy) {
 			t.Errorf("times out of bounds: %+v", faults)
 		}
 		for n := range uint64(64) {

@@ -26,20 +26,26 @@ type injector struct {
 
 	calls atomic.Uint64
 	once  sync.Once
-	// gateOpens and gateCloses are set by the first call and read-only after it.
-	gateCloses, gateOpens time.Time
+	// gateCloses is set by the first call and read-only after it.
+	gateCloses time.Time
+	// inProgress are calls, and collapsed is until when there were too many of them, in nanoseconds since 1970.
+	inProgress, collapsed atomic.Int64
 }
 
 func newInject(faults Faults, allow bool, logger *slog.Logger) Interceptor {
 	i := &injector{faults: faults, allow: allow, logger: logger}
 	return Interceptor{
 		Unary: func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+			i.inProgress.Add(1)
+			defer i.inProgress.Add(-1)
 			if err := i.apply(ctx); err != nil {
 				return nil, err
 			}
 			return handler(ctx, req)
 		},
 		Stream: func(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+			i.inProgress.Add(1)
+			defer i.inProgress.Add(-1)
 			if err := i.apply(ss.Context()); err != nil {
 				return err
 			}
@@ -58,8 +64,8 @@ func (i *injector) apply(ctx context.Context) error {
 			if err != nil {
 				return status.Errorf(codes.InvalidArgument, "%s: %v", contract.InjectKey, err)
 			}
-			if own.gateFor > 0 {
-				return status.Errorf(codes.InvalidArgument, "%s: a gate is the server's", contract.InjectKey)
+			if own.gateFor > 0 || own.collapseAt > 0 {
+				return status.Errorf(codes.InvalidArgument, "%s: gate and collapse are the server's", contract.InjectKey)
 			}
 			faults = own
 		}
@@ -71,6 +77,7 @@ func (i *injector) apply(ctx context.Context) error {
 	if err := i.gate(ctx, faults); err != nil {
 		return err
 	}
+	i.collapse(faults)
 	if d := faults.delay.draw(draw); d > 0 {
 		delayed := ctx
 		if faults.deaf {
@@ -110,13 +117,31 @@ func (i *injector) gate(ctx context.Context, f Faults) error {
 	}
 	i.once.Do(func() {
 		i.gateCloses = time.Now().Add(f.gateFrom)
-		i.gateOpens = i.gateCloses.Add(f.gateFor)
-		i.logger.Info("gate", "closes", i.gateCloses, "opens", i.gateOpens)
+		i.logger.Info("gate", "closes", i.gateCloses, "for", f.gateFor, "every", f.gateEvery)
 	})
-	if time.Now().Before(i.gateCloses) {
+	since := time.Since(i.gateCloses)
+	if since < 0 {
 		return nil
 	}
-	return sleep(ctx, time.Until(i.gateOpens))
+	if f.gateEvery > 0 {
+		since %= f.gateEvery
+	}
+	return sleep(ctx, f.gateFor-since)
+}
+
+// collapse keeps a core busy where there are too many calls, or were a short while ago: a server that an overload makes
+// slower than it was, so that it stays overloaded where the load does not fall.
+func (i *injector) collapse(f Faults) {
+	if f.collapseAt == 0 {
+		return
+	}
+	now := time.Now().UnixNano()
+	if i.inProgress.Load() >= f.collapseAt {
+		i.collapsed.Store(now + int64(f.collapseFor))
+	}
+	if now < i.collapsed.Load() {
+		spin(f.collapseBy)
+	}
 }
 
 // sleep waits for d, or returns the status of ctx where that ends first.

@@ -45,6 +45,64 @@ func TestInjectGate(t *testing.T) {
 	})
 }
 
+func TestInjectGateOfAPeriod(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		chain, _ := injecting(t, "gate=1s:100ms:1s", false)
+		start := time.Now()
+		for _, tt := range []struct{ from, want time.Duration }{
+			{0, 0},
+			{1020 * time.Millisecond, 1100 * time.Millisecond},
+			{1500 * time.Millisecond, 1500 * time.Millisecond},
+			{2 * time.Second, 2100 * time.Millisecond},
+			{7099 * time.Millisecond, 7100 * time.Millisecond},
+		} {
+			time.Sleep(tt.from - time.Since(start))
+			if err := outcome(t.Context(), chain); err != nil || time.Since(start) != tt.want {
+				t.Errorf("the call at %v ended at %v with %v, want OK at %v", tt.from, time.Since(start), err, tt.want)
+			}
+		}
+	})
+}
+
+// Three calls at a time make each that follows slower, for as long as is said, and then no more.
+func TestInjectCollapse(t *testing.T) {
+	const by, long = 20 * time.Millisecond, 300 * time.Millisecond
+	chain, _ := injecting(t, "collapse=3:300ms:20ms", false)
+	least := func() time.Duration { // of three: others use the machine too
+		quickest := time.Hour
+		for range 3 {
+			start := time.Now()
+			if err := outcome(t.Context(), chain); err != nil {
+				t.Fatal(err)
+			}
+			quickest = min(quickest, time.Since(start))
+		}
+		return quickest
+	}
+	if took := least(); took >= by {
+		t.Errorf("before there were many, a call took %v", took)
+	}
+	var calls, begun sync.WaitGroup
+	begun.Add(3)
+	for range 3 {
+		calls.Go(func() {
+			_, _ = unary(t.Context(), chain, func(context.Context, any) (any, error) {
+				begun.Done()
+				begun.Wait()
+				return nil, nil //nolint:nilnil // an answer that nobody reads
+			})
+		})
+	}
+	calls.Wait()
+	if took := least(); took < by {
+		t.Errorf("after three at a time, a call took %v, want %v at least", took, by)
+	}
+	time.Sleep(long)
+	if took := least(); took >= by {
+		t.Errorf("%v later, a call took %v", long, took)
+	}
+}
+
 func TestInjectGateAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		chain, _ := injecting(t, "gate=0s:1s", false)
