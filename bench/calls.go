@@ -47,7 +47,8 @@ func calls(b *testing.B) {
 		}
 		b.Run(fmt.Sprintf("rpc=Search/transport=grpc/c=1/size=%dKiB", size>>10), func(b *testing.B) {
 			b.SetBytes(int64(size))
-			oneByOne(b, connect(b, ready, def, scenario.Options{Transport: transport.GRPC, Size: size, Timeout: 20 * time.Second}))
+			oneByOne(b, connect(b, ready, def,
+				scenario.Options{Transport: transport.GRPC, Size: size, Timeout: 20 * time.Second}))
 		})
 	}
 }

@@ -34,7 +34,8 @@ func serverInterceptors(b *testing.B) {
 	}
 	for _, name := range slices.Concat(names, interceptor.Ecosystem) {
 		cfg := interceptor.Config{
-			Names: []string{name}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), //nolint:sloglint // what formatting costs is measured
+			// what formatting costs is measured
+			Names: []string{name}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), //nolint:sloglint
 			Registerer:   prometheus.NewRegistry(),
 			UnaryTimeout: time.Second, RecvTimeout: time.Second,
 		}
@@ -46,11 +47,14 @@ func serverInterceptors(b *testing.B) {
 			b.Fatal(err)
 		}
 		if h := chain[0].Stats; h != nil {
-			b.Run(fmt.Sprintf("interceptor=%s/kind=unary/side=server", name), func(b *testing.B) { statsHandler(b, h, false, false) })
-			b.Run(fmt.Sprintf("interceptor=%s/kind=stream/side=server", name), func(b *testing.B) { statsHandler(b, h, false, true) })
+			b.Run(fmt.Sprintf("interceptor=%s/kind=unary/side=server", name),
+				func(b *testing.B) { statsHandler(b, h, false, false) })
+			b.Run(fmt.Sprintf("interceptor=%s/kind=stream/side=server", name),
+				func(b *testing.B) { statsHandler(b, h, false, true) })
 			continue
 		}
-		ctx := metadata.NewIncomingContext(context.Background(), metadata.Pairs(contract.RequestIDKey, "00000001-0002-000000000003"))
+		ctx := metadata.NewIncomingContext(context.Background(),
+			metadata.Pairs(contract.RequestIDKey, "00000001-0002-000000000003"))
 		ctx = grpc.NewContextWithServerTransportStream(ctx, noTransport{})
 		b.Run(fmt.Sprintf("interceptor=%s/kind=unary/side=server", name), func(b *testing.B) {
 			b.ReportAllocs()
@@ -66,7 +70,10 @@ func serverInterceptors(b *testing.B) {
 		b.Run(fmt.Sprintf("interceptor=%s/kind=stream/side=server", name), func(b *testing.B) {
 			b.ReportAllocs()
 			msg := &person.PersonReq{}
-			info := &grpc.StreamServerInfo{FullMethod: "/person.SearchService/SearchIO", IsClientStream: true, IsServerStream: true}
+			info := &grpc.StreamServerInfo{
+				FullMethod: "/person.SearchService/SearchIO", IsClientStream: true,
+				IsServerStream: true,
+			}
 			handler := func(_ any, ss grpc.ServerStream) error {
 				if err := ss.RecvMsg(msg); err != nil {
 					return err
@@ -85,19 +92,27 @@ func serverInterceptors(b *testing.B) {
 // clientInterceptors measures each client interceptor alone around a call that does nothing.
 func clientInterceptors(b *testing.B) {
 	for _, name := range slices.Concat(grpcconn.Names, grpcconn.Ecosystem) {
-		chain, err := grpcconn.Interceptors([]string{name}, 1, prometheus.NewRegistry(), slog.New(slog.NewTextHandler(io.Discard, nil))) //nolint:sloglint // what formatting costs is measured
+		// what formatting costs is measured
+		chain, err := grpcconn.Interceptors([]string{name}, 1, prometheus.NewRegistry(),
+			slog.New(slog.NewTextHandler(io.Discard, nil))) //nolint:sloglint
 		if err != nil {
 			b.Fatal(err)
 		}
 		if h := chain[0].Stats; h != nil {
-			b.Run(fmt.Sprintf("interceptor=%s/kind=unary/side=client", name), func(b *testing.B) { statsHandler(b, h, true, false) })
-			b.Run(fmt.Sprintf("interceptor=%s/kind=stream/side=client", name), func(b *testing.B) { statsHandler(b, h, true, true) })
+			b.Run(fmt.Sprintf("interceptor=%s/kind=unary/side=client", name),
+				func(b *testing.B) { statsHandler(b, h, true, false) })
+			b.Run(fmt.Sprintf("interceptor=%s/kind=stream/side=client", name),
+				func(b *testing.B) { statsHandler(b, h, true, true) })
 			continue
 		}
 		ctx := grpcconn.WithCall(context.Background(), &newWaiter(1).call)
 		b.Run(fmt.Sprintf("interceptor=%s/kind=unary/side=client", name), func(b *testing.B) {
 			b.ReportAllocs()
-			invoker := func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error { return nil }
+			invoker := func(context.Context, string, any, any, *grpc.ClientConn,
+				...grpc.CallOption,
+			) error {
+				return nil
+			}
 			for b.Loop() {
 				if err := chain[0].Unary(ctx, "/person.SearchService/Search", nil, nil, nowhere, invoker); err != nil {
 					b.Fatal(err)
@@ -107,7 +122,9 @@ func clientInterceptors(b *testing.B) {
 		b.Run(fmt.Sprintf("interceptor=%s/kind=stream/side=client", name), func(b *testing.B) {
 			b.ReportAllocs()
 			desc := &grpc.StreamDesc{StreamName: "SearchIO", ClientStreams: true, ServerStreams: true}
-			streamer := func(ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
+			streamer := func(ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string,
+				_ ...grpc.CallOption,
+			) (grpc.ClientStream, error) {
 				return &oneMessage{ctx: ctx}, nil
 			}
 			msg := &person.PersonReq{}

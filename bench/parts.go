@@ -30,7 +30,10 @@ func parts(b *testing.B) {
 		b.Run("part=recorder.Call/loop="+loop.name, func(b *testing.B) {
 			b.ReportAllocs()
 			s := recorder.New(loop.cfg).NewLane()
-			sample := recorder.Sample{Worker: 1, Code: codes.OK, MessagesSent: 1, MessagesReceived: 1, BytesSent: 20, BytesReceived: 20}
+			sample := recorder.Sample{
+				Worker: 1, Code: codes.OK, MessagesSent: 1, MessagesReceived: 1, BytesSent: 20,
+				BytesReceived: 20,
+			}
 			for b.Loop() {
 				sample.Seq++
 				sample.Intended += 1000

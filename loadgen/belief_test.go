@@ -119,7 +119,8 @@ func TestStarvedGeneratorIsInvalid(t *testing.T) { // SB-2, every time
 		hogs = append(hogs, hog)
 	}
 	m, err := measureProcess(t, func(cmd *exec.Cmd) {
-		out, err := exec.CommandContext(ctx, taskset, "-a", "-c", "-p", "1", fmt.Sprint(cmd.Process.Pid)).CombinedOutput()
+		out, err := exec.CommandContext(ctx, taskset, "-a", "-c", "-p", "1",
+			fmt.Sprint(cmd.Process.Pid)).CombinedOutput()
 		if err != nil {
 			t.Errorf("pin the load generator: %v\n%s", err, out)
 		}

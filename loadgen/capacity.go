@@ -37,7 +37,8 @@ func capacity(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 		debug.SetGCPercent(gcPercent)
 	}
 	view := live.New(stderr, c.Quiet)
-	doc, err := keep(c.Out, c.Force, func() (*result.Capacity, error) { return measureCapacity(ctx, c, w, steps(view, "capacity")) })
+	doc, err := keep(c.Out, c.Force,
+		func() (*result.Capacity, error) { return measureCapacity(ctx, c, w, steps(view, "capacity")) })
 	view.Close()
 	if doc == nil {
 		return err
@@ -53,13 +54,16 @@ func followCapacity(ctx context.Context, c plan.Capacity, w *scenario.Workload, 
 	}
 	loads, err := session.Follow(ctx)
 	if !c.Quiet {
-		fmt.Fprintf(stderr, "loadgen: shard %v made its part of %d loads; shard 0 has the answer\n", c.Load.Shard, loads)
+		fmt.Fprintf(stderr, "loadgen: shard %v made its part of %d loads; shard 0 has the answer\n", c.Load.Shard,
+			loads)
 	}
 	return errors.Join(err, session.Close()) //nolint:contextcheck // it may be over
 }
 
 // measureCapacity searches on a session of its own, and holds what it finds against the limits on capacity.
-func measureCapacity(ctx context.Context, c plan.Capacity, w *scenario.Workload, step func(string)) (*result.Capacity, error) {
+func measureCapacity(ctx context.Context, c plan.Capacity, w *scenario.Workload, step func(string)) (*result.Capacity,
+	error,
+) {
 	session, err := run.Open(ctx, c.Load, w)
 	if err != nil {
 		return nil, err

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// targetLaw is what the target does by its flags, as a queue whose capacity can be computed: so many calls at a time, each
-// of which holds a stream for as long as it takes.
+// targetLaw is what the target does by its flags, as a queue whose capacity can be computed: so many calls at a time,
+// each of which holds a stream for as long as it takes.
 type targetLaw struct {
 	name, flags string
 	streams     int
@@ -26,15 +26,18 @@ type targetLaw struct {
 
 var targetLaws = []targetLaw{
 	{
-		name: "M/D/1", flags: "-max-streams=1 -inject=delay=4ms", streams: 1, slo: "p99<40ms", limit: 40 * time.Millisecond,
+		name: "M/D/1", flags: "-max-streams=1 -inject=delay=4ms", streams: 1, slo: "p99<40ms",
+		limit:   40 * time.Millisecond,
 		service: func(*rand.Rand) float64 { return 4e-3 }, mean: 4e-3,
 	},
 	{
-		name: "a limit on streams", flags: "-max-streams=10 -inject=delay=20ms", streams: 10, slo: "p99<40ms", limit: 40 * time.Millisecond,
+		name: "a limit on streams", flags: "-max-streams=10 -inject=delay=20ms", streams: 10, slo: "p99<40ms",
+		limit:   40 * time.Millisecond,
 		service: func(*rand.Rand) float64 { return 20e-3 }, mean: 20e-3,
 	},
 	{
-		name: "bimodal", flags: "-max-streams=4 -inject=delay=bimodal:5ms:50ms:0.02", streams: 4, slo: "p99<80ms", limit: 80 * time.Millisecond,
+		name: "bimodal", flags: "-max-streams=4 -inject=delay=bimodal:5ms:50ms:0.02", streams: 4, slo: "p99<80ms",
+		limit: 80 * time.Millisecond,
 		service: func(r *rand.Rand) float64 {
 			if r.Float64() < 0.02 {
 				return 50e-3
@@ -43,13 +46,14 @@ var targetLaws = []targetLaw{
 		}, mean: 5.9e-3,
 	},
 	{
-		name: "a gate", flags: "-max-streams=10 -inject=delay=20ms,gate=0s:50ms:1s", streams: 10, slo: "p99<100ms", limit: 100 * time.Millisecond,
+		name: "a gate", flags: "-max-streams=10 -inject=delay=20ms,gate=0s:50ms:1s", streams: 10, slo: "p99<100ms",
+		limit:   100 * time.Millisecond,
 		service: func(*rand.Rand) float64 { return 20e-3 }, mean: 20e-3, gate: 50e-3, every: 1,
 	},
 }
 
-// truth is the highest rate at which one call in a hundred takes longer than the limit, where each takes extra more than
-// its service.
+// truth is the highest rate at which one call in a hundred takes longer than the limit, where each takes extra more
+// than its service.
 func (l targetLaw) truth(extra float64) float64 {
 	low, high := 1.0, float64(l.streams)/l.mean
 	for high/low > 1.002 {
@@ -91,8 +95,9 @@ func (l targetLaw) over(rate, extra float64) float64 {
 	return float64(over) / calls
 }
 
-// The capacity of real targets whose law is known is what is found: their intervals hold the true rate, and none passes a
-// rate that is 10 % over it. What a call takes beyond its service (timers, the way there and back) is that of a closed loop.
+// The capacity of real targets whose law is known is what is found: their intervals hold the true rate, and none passes
+// a rate that is 10 % over it. What a call takes beyond its service (timers, the way there and back) is that of a
+// closed loop.
 func TestCapacityOfTargets(t *testing.T) {
 	searches, _ := strconv.Atoi(os.Getenv("SEARCHES"))
 	if searches == 0 {
@@ -104,7 +109,8 @@ func TestCapacityOfTargets(t *testing.T) {
 			held, over := 0, 0
 			var all []string
 			for range searches {
-				p := loadgen(t, "capacity", "-rpc=Search", "-transport=wire", "-c=200", "-slo="+l.slo, "-budget=75s", "-target="+l.flags)
+				p := loadgen(t, "capacity", "-rpc=Search", "-transport=wire", "-c=200", "-slo="+l.slo, "-budget=75s",
+					"-target="+l.flags)
 				p.wantExit(t, 0, 2*time.Minute)
 				d := readCapacity(t, p)
 				extra := max(0, float64(l.streams)*(1-l.gate/max(l.every, 1))/d.Ceiling-l.mean)
@@ -122,7 +128,8 @@ func TestCapacityOfTargets(t *testing.T) {
 					all = append(all, fmt.Sprintf("%.0f..%.0f (true: %.0f)", d.Passes.Rate, d.Fails.Rate, want))
 				}
 			}
-			t.Logf("%s, %s: %d of %d intervals hold the true rate, %d pass one 10 %% over it: %v", l.name, l.slo, held, searches, over, all)
+			t.Logf("%s, %s: %d of %d intervals hold the true rate, %d pass one 10 %% over it: %v", l.name, l.slo, held,
+				searches, over, all)
 			if held < (searches*45+49)/50 || over > 0 {
 				t.Errorf("%d of %d intervals hold the true rate, %d pass one 10 %% over it", held, searches, over)
 			}

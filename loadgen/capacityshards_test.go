@@ -50,7 +50,8 @@ func TestCapacityOverShards(t *testing.T) {
 				p.wantExit(t, 0, time.Minute)
 			}
 			d := readCapacity(t, all[0])
-			if d.Passes == nil || d.Passes.Rate > 200 || len(d.Trials) < 3 { // how far it comes depends on how busy the machine is
+			// how far it comes depends on how busy the machine is
+			if d.Passes == nil || d.Passes.Rate > 200 || len(d.Trials) < 3 {
 				t.Errorf("%s: %+v", d.Headline(), d.Trials)
 			}
 			for _, trial := range d.Trials { // a shard's part alone would be a third
@@ -74,7 +75,8 @@ func TestCapacityOverShards(t *testing.T) {
 func TestCapacityWithoutAShard(t *testing.T) {
 	server := newKeeper()
 	all := shardsBy(t, []string{"capacity"}, 2, []string{"-meet=" + freeAddr(t), secret, "-meet-timeout=2s"},
-		"-rpc=grpc.testing.TestService/UnaryCall", "-addr="+server.serve(t), "-slo=p90<1s", "-from=100", "-to=400", "-budget=60s", "-c=60", "-H=x-seq: ${seq}")
+		"-rpc=grpc.testing.TestService/UnaryCall", "-addr="+server.serve(t), "-slo=p90<1s", "-from=100", "-to=400",
+		"-budget=60s", "-c=60", "-H=x-seq: ${seq}")
 	all[0].until(t, "the search does not begin", func() bool {
 		server.mu.Lock()
 		defer server.mu.Unlock()

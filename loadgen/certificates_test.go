@@ -25,7 +25,10 @@ type authority struct {
 func newAuthority(t *testing.T) *authority {
 	t.Helper()
 	a := &authority{dir: t.TempDir()}
-	template := &x509.Certificate{Subject: pkix.Name{CommonName: "test authority"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	template := &x509.Certificate{
+		Subject: pkix.Name{CommonName: "test authority"}, IsCA: true,
+		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
 	a.cert, a.key = template, newKey(t)
 	a.write(t, "ca", template, a.key)
 	return a
@@ -35,7 +38,8 @@ func newAuthority(t *testing.T) *authority {
 func (a *authority) issue(t *testing.T, name string, usage x509.ExtKeyUsage) {
 	t.Helper()
 	a.write(t, name, &x509.Certificate{
-		Subject: pkix.Name{CommonName: name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"grpcbench.test"},
+		Subject: pkix.Name{CommonName: name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		DNSNames: []string{"grpcbench.test"},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{usage},
 	}, newKey(t))
 }
@@ -53,7 +57,8 @@ func (a *authority) write(t *testing.T, name string, template *x509.Certificate,
 		t.Fatal(err)
 	}
 	for file, block := range map[string]*pem.Block{
-		a.file(name + ".pem"): {Type: "CERTIFICATE", Bytes: cert}, a.file(name + ".key"): {Type: "PRIVATE KEY", Bytes: private},
+		a.file(name + ".pem"): {Type: "CERTIFICATE", Bytes: cert},
+		a.file(name + ".key"): {Type: "PRIVATE KEY", Bytes: private},
 	} {
 		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)

@@ -63,12 +63,14 @@ func comparison(args []string, stdout, stderr io.Writer) (err error) {
 		err = errors.Join(err, missedChange(c.Name, c.Limits))
 	}
 	if len(ofSearches) > 0 && len(capacities) == 0 {
-		err = errors.Join(err, fmt.Errorf("%w %s: there are no two searches for capacity to compare", errChanged, ofSearches[0].Text))
+		err = errors.Join(err, fmt.Errorf("%w %s: there are no two searches for capacity to compare", errChanged,
+			ofSearches[0].Text))
 	}
 	for _, c := range all {
 		err = errors.Join(err, missedChange(c.Name, c.Limits))
 		if len(p.FailOn) > 0 && c.Invalid() > 0 {
-			err = errors.Join(err, fmt.Errorf("%w: -fail-on cannot be decided by INVALID runs, and of %s there are %d", errInvalid, c.Name, c.Invalid()))
+			err = errors.Join(err, fmt.Errorf("%w: -fail-on cannot be decided by INVALID runs, and of %s there are %d",
+				errInvalid, c.Name, c.Invalid()))
 		}
 	}
 	for _, a := range alone {

@@ -67,9 +67,11 @@ func setsOfRuns(t *testing.T, runs int, targets map[string]string) (map[string]s
 	for i := range runs {
 		for name, target := range targets {
 			folders[name] = filepath.Join(root, name)
-			cmd := exec.CommandContext(t.Context(), path, "-rpc", "Search", "-transport", "wire", "-c", "1", "-d", time.Second.String(), "-warmup", "200ms",
+			cmd := exec.CommandContext(t.Context(), path, "-rpc", "Search", "-transport", "wire", "-c", "1", "-d",
+				time.Second.String(), "-warmup", "200ms",
 				"-target", target, "-q", "-o", filepath.Join(folders[name], fmt.Sprint(i)))
-			if out, err := cmd.CombinedOutput(); err != nil && cmd.ProcessState.ExitCode() != 4 { // INVALID runs are compared too
+			// INVALID runs are compared too
+			if out, err := cmd.CombinedOutput(); err != nil && cmd.ProcessState.ExitCode() != 4 {
 				return nil, fmt.Errorf("run %s: %w\n%s", name, err, out)
 			}
 		}
@@ -82,7 +84,8 @@ func compareFolders(before, after string) (map[string]compared, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := exec.Command(path, "compare", before, after, "-format", "json").Output() //nolint:noctx // it reads files
+	// it reads files
+	out, err := exec.Command(path, "compare", before, after, "-format", "json").Output() //nolint:noctx
 	if err != nil {
 		return nil, fmt.Errorf("compare: %w", err)
 	}

@@ -46,7 +46,8 @@ func list(ctx context.Context, args []string, stdout io.Writer) error {
 		found, err := s.Find(protoreflect.FullName(name))
 		sd, ok := found.(protoreflect.ServiceDescriptor)
 		if err != nil || !ok {
-			fmt.Fprintf(stdout, "%s: it is listed, and the server's reflection does not describe it\n", report.Harmless(name))
+			fmt.Fprintf(stdout, "%s: it is listed, and the server's reflection does not describe it\n",
+				report.Harmless(name))
 			continue
 		}
 		for i := range sd.Methods().Len() {
@@ -85,7 +86,8 @@ func listOwn(w io.Writer) error {
 // signature is a method on a line.
 func signature(md protoreflect.MethodDescriptor) string {
 	stream := map[bool]string{true: "stream ", false: ""}
-	return fmt.Sprintf("%s (%s%s) returns (%s%s)", schema.Name(md), stream[md.IsStreamingClient()], md.Input().FullName(), stream[md.IsStreamingServer()], md.Output().FullName())
+	return fmt.Sprintf("%s (%s%s) returns (%s%s)", schema.Name(md), stream[md.IsStreamingClient()],
+		md.Input().FullName(), stream[md.IsStreamingServer()], md.Output().FullName())
 }
 
 // describe shows a service, method or type as source, with JSON to fill in.
@@ -98,7 +100,8 @@ func describe(ctx context.Context, args []string, stdout io.Writer) error {
 		return describeFile(ctx, d.Plan, stdout)
 	}
 	if d.Name == "" {
-		return plan.Usage(errors.New("describe wants a name: of a service, a method or a type; loadgen list shows them"))
+		return plan.Usage(errors.New(
+			"describe wants a name: of a service, a method or a type; loadgen list shows them"))
 	}
 	found, done, err := lookUp(ctx, d)
 	if err != nil {

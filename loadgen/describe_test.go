@@ -21,7 +21,8 @@ func TestListOwn(t *testing.T) {
 	for i, d := range all {
 		line := lines[i+1]
 		for _, want := range []string{d.Kind.String(), strings.Join(d.Transports(), ","), d.About} {
-			if !strings.HasPrefix(line, d.Name+" ") || !strings.Contains(line, want) || !strings.HasPrefix(line[method:], d.Method) {
+			if !strings.HasPrefix(line, d.Name+" ") || !strings.Contains(line, want) ||
+				!strings.HasPrefix(line[method:], d.Method) {
 				t.Errorf("%q does not show %s with %q, its method below the head", line, d.Name, want)
 			}
 		}

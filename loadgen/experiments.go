@@ -54,7 +54,8 @@ func measureTimeouts(ctx context.Context, p plan.Timeouts, step func(string)) (*
 	return keep(p.Out, p.Force, func() (*result.Timeouts, error) { return experiment.Timeouts(ctx, p, step) })
 }
 
-// keep takes the folder, measures, and writes. The document is nil where there is none: then nothing stays of the folder.
+// keep takes the folder, measures, and writes. The document is nil where there is none: then nothing stays of the
+// folder.
 func keep[D any, P interface {
 	*D
 	result.Experiment
@@ -67,7 +68,8 @@ func keep[D any, P interface {
 	if doc == nil {
 		return nil, errors.Join(err, folder.Discard())
 	}
-	return doc, errors.Join(err, folder.WriteExperiment(doc, func(w io.Writer) error { return report.ExperimentMarkdown(w, doc) }))
+	return doc, errors.Join(err, folder.WriteExperiment(doc,
+		func(w io.Writer) error { return report.ExperimentMarkdown(w, doc) }))
 }
 
 // steps shows what an experiment does.

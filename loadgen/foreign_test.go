@@ -58,15 +58,42 @@ func TestForeignService(t *testing.T) {
 	}{
 		{"grpc.testing.TestService/EmptyCall", ``, nil, 1, 1, ""},
 		{"grpc.testing.TestService.UnaryCall", `{"responseSize":100,"payload":{"body":"AAAA"}}`, nil, 1, 1, ""},
-		{"TestService/StreamingOutputCall", `{"responseParameters":[{"size":10},{"size":20},{"size":30}]}`, nil, 1, 3, ""},
-		{"StreamingOutputCall", `{"responseParameters":[{"size":10},{"size":20,"intervalUs":50000}]}`, []string{"-receive=1"}, 1, 1, ""},
+		{
+			"TestService/StreamingOutputCall", `{"responseParameters":[{"size":10},{"size":20},{"size":30}]}`, nil, 1,
+			3,
+			"",
+		},
+		{
+			"StreamingOutputCall", `{"responseParameters":[{"size":10},{"size":20,"intervalUs":50000}]}`,
+			[]string{"-receive=1"},
+			1, 1, "",
+		},
 		{"StreamingInputCall", `[{"payload":{"body":"AAAA"}},{"payload":{"body":"BBBB"}}]`, nil, 2, 1, ""},
 		{"StreamingInputCall", `{"payload":{"body":"AAAA"}}`, []string{"-messages=7"}, 7, 1, ""},
 		{"FullDuplexCall", `{"responseParameters":[{"size":10},{"size":20}]}`, []string{"-messages=3"}, 3, 6, ""},
-		{"FullDuplexCall", `{"responseParameters":[{"size":10}]}`, []string{"-messages=3", "-stream=lockstep"}, 3, 3, ""},
-		{"FullDuplexCall", `{"responseParameters":[{"size":10}]}`, []string{"-messages=3", "-interval=5ms", "-stream=free"}, 3, 3, ""},
-		{"FullDuplexCall", `{"responseParameters":[{"size":10},{"size":5}]}`, []string{"-messages=3", "-receive=4"}, 0, 4, ""},
-		{"FullDuplexCall", `{"responseParameters":[{"size":10}]}`, []string{"-messages=2", "-receive-for=40ms"}, 2, 2, ""},
+		{
+			"FullDuplexCall", `{"responseParameters":[{"size":10}]}`,
+			[]string{"-messages=3", "-stream=lockstep"},
+			3, 3,
+			"",
+		},
+		{
+			"FullDuplexCall", `{"responseParameters":[{"size":10}]}`,
+			[]string{"-messages=3", "-interval=5ms", "-stream=free"},
+			3, 3, "",
+		},
+		{
+			"FullDuplexCall", `{"responseParameters":[{"size":10},{"size":5}]}`,
+			[]string{"-messages=3", "-receive=4"},
+			0,
+			4, "",
+		},
+		{
+			"FullDuplexCall", `{"responseParameters":[{"size":10}]}`,
+			[]string{"-messages=2", "-receive-for=40ms"},
+			2, 2,
+			"",
+		},
 		{"HalfDuplexCall", `{"responseParameters":[{"size":10}]}`, []string{"-messages=4", "-stream=half"}, 4, 4, ""},
 		{"UnimplementedCall", ``, nil, 1, 0, "UNIMPLEMENTED"},
 	} {
@@ -74,7 +101,8 @@ func TestForeignService(t *testing.T) {
 			t.Run(fmt.Sprintf("%s %s %s", tt.rpc, transport, strings.Join(tt.args, " ")), func(t *testing.T) {
 				t.Parallel()
 				const calls = 30
-				p := loadgen(t, append(slices.Clone(tt.args), "-addr="+addr, "-rpc="+tt.rpc, "-data="+tt.data, "-transport="+transport, "-c=3", "-n=30", "-warmup=0s")...)
+				p := loadgen(t, append(slices.Clone(tt.args), "-addr="+addr, "-rpc="+tt.rpc, "-data="+tt.data,
+					"-transport="+transport, "-c=3", "-n=30", "-warmup=0s")...)
 				exit := p.ends(t)
 				d := p.wantResult(t)
 				c := d.Counts
@@ -88,7 +116,8 @@ func TestForeignService(t *testing.T) {
 					t.Errorf("exit %d, counts %+v, codes %v", exit, c, d.Codes)
 				}
 				if tt.sent > 0 && c.MessagesSent != tt.sent*calls || c.MessagesReceived != tt.received*calls {
-					t.Errorf("%d messages sent, %d received by %d calls, want %d and %d each", c.MessagesSent, c.MessagesReceived, calls, tt.sent, tt.received)
+					t.Errorf("%d messages sent, %d received by %d calls, want %d and %d each", c.MessagesSent,
+						c.MessagesReceived, calls, tt.sent, tt.received)
 				}
 				if d.Method == "" || d.Kind == "" || d.Plan.Messages < 1 {
 					t.Errorf("the result says of the method %q, %q, %d messages", d.Method, d.Kind, d.Plan.Messages)
@@ -102,33 +131,94 @@ func TestForeignService(t *testing.T) {
 func TestForeignRefuses(t *testing.T) {
 	addr := serveForeign(t, func(s *grpc.Server) { reflection.Register(s) })
 	mute := serveForeign(t, nil)
-	guarded := serveForeign(t, func(s *grpc.Server) { reflection.Register(s) }, grpc.StreamInterceptor(func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-		if md, _ := metadata.FromIncomingContext(s.Context()); len(md["authorization"]) == 0 {
-			return status.Error(codes.Unauthenticated, "who are you?")
-		}
-		return handle(srv, s)
-	}))
-	broken := serveForeign(t, func(s *grpc.Server) { reflection.Register(s) }, grpc.StreamInterceptor(func(any, grpc.ServerStream, *grpc.StreamServerInfo, grpc.StreamHandler) error {
-		return status.Error(codes.Unavailable, "out of order")
-	}))
+	guarded := serveForeign(t, func(s *grpc.Server) { reflection.Register(s) },
+		grpc.StreamInterceptor(func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo,
+			handle grpc.StreamHandler,
+		) error {
+			if md, _ := metadata.FromIncomingContext(s.Context()); len(md["authorization"]) == 0 {
+				return status.Error(codes.Unauthenticated, "who are you?")
+			}
+			return handle(srv, s)
+		}))
+	broken := serveForeign(t, func(s *grpc.Server) { reflection.Register(s) },
+		grpc.StreamInterceptor(func(any, grpc.ServerStream, *grpc.StreamServerInfo, grpc.StreamHandler) error {
+			return status.Error(codes.Unavailable, "out of order")
+		}))
 	for _, tt := range []struct {
 		reason string
 		args   []string
 		exit   int
 		says   []string
 	}{
-		{"an unknown method, with the nearest", []string{"-addr=" + addr, "-rpc=TestService/UnaryCal"}, exitUsage, []string{"UnaryCal", "did you mean grpc.testing.TestService/UnaryCall"}},
-		{"a field that is not there", []string{"-addr=" + addr, "-rpc=UnaryCall", `-data={"payload":{"bdoy":"AAAA"}}`}, exitUsage, []string{"$.payload.bdoy", "grpc.testing.Payload", "type, body"}},
-		{"no number", []string{"-addr=" + addr, "-rpc=UnaryCall", `-data={"responseSize":"ten"}`}, exitUsage, []string{"$.responseSize", "a number"}},
-		{"no JSON", []string{"-addr=" + addr, "-rpc=UnaryCall", `-data={"responseSize":`}, exitUsage, []string{"-data", "JSON"}},
-		{"two messages for one", []string{"-addr=" + addr, "-rpc=UnaryCall", `-data={} {}`}, exitUsage, []string{"one message a call"}},
-		{"flags of streams, all at once", []string{"-addr=" + addr, "-rpc=UnaryCall", "-messages=3", "-interval=1ms", "-stream=free", "-receive=2"}, exitUsage, []string{"-messages 3", "-interval 1ms", "-stream free", "-receive"}},
-		{"a file that is not there", []string{"-addr=" + addr, "-rpc=UnaryCall", "-data=@nowhere.json"}, exitUsage, []string{"-data", "nowhere.json"}},
-		{"a server without reflection", []string{"-addr=" + mute, "-rpc=UnaryCall"}, exitUsage, []string{"no reflection", "-proto", "-protoset"}},
-		{"reflection that wants to know who asks", []string{"-addr=" + guarded, "-rpc=UnaryCall"}, exitUsage, []string{"-H", "who are you?"}},
-		{"it is told", []string{"-addr=" + guarded, "-rpc=UnaryCall", "-H=authorization: me", "-n=5", "-warmup=0s"}, exitOK, nil},
-		{"reflection that fails, which is no fault of the command line", []string{"-addr=" + broken, "-rpc=UnaryCall"}, exitFailed, []string{"ask the server by reflection", "out of order", "-proto"}},
-		{"reflection elsewhere", []string{"-addr=" + mute, "-reflect-addr=" + addr, "-rpc=UnaryCall", "-n=5", "-warmup=0s"}, exitOK, nil},
+		{
+			"an unknown method, with the nearest",
+			[]string{"-addr=" + addr, "-rpc=TestService/UnaryCal"},
+			exitUsage,
+			[]string{"UnaryCal", "did you mean grpc.testing.TestService/UnaryCall"},
+		},
+		{
+			"a field that is not there",
+			[]string{"-addr=" + addr, "-rpc=UnaryCall", `-data={"payload":{"bdoy":"AAAA"}}`},
+			exitUsage,
+			[]string{"$.payload.bdoy", "grpc.testing.Payload", "type, body"},
+		},
+		{
+			"no number",
+			[]string{"-addr=" + addr, "-rpc=UnaryCall", `-data={"responseSize":"ten"}`},
+			exitUsage,
+			[]string{"$.responseSize", "a number"},
+		},
+		{
+			"no JSON",
+			[]string{"-addr=" + addr, "-rpc=UnaryCall", `-data={"responseSize":`},
+			exitUsage,
+			[]string{"-data", "JSON"},
+		},
+		{
+			"two messages for one",
+			[]string{"-addr=" + addr, "-rpc=UnaryCall", `-data={} {}`},
+			exitUsage,
+			[]string{"one message a call"},
+		},
+		{
+			"flags of streams, all at once",
+			[]string{"-addr=" + addr, "-rpc=UnaryCall", "-messages=3", "-interval=1ms", "-stream=free", "-receive=2"},
+			exitUsage,
+			[]string{"-messages 3", "-interval 1ms", "-stream free", "-receive"},
+		},
+		{
+			"a file that is not there",
+			[]string{"-addr=" + addr, "-rpc=UnaryCall", "-data=@nowhere.json"},
+			exitUsage,
+			[]string{"-data", "nowhere.json"},
+		},
+		{
+			"a server without reflection",
+			[]string{"-addr=" + mute, "-rpc=UnaryCall"},
+			exitUsage,
+			[]string{"no reflection", "-proto", "-protoset"},
+		},
+		{
+			"reflection that wants to know who asks",
+			[]string{"-addr=" + guarded, "-rpc=UnaryCall"},
+			exitUsage,
+			[]string{"-H", "who are you?"},
+		},
+		{
+			"it is told",
+			[]string{"-addr=" + guarded, "-rpc=UnaryCall", "-H=authorization: me", "-n=5", "-warmup=0s"},
+			exitOK, nil,
+		},
+		{
+			"reflection that fails, which is no fault of the command line",
+			[]string{"-addr=" + broken, "-rpc=UnaryCall"},
+			exitFailed,
+			[]string{"ask the server by reflection", "out of order", "-proto"},
+		},
+		{"reflection elsewhere", []string{
+			"-addr=" + mute, "-reflect-addr=" + addr, "-rpc=UnaryCall", "-n=5",
+			"-warmup=0s",
+		}, exitOK, nil},
 	} {
 		p := loadgen(t, append(tt.args, "-c=1")...)
 		if exit := p.ends(t); exit != tt.exit {
@@ -162,7 +252,8 @@ func TestForeignByDescriptorSet(t *testing.T) {
 	if err := os.WriteFile(file, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := loadgen(t, "-addr="+addr, "-protoset="+file, "-rpc=UnaryCall", `-data={"responseSize":10}`, "-transport=wire", "-c=2", "-n=20", "-warmup=0s")
+	p := loadgen(t, "-addr="+addr, "-protoset="+file, "-rpc=UnaryCall", `-data={"responseSize":10}`, "-transport=wire",
+		"-c=2", "-n=20", "-warmup=0s")
 	if exit := p.ends(t); exit != exitOK {
 		t.Errorf("exit %d", exit)
 	}
@@ -179,13 +270,26 @@ func TestForeignByHand(t *testing.T) {
 		exit int
 		says []string
 	}{
-		{[]string{"list"}, 0, []string{"grpc.testing.TestService/UnaryCall (grpc.testing.SimpleRequest) returns (grpc.testing.SimpleResponse)", "FullDuplexCall (stream "}},
-		{[]string{"describe", "TestService/UnaryCall"}, 0, []string{"message SimpleRequest {", `"responseSize": 0`, "-rpc grpc.testing.TestService/UnaryCall"}},
+		{[]string{"list"}, 0, []string{"grpc.testing.TestService/UnaryCall (grpc.testing.SimpleRequest) returns " +
+			"(grpc.testing.SimpleResponse)", "FullDuplexCall (stream "}},
+		{
+			[]string{"describe", "TestService/UnaryCall"},
+			0,
+			[]string{"message SimpleRequest {", `"responseSize": 0`, "-rpc grpc.testing.TestService/UnaryCall"},
+		},
 		{[]string{"describe", "grpc.testing.Payload"}, 0, []string{"bytes body = 2", `"body": ""`}},
 		{[]string{"describe", "grpc.testing.Paylaod"}, exitUsage, []string{"Paylaod"}},
 		{[]string{"call", "-rpc=UnaryCall", `-data={"responseSize":3}`}, 0, []string{`"body":"AAAA"`}},
-		{[]string{"call", "-rpc=StreamingOutputCall", `-data={"responseParameters":[{"size":1},{"size":1}]}`}, 0, []string{`"body":"AA=="`}},
-		{[]string{"call", "-rpc=UnaryCall", `-data={"responseStatus":{"code":7,"message":"not you"}}`}, exitFailed, []string{"UnaryCall: PERMISSION_DENIED: not you"}},
+		{
+			[]string{"call", "-rpc=StreamingOutputCall", `-data={"responseParameters":[{"size":1},{"size":1}]}`},
+			0,
+			[]string{`"body":"AA=="`},
+		},
+		{
+			[]string{"call", "-rpc=UnaryCall", `-data={"responseStatus":{"code":7,"message":"not you"}}`},
+			exitFailed,
+			[]string{"UnaryCall: PERMISSION_DENIED: not you"},
+		},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		cmd := exec.CommandContext(ctx, "loadgen", append(tt.args, "-addr="+addr)...)
@@ -205,7 +309,10 @@ func TestForeignByHand(t *testing.T) {
 // etcd, by the .proto files that come with its Go module: it has no reflection, and its files import what nobody has.
 func TestEtcd(t *testing.T) {
 	protos, client := etcd(t)
-	files := []string{"-addr=" + client, "-proto=" + filepath.Join(protos, "etcdserverpb", "rpc.proto"), "-I=etcd/api=" + protos}
+	files := []string{
+		"-addr=" + client, "-proto=" + filepath.Join(protos, "etcdserverpb", "rpc.proto"),
+		"-I=etcd/api=" + protos,
+	}
 	run := func(args ...string) {
 		t.Helper()
 		p := loadgen(t, append(slices.Clone(files), append(args, "-c=5", "-warmup=0s")...)...)
@@ -218,7 +325,8 @@ func TestEtcd(t *testing.T) {
 	}
 	byHand := func(args ...string) string {
 		t.Helper()
-		out, err := exec.CommandContext(t.Context(), "loadgen", append(append([]string{"call"}, files...), args...)...).CombinedOutput()
+		out, err := exec.CommandContext(t.Context(), "loadgen",
+			append(append([]string{"call"}, files...), args...)...).CombinedOutput()
 		if err != nil {
 			t.Errorf("call %q: %v\n%s", args, err, out)
 		}
@@ -230,7 +338,8 @@ func TestEtcd(t *testing.T) {
 		run(transport, "-rpc=etcdserverpb.KV/Range", `-data={"key":"Zm9v"}`, "-n=50")
 		run(transport, "-rpc=LeaseKeepAlive", `-data={"ID":"77"}`, "-stream=lockstep", "-messages=5", "-n=20")
 		// A watch of what is written already: it begins at the first revision.
-		run(transport, "-rpc=Watch/Watch", `-data={"createRequest":{"key":"Zm9v","startRevision":"1"}}`, "-receive=2", "-n=20")
+		run(transport, "-rpc=Watch/Watch", `-data={"createRequest":{"key":"Zm9v","startRevision":"1"}}`, "-receive=2",
+			"-n=20")
 	}
 	if out := byHand("-rpc=KV/Range", `-data={"key":"Zm9v"}`); !strings.Contains(out, `"value":"YmFy"`) {
 		t.Errorf("etcd has %s", out)
@@ -258,7 +367,8 @@ func etcd(t *testing.T) (protos, client string) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), path, "--data-dir", filepath.Join(dir, "data"), "--listen-client-urls", "http://"+ports[0],
+	cmd := exec.CommandContext(t.Context(), path, "--data-dir", filepath.Join(dir, "data"), "--listen-client-urls",
+		"http://"+ports[0],
 		"--advertise-client-urls", "http://"+ports[0], "--listen-peer-urls", "http://"+ports[1])
 	cmd.Env = append(os.Environ(), "ETCD_UNSUPPORTED_ARCH=arm64") // it wants to be asked there
 	if err := cmd.Start(); err != nil {

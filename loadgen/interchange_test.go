@@ -57,7 +57,8 @@ func counted(f map[string]*dto.MetricFamily, name, label string) float64 {
 	return math.NaN()
 }
 
-// wantEnd waits for the end of a run that was carried out. That a busy machine made an open loop INVALID is not its fault.
+// wantEnd waits for the end of a run that was carried out. That a busy machine made an open loop INVALID is not its
+// fault.
 func (p *process) wantEnd(t *testing.T) {
 	t.Helper()
 	select {
@@ -65,7 +66,8 @@ func (p *process) wantEnd(t *testing.T) {
 	case <-time.After(30 * time.Second):
 		t.Fatal("loadgen does not end")
 	}
-	if code := p.ProcessState.ExitCode(); code != exitOK && (code != exitInvalid || !strings.Contains(p.stderr.String(), "the measurement is INVALID")) {
+	if code := p.ProcessState.ExitCode(); code != exitOK &&
+		(code != exitInvalid || !strings.Contains(p.stderr.String(), "the measurement is INVALID")) {
 		t.Errorf("loadgen exits with %d", code)
 	}
 }
@@ -101,12 +103,14 @@ func TestMetricsOfARun(t *testing.T) {
 	if rose := after - before; rose < 50 { // how many is for the machine to say, but they go on
 		t.Errorf("the calls went from %v to %v in 1.5 s at 200/s", before, after)
 	}
-	if holds := counted(second, "grpcbench_verdict", "valid") + counted(second, "grpcbench_verdict", "suspect") + counted(second, "grpcbench_verdict", "invalid"); holds != 1 {
+	if holds := counted(second, "grpcbench_verdict", "valid") + counted(second, "grpcbench_verdict", "suspect") +
+		counted(second, "grpcbench_verdict", "invalid"); holds != 1 {
 		t.Errorf("%v verdicts hold", holds)
 	}
 	p.wantEnd(t)
 	d := p.wantResult(t)
-	if after > float64(d.Counts.OK) || labels["run_id"] != d.RunID || labels["rpc"] != "Search" || labels["loop"] != "open" {
+	if after > float64(d.Counts.OK) || labels["run_id"] != d.RunID || labels["rpc"] != "Search" ||
+		labels["loop"] != "open" {
 		t.Errorf("of the run %s with %d calls, the metrics said %v and %v calls", d.RunID, d.Counts.OK, labels, after)
 	}
 	l, err := net.Listen("tcp", addr)
@@ -148,7 +152,8 @@ func TestProgressWithoutATerminal(t *testing.T) {
 	if strings.ContainsAny(stderr+p.stdout.String(), "\x1b\r") {
 		t.Errorf("there are escape sequences in\n%q\n%q", stderr, p.stdout.String())
 	}
-	if !regexp.MustCompile(`(?m)^loadgen: Search: [4-6][0-9.]*s of 7s, [0-9.]+/s, .* ok, so far [A-Z]+$`).MatchString(stderr) {
+	if !regexp.MustCompile(
+		`(?m)^loadgen: Search: [4-6][0-9.]*s of 7s, [0-9.]+/s, .* ok, so far [A-Z]+$`).MatchString(stderr) {
 		t.Errorf("no line tells how it goes:\n%s", stderr)
 	}
 	if strings.Contains(p.stdout.String(), "so far") {
@@ -172,14 +177,49 @@ func TestInterchangeUsage(t *testing.T) {
 		{"no port", []string{"-metrics=localhost"}, exitUsage, []string{"-metrics", "localhost", "host:port"}},
 		{"a URL", []string{"-metrics=http://localhost:9095/metrics"}, exitUsage, []string{"-metrics", "host:port"}},
 		{"no port to send to", []string{"-otlp=localhost"}, exitUsage, []string{"-otlp", "localhost", "host:port"}},
-		{"a URL, as OTEL_EXPORTER_OTLP_ENDPOINT has it", []string{"-otlp=http://localhost:4317"}, exitUsage, []string{"-otlp", "host:port"}},
-		{"a share above all", []string{"-otlp=localhost:4317", "-trace-ratio=1.5"}, exitUsage, []string{"-trace-ratio", "1.5", "between 0 and 1"}},
-		{"less than nothing", []string{"-otlp=localhost:4317", "-trace-ratio=-0.1"}, exitUsage, []string{"-trace-ratio", "-0.1"}},
-		{"no number", []string{"-otlp=localhost:4317", "-trace-ratio=some"}, exitUsage, []string{"-trace-ratio", "some"}},
-		{"not a number", []string{"-otlp=localhost:4317", "-trace-ratio=NaN"}, exitUsage, []string{"-trace-ratio", "NaN"}},
+		{
+			"a URL, as OTEL_EXPORTER_OTLP_ENDPOINT has it",
+			[]string{"-otlp=http://localhost:4317"},
+			exitUsage,
+			[]string{"-otlp", "host:port"},
+		},
+		{
+			"a share above all",
+			[]string{"-otlp=localhost:4317", "-trace-ratio=1.5"},
+			exitUsage,
+			[]string{"-trace-ratio", "1.5", "between 0 and 1"},
+		},
+		{
+			"less than nothing",
+			[]string{"-otlp=localhost:4317", "-trace-ratio=-0.1"},
+			exitUsage,
+			[]string{"-trace-ratio", "-0.1"},
+		},
+		{
+			"no number",
+			[]string{"-otlp=localhost:4317", "-trace-ratio=some"},
+			exitUsage,
+			[]string{"-trace-ratio", "some"},
+		},
+		{
+			"not a number",
+			[]string{"-otlp=localhost:4317", "-trace-ratio=NaN"},
+			exitUsage,
+			[]string{"-trace-ratio", "NaN"},
+		},
 		{"a share of what is not there", []string{"-trace-ratio=0.5"}, exitUsage, []string{"-trace-ratio", "-otlp"}},
-		{"all at once", []string{"-metrics=x", "-otlp=y", "-trace-ratio=2"}, exitUsage, []string{"-metrics", "-otlp", "-trace-ratio"}},
-		{"the port is in use", []string{"-metrics=" + l.Addr().String()}, exitFailed, []string{"-metrics", l.Addr().String(), "in use"}},
+		{
+			"all at once",
+			[]string{"-metrics=x", "-otlp=y", "-trace-ratio=2"},
+			exitUsage,
+			[]string{"-metrics", "-otlp", "-trace-ratio"},
+		},
+		{
+			"the port is in use",
+			[]string{"-metrics=" + l.Addr().String()},
+			exitFailed,
+			[]string{"-metrics", l.Addr().String(), "in use"},
+		},
 	} {
 		badly(t, tt.reason, tt.code, tt.words, tt.args)
 	}
@@ -204,11 +244,13 @@ func TestAddressesThatCannotBe(t *testing.T) {
 func badly(t *testing.T, reason string, code int, words, args []string) {
 	t.Helper()
 	var stderr strings.Builder
-	cmd := exec.Command("loadgen", append([]string{"-rpc=Search", "-n=1", "-warmup=0s", "-o=" + t.TempDir() + "/run"}, args...)...)
+	cmd := exec.Command("loadgen",
+		append([]string{"-rpc=Search", "-n=1", "-warmup=0s", "-o=" + t.TempDir() + "/run"}, args...)...)
 	cmd.Stdout, cmd.Stderr = io.Discard, &stderr
 	_ = cmd.Run() // the exit code tells
 	if got := cmd.ProcessState.ExitCode(); got != code {
-		t.Errorf("%s: loadgen %s exits with %d, want %d: %s", reason, strings.Join(args, " "), got, code, stderr.String())
+		t.Errorf("%s: loadgen %s exits with %d, want %d: %s", reason, strings.Join(args, " "), got, code,
+			stderr.String())
 		return
 	}
 	for _, word := range words {

@@ -35,7 +35,8 @@ func TestKilledLoadgen(t *testing.T) {
 	if err != nil {
 		t.Fatalf("result.json: %v", err)
 	}
-	if d.Verdict.Status != verdict.Invalid || !strings.Contains(strings.Join(d.Verdict.Reasons, "\n"), "has not ended") || len(d.RunID) != 8 {
+	if d.Verdict.Status != verdict.Invalid ||
+		!strings.Contains(strings.Join(d.Verdict.Reasons, "\n"), "has not ended") || len(d.RunID) != 8 {
 		t.Errorf("result.json of run %q has the verdict %+v", d.RunID, d.Verdict)
 	}
 	tags := tagged(t, p.out)
@@ -74,7 +75,8 @@ func TestKilledEmbeddedTarget(t *testing.T) {
 		t.Errorf("it says %q, and not that the target was killed", words)
 	}
 	d := p.wantResult(t)
-	// A worker fails once in flight and then every 10 ms until the death is noticed, however late a busy machine does that.
+	// A worker fails once in flight and then every 10 ms until the death is noticed, however late a busy machine does
+	// that.
 	if c := d.Counts; c.OK == 0 || c.Failed > 4000 || d.Codes["UNAVAILABLE"] != c.Failed || c.Due != c.OK+c.Failed {
 		t.Errorf("counts %+v, codes %v", c, d.Codes)
 	}

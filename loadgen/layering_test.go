@@ -37,68 +37,112 @@ var leaf = []string{}
 var rules = []rule{
 	{
 		from: "server/...", never: []string{"loadgen/...", "bench/..."}, indirectly: true,
-		reason: "the server under test must not carry its own load generator: it is measured, and stands alone as a binary",
+		reason: "the server under test must not carry its own load generator: it is measured, and stands alone",
 	},
 	{
-		from: "loadgen/...", except: []string{"loadgen"}, never: []string{"server/..."}, but: []string{"server/contract", "server/flagset"}, indirectly: true,
-		reason: "the load generator knows a target by what goes over the wire; what both must spell alike is in contract",
+		from: "loadgen/...", except: []string{"loadgen"}, never: []string{"server/..."},
+		but: []string{"server/contract", "server/flagset"}, indirectly: true,
+		reason: "the load generator knows a target by what goes over the wire; what both must spell alike is in " +
+			"contract",
 	},
 	{
-		from: "loadgen", never: []string{"server/..."}, but: []string{"server/contract", "server/flagset", "server/host"},
+		from: "loadgen", never: []string{"server/..."},
+		but:    []string{"server/contract", "server/flagset", "server/host"},
 		reason: "the binary can be its own target, by host.Run, and reaches into nothing of it",
 	},
 	{
-		from: "loadgen/report", never: []string{"loadgen/engine", "loadgen/run", "loadgen/child", "loadgen/experiment", "loadgen/flags", "loadgen/scenario", "loadgen/schema", "pb/...", "loadgen/transport/grpcconn", "loadgen/transport/wire", "loadgen/transport/rest"}, indirectly: true,
+		from: "loadgen/report", never: []string{
+			"loadgen/engine", "loadgen/run", "loadgen/child", "loadgen/experiment",
+			"loadgen/flags", "loadgen/scenario", "loadgen/schema", "pb/...", "loadgen/transport/grpcconn",
+			"loadgen/transport/wire", "loadgen/transport/rest",
+		}, indirectly: true,
 		reason: "a report reads documents: it must not be able to make a run",
 	},
 	{
-		from: "loadgen/report", never: []string{"loadgen/transport/...", "loadgen/recorder", "loadgen/scenario", "loadgen/schema"},
+		from: "loadgen/report", never: []string{
+			"loadgen/transport/...", "loadgen/recorder", "loadgen/scenario",
+			"loadgen/schema",
+		},
 		reason: "what a report shows stands in the document, nowhere else",
 	},
 	{
 		from: "...", except: []string{"bench", "bench/peers", "bench/regress"}, never: []string{"bench/..."},
 		reason: "benchmarks look at the code; code that needs them would ship them",
 	},
-	{from: "loadgen/plan", only: []string{"loadgen/schedule"}, reason: "who reads a result reads its plan: it is data, and not how the data came to be"},
 	{
-		from: "loadgen/result", never: []string{"loadgen/flags", "loadgen/scenario", "loadgen/schema", "loadgen/message", "pb/...", "flag", "google.golang.org/grpc", "google.golang.org/protobuf/proto"}, indirectly: true,
-		reason: "to read a JSON file one needs neither flags nor schemas",
+		from: "loadgen/plan", only: []string{"loadgen/schedule"},
+		reason: "who reads a result reads its plan: it is data, and not how the data came to be",
 	},
 	{
-		from: "loadgen/compare", never: []string{"loadgen/flags", "loadgen/scenario", "loadgen/schema", "pb/..."}, indirectly: true,
-		reason: "a comparison reads documents, and stands on what they hold alone",
+		from: "loadgen/result", never: []string{
+			"loadgen/flags", "loadgen/scenario", "loadgen/schema",
+			"loadgen/message", "pb/...", "flag", "google.golang.org/grpc", "google.golang.org/protobuf/proto",
+		},
+		indirectly: true,
+		reason:     "to read a JSON file one needs neither flags nor schemas",
+	},
+	{
+		from: "loadgen/compare", never: []string{"loadgen/flags", "loadgen/scenario", "loadgen/schema", "pb/..."},
+		indirectly: true,
+		reason:     "a comparison reads documents, and stands on what they hold alone",
 	},
 	{from: "loadgen/mix", only: leaf, reason: "it is arithmetic"},
 	{from: "loadgen/series", only: leaf, reason: "it is names, which everybody reads"},
 	{from: "loadgen/requestid", only: []string{"loadgen/mix"}, reason: "ids are text, the same for every transport"},
-	{from: "loadgen/transport", only: []string{"loadgen/series"}, reason: "it is the vocabulary of engine and transports, and takes no side"},
-	{from: "loadgen/message", only: []string{"loadgen/mix"}, reason: "messages are bytes: they do not know who sends them"},
+	{
+		from: "loadgen/transport", only: []string{"loadgen/series"},
+		reason: "it is the vocabulary of engine and transports, and takes no side",
+	},
+	{
+		from: "loadgen/message", only: []string{"loadgen/mix"},
+		reason: "messages are bytes: they do not know who sends them",
+	},
 	{from: "loadgen/schema", only: leaf, reason: "it alone knows the libraries for schemas, and nobody's calls"},
 	{
-		from: "loadgen/...", except: []string{"loadgen/schema"}, never: []string{"github.com/jhump/...", "github.com/bufbuild/..."},
+		from: "loadgen/...", except: []string{"loadgen/schema"},
+		never:  []string{"github.com/jhump/...", "github.com/bufbuild/..."},
 		reason: "schema is the only package that knows the libraries for schemas",
 	},
 	{from: "loadgen/stats", only: leaf, reason: "statistics are pure"},
-	{from: "loadgen/verdict", only: []string{"loadgen/series"}, reason: "rules look at facts, not at the run that they judge"},
+	{
+		from: "loadgen/verdict", only: []string{"loadgen/series"},
+		reason: "rules look at facts, not at the run that they judge",
+	},
 	{from: "loadgen/schedule", only: leaf, reason: "a schedule is pure: arrivals do not know of clocks or calls"},
 	{from: "loadgen/pace", only: leaf, reason: "waiting precisely has nothing to do with what is waited for"},
 	{from: "loadgen/quiet", only: []string{"loadgen/pace"}, reason: "it looks at the machine, not at what is tested"},
-	{from: "...", except: []string{"loadgen/quiet"}, never: []string{"loadgen/quiet"}, reason: "only tests ask whether the machine is quiet"},
-	{from: "loadgen/recorder", only: []string{"loadgen/series"}, reason: "what is recorded does not depend on how the calls travelled"},
+	{
+		from: "...", except: []string{"loadgen/quiet"}, never: []string{"loadgen/quiet"},
+		reason: "only tests ask whether the machine is quiet",
+	},
+	{
+		from: "loadgen/recorder", only: []string{"loadgen/series"},
+		reason: "what is recorded does not depend on how the calls travelled",
+	},
 	{from: "server/flagset", only: leaf, reason: "both halves import it: anything in it would be in both"},
 	{from: "server/contract", only: leaf, reason: "both halves import it: anything in it would be in both"},
 	{from: "pb/...", only: leaf, reason: "it is generated"},
 	{
 		from: "loadgen/transport/...", except: []string{"loadgen/transport", "loadgen/transport/dial"},
-		only:   []string{"loadgen/transport", "loadgen/transport/socket", "loadgen/series", "loadgen/requestid", "loadgen/pace", "server/contract"},
+		only: []string{
+			"loadgen/transport", "loadgen/transport/socket", "loadgen/series", "loadgen/requestid",
+			"loadgen/pace", "server/contract",
+		},
 		reason: "transports are compared: none may know the scenarios, the engine or another transport",
 	},
 	{
-		from: "loadgen/transport/dial", only: []string{"loadgen/transport", "loadgen/transport/grpcconn", "loadgen/transport/wire", "loadgen/transport/rest", "loadgen/requestid"},
+		from: "loadgen/transport/dial",
+		only: []string{
+			"loadgen/transport", "loadgen/transport/grpcconn", "loadgen/transport/wire",
+			"loadgen/transport/rest", "loadgen/requestid",
+		},
 		reason: "it chooses a transport, for whoever makes calls",
 	},
 	{
-		from: "loadgen/engine", only: []string{"loadgen/transport", "loadgen/recorder", "loadgen/series", "loadgen/schedule", "loadgen/pace", "loadgen/mix"},
+		from: "loadgen/engine", only: []string{
+			"loadgen/transport", "loadgen/recorder", "loadgen/series",
+			"loadgen/schedule", "loadgen/pace", "loadgen/mix",
+		},
 		reason: "the run loop is the same for every transport and every RPC",
 	},
 	{
@@ -108,22 +152,38 @@ var rules = []rule{
 	{from: "loadgen/meet", only: leaf, reason: "who meets does not matter to how"},
 	{from: "loadgen/child", only: []string{"server/contract"}, reason: "to supervise a process is all that it does"},
 	{from: "loadgen/report/number", only: leaf, reason: "numbers are written alike wherever they stand"},
-	{from: "loadgen/report/plot", only: []string{"loadgen/report/number"}, reason: "a figure is of curves and columns, whatever they are of"},
-	{from: "loadgen/live", only: []string{"loadgen/result", "loadgen/verdict", "loadgen/report/number"}, reason: "a view is told what happens: it must not be able to look"},
-	{from: "loadgen/compare", only: []string{"loadgen/plan", "loadgen/result", "loadgen/series", "loadgen/stats", "loadgen/verdict"}, reason: "a comparison reads documents"},
-	{from: "loadgen/metrics", only: []string{"loadgen/recorder", "loadgen/series", "loadgen/verdict"}, reason: "it serves what was recorded"},
+	{
+		from: "loadgen/report/plot", only: []string{"loadgen/report/number"},
+		reason: "a figure is of curves and columns, whatever they are of",
+	},
+	{
+		from: "loadgen/live", only: []string{"loadgen/result", "loadgen/verdict", "loadgen/report/number"},
+		reason: "a view is told what happens: it must not be able to look",
+	},
+	{from: "loadgen/compare", only: []string{
+		"loadgen/plan", "loadgen/result", "loadgen/series", "loadgen/stats",
+		"loadgen/verdict",
+	}, reason: "a comparison reads documents"},
+	{
+		from: "loadgen/metrics", only: []string{"loadgen/recorder", "loadgen/series", "loadgen/verdict"},
+		reason: "it serves what was recorded",
+	},
 	{from: "loadgen/trace", only: []string{"loadgen/requestid"}, reason: "a span is a call's, whatever carried it"},
 	{
 		from: "loadgen/...", except: []string{"loadgen", "loadgen/flags"}, never: []string{"flag"},
 		reason: "flags is the only reader of flags",
 	},
 	{
-		from: "loadgen/flags", never: []string{"loadgen/scenario", "loadgen/schema", "loadgen/message", "loadgen/run"}, indirectly: true,
-		reason: "what needs a schema is checked once there is one",
+		from: "loadgen/flags", never: []string{"loadgen/scenario", "loadgen/schema", "loadgen/message", "loadgen/run"},
+		indirectly: true,
+		reason:     "what needs a schema is checked once there is one",
 	},
 	{from: "server/interceptor", only: []string{"server/contract"}, reason: "an interceptor knows no service"},
 	{from: "server/service", only: []string{"pb/..."}, reason: "a handler knows nothing of what is around it"},
-	{from: "server/gateway", only: []string{"pb/...", "server/contract"}, reason: "it stands in front of any server of these services"},
+	{
+		from: "server/gateway", only: []string{"pb/...", "server/contract"},
+		reason: "it stands in front of any server of these services",
+	},
 }
 
 // edges are a package's imports, direct and all.
@@ -262,7 +322,8 @@ func TestRulesCanBeBroken(t *testing.T) {
 			e.Imports = append(e.Imports, tt.to)
 		}
 		graph[tt.from] = e
-		if found := violations(rules, graph); !slices.ContainsFunc(found, func(v string) bool { return strings.HasPrefix(v, tt.from+" imports "+tt.to+":") }) {
+		if found := violations(rules, graph); !slices.ContainsFunc(found,
+			func(v string) bool { return strings.HasPrefix(v, tt.from+" imports "+tt.to+":") }) {
 			t.Errorf("no rule forbids %s to import %s", tt.from, tt.to)
 		}
 	}

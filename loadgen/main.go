@@ -51,7 +51,8 @@ const usage = `usage:
 A subcommand's flags: loadgen SUBCOMMAND -h`
 
 func main() {
-	log.SetOutput(io.Discard) //nolint:forbidigo // net/http tells there what a server does wrong, which is in the failures of the calls
+	// net/http tells there what a server does wrong, which is in the failures of the calls
+	log.SetOutput(io.Discard) //nolint:forbidigo
 	ctx := untilSignal()
 	os.Exit(start(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

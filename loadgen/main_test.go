@@ -99,9 +99,11 @@ func checkResult(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	c := d.Counts
 	figures := map[string]int64{
-		"due": c.Due, "sent": c.Sent, "ok": c.OK, "failed": c.Failed, "unfinished": c.Unfinished, "never_sent": c.NeverSent,
-		"messages_sent": c.MessagesSent, "messages_received": c.MessagesReceived, "bytes_sent": c.BytesSent, "bytes_received": c.BytesReceived,
-		"warmup_calls": d.WarmupCalls, "duration_ms": d.DurationNs / 1e6, "response": d.Latency["response"].Count,
+		"due": c.Due, "sent": c.Sent, "ok": c.OK, "failed": c.Failed, "unfinished": c.Unfinished,
+		"never_sent":    c.NeverSent,
+		"messages_sent": c.MessagesSent, "messages_received": c.MessagesReceived, "bytes_sent": c.BytesSent,
+		"bytes_received": c.BytesReceived,
+		"warmup_calls":   d.WarmupCalls, "duration_ms": d.DurationNs / 1e6, "response": d.Latency["response"].Count,
 		"first_message": d.Latency["first_message"].Count, "message_rtt": d.Latency["message_rtt"].Count,
 	}
 	for _, want := range args[1:] {

@@ -39,7 +39,10 @@ func loadgen(t *testing.T, args ...string) *process {
 // loadgenBy has another command start it.
 func loadgenBy(t *testing.T, by []string, args ...string) *process {
 	t.Helper()
-	p := &process{out: filepath.Join(t.TempDir(), "run"), mark: fmt.Sprintf("LOADGEN_TEST=%d-%s", os.Getpid(), t.Name()), exited: make(chan struct{})}
+	p := &process{
+		out:  filepath.Join(t.TempDir(), "run"),
+		mark: fmt.Sprintf("LOADGEN_TEST=%d-%s", os.Getpid(), t.Name()), exited: make(chan struct{}),
+	}
 	line := slices.Concat(by, []string{"loadgen"}, args, []string{"-o=" + p.out})
 	p.Cmd = exec.Command(line[0], line[1:]...)
 	p.Env = append(os.Environ(), p.mark)

@@ -40,7 +40,8 @@ func TestQuietAboutHTTP(t *testing.T) {
 			}()
 		}
 	}()
-	p := loadgen(t, "-rpc=Search", "-transport=rest", "-addr="+lis.Addr().String(), "-c=1", "-n=3", "-rate=5", "-warmup=0s", "-q")
+	p := loadgen(t, "-rpc=Search", "-transport=rest", "-addr="+lis.Addr().String(), "-c=1", "-n=3", "-rate=5",
+		"-warmup=0s", "-q")
 	p.wantExit(t, 1, 10*time.Second)
 	for line := range strings.Lines(p.stderr.String()) {
 		if !strings.HasPrefix(line, "loadgen: ") {

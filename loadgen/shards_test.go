@@ -42,28 +42,31 @@ func newKeeper() *keeper { return &keeper{calls: map[string]string{}, ids: map[s
 
 func (k *keeper) serve(t *testing.T) (addr string) {
 	t.Helper()
-	return serveForeign(t, func(s *grpc.Server) { reflection.Register(s) }, grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-		md, _ := metadata.FromIncomingContext(ctx)
-		message, _ := req.(proto.Message)
-		body, _ := proto.MarshalOptions{Deterministic: true}.Marshal(message)
-		k.mu.Lock()
-		seq, id := strings.Join(md.Get("x-seq"), ","), strings.Join(md.Get("request-id"), ",")
-		if k.ids[id] {
-			k.twice++
-		}
-		k.ids[id] = true
-		if k.began.IsZero() {
-			k.began = time.Now()
-		}
-		held := k.began.Add(k.stall + time.Second)
-		k.calls[seq] = fmt.Sprintf("%x %s", body, strings.Join(md.Get("x-uuid"), ","))
-		k.mu.Unlock()
-		if now := time.Now(); k.stall > 0 && now.Before(held) && now.After(held.Add(-time.Second)) {
-			time.Sleep(time.Until(held))
-		}
-		time.Sleep(k.delays)
-		return next(ctx, req)
-	}))
+	return serveForeign(t, func(s *grpc.Server) { reflection.Register(s) },
+		grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any,
+			error,
+		) {
+			md, _ := metadata.FromIncomingContext(ctx)
+			message, _ := req.(proto.Message)
+			body, _ := proto.MarshalOptions{Deterministic: true}.Marshal(message)
+			k.mu.Lock()
+			seq, id := strings.Join(md.Get("x-seq"), ","), strings.Join(md.Get("request-id"), ",")
+			if k.ids[id] {
+				k.twice++
+			}
+			k.ids[id] = true
+			if k.began.IsZero() {
+				k.began = time.Now()
+			}
+			held := k.began.Add(k.stall + time.Second)
+			k.calls[seq] = fmt.Sprintf("%x %s", body, strings.Join(md.Get("x-uuid"), ","))
+			k.mu.Unlock()
+			if now := time.Now(); k.stall > 0 && now.Before(held) && now.After(held.Add(-time.Second)) {
+				time.Sleep(time.Until(held))
+			}
+			time.Sleep(k.delays)
+			return next(ctx, req)
+		}))
 }
 
 // freeAddr is one that nobody listens at.
@@ -87,7 +90,8 @@ func shardsOf(t *testing.T, count int, meet []string, args ...string) (all []*pr
 func shardsBy(t *testing.T, subcommand []string, count int, meet []string, args ...string) (all []*process) {
 	t.Helper()
 	for i := range count {
-		line := append(slices.Clone(subcommand), fmt.Sprintf("-shard=%d/%d", i, count), "-run="+strings.ReplaceAll(t.Name(), "/", "-"))
+		line := append(slices.Clone(subcommand), fmt.Sprintf("-shard=%d/%d", i, count),
+			"-run="+strings.ReplaceAll(t.Name(), "/", "-"))
 		line = append(line, meet...)
 		all = append(all, loadgen(t, append(line, args...)...))
 	}
@@ -99,13 +103,14 @@ var secret = "-meet-token=a secret of this test"
 // calls are what the shards' tests send.
 func keptCalls(addr string) []string {
 	return []string{
-		"-rpc=grpc.testing.TestService/UnaryCall", "-addr=" + addr, `-data={"responseSize":"${int(1,50)}","payload":{"body":"${bytes(8)}"}}`,
+		"-rpc=grpc.testing.TestService/UnaryCall", "-addr=" + addr,
+		`-data={"responseSize":"${int(1,50)}","payload":{"body":"${bytes(8)}"}}`,
 		"-H=x-seq: ${seq}", "-H=x-uuid: ${uuid}", "-arrival=poisson", "-seed=7", "-c=64", "-warmup=300ms",
 	}
 }
 
-// Four processes send what one does, to the last call and byte, and their merged result is the sum of theirs: made while
-// they run, and made of their folders.
+// Four processes send what one does, to the last call and byte, and their merged result is the sum of theirs: made
+// while they run, and made of their folders.
 func TestShardsSendWhatOneSends(t *testing.T) {
 	for _, place := range []string{"tcp", "folder"} {
 		t.Run(place, func(t *testing.T) {
@@ -137,8 +142,10 @@ func TestShardsSendWhatOneSends(t *testing.T) {
 				checkMerged(t, d, all)
 				again := mergedOffline(t, all)
 				for name, diff := range map[string]string{
-					"counts": cmp.Diff(d.Counts, again.Counts), "latency": cmp.Diff(d.Latency, again.Latency), "exemplars": cmp.Diff(d.Exemplars, again.Exemplars),
-					"shards": cmp.Diff(d.Shards, again.Shards), "verdict": cmp.Diff(d.Verdict, again.Verdict), "rate": cmp.Diff(d.Rate, again.Rate),
+					"counts": cmp.Diff(d.Counts, again.Counts), "latency": cmp.Diff(d.Latency, again.Latency),
+					"exemplars": cmp.Diff(d.Exemplars, again.Exemplars),
+					"shards":    cmp.Diff(d.Shards, again.Shards), "verdict": cmp.Diff(d.Verdict, again.Verdict),
+					"rate": cmp.Diff(d.Rate, again.Rate),
 				} {
 					if diff != "" {
 						t.Errorf("%s, merged while they ran and afterwards:\n%s", name, diff)
@@ -146,7 +153,8 @@ func TestShardsSendWhatOneSends(t *testing.T) {
 				}
 			}
 			if len(kept[0].calls) < 800 || !maps.Equal(kept[0].calls, kept[1].calls) {
-				t.Errorf("one process sends %d calls, four %d, or others (%s)", len(kept[0].calls), len(kept[1].calls), dir)
+				t.Errorf("one process sends %d calls, four %d, or others (%s)", len(kept[0].calls), len(kept[1].calls),
+					dir)
 			}
 			if kept[1].twice > 0 {
 				t.Errorf("%d request ids were used twice", kept[1].twice)
@@ -155,15 +163,18 @@ func TestShardsSendWhatOneSends(t *testing.T) {
 	}
 }
 
-// A server that stalls for a second makes a tenth of ten seconds' calls late, evenly by up to that second: p95 is half of it
-// and p99 nine tenths, in the result of four shards as in that of one process.
+// A server that stalls for a second makes a tenth of ten seconds' calls late, evenly by up to that second: p95 is half
+// of it and p99 nine tenths, in the result of four shards as in that of one process.
 func TestStallOverShards(t *testing.T) { // CO-1, over shards
 	if testing.Short() {
 		t.Skip("it compares times, which wants a quiet machine: run without -short")
 	}
 	k := newKeeper()
 	k.stall = 5 * time.Second
-	args := []string{"-rpc=grpc.testing.TestService/EmptyCall", "-addr=" + k.serve(t), "-rate=1000", "-d=10s", "-c=2000", "-warmup=300ms", "-transport=wire", "-conns=2"}
+	args := []string{
+		"-rpc=grpc.testing.TestService/EmptyCall", "-addr=" + k.serve(t), "-rate=1000", "-d=10s",
+		"-c=2000", "-warmup=300ms", "-transport=wire", "-conns=2",
+	}
 	all := shardsOf(t, 4, []string{"-meet=" + freeAddr(t), secret}, args...)
 	for _, p := range all {
 		p.wantEnd(t)
@@ -192,14 +203,17 @@ func checkMerged(t *testing.T, d *result.Document, all []*process) {
 		sent, ok = sent+own.Counts.Sent, ok+own.Counts.OK
 	}
 	if d.Counts.Sent != sent || d.Counts.OK != ok || len(d.Shards) != len(all) {
-		t.Errorf("of all: %d sent, %d ok; of the %d shards together %d and %d", d.Counts.Sent, d.Counts.OK, len(d.Shards), sent, ok)
+		t.Errorf("of all: %d sent, %d ok; of the %d shards together %d and %d", d.Counts.Sent, d.Counts.OK,
+			len(d.Shards), sent, ok)
 	}
 	if problems := soundness(d); len(problems) > 0 {
 		t.Errorf("the merged result: %q", problems)
 	}
 	for _, s := range d.Shards[1:] {
-		if s.RTTNs == 0 || time.Duration(s.OffsetNs).Abs() > time.Duration(s.RTTNs)+50*time.Millisecond { // they are of one machine; the epochs of processes are read some time apart
-			t.Errorf("shard %d: its clock is %v ahead, known to %v", s.Index, time.Duration(s.OffsetNs), time.Duration(s.RTTNs/2))
+		// they are of one machine; the epochs of processes are read some time apart
+		if s.RTTNs == 0 || time.Duration(s.OffsetNs).Abs() > time.Duration(s.RTTNs)+50*time.Millisecond {
+			t.Errorf("shard %d: its clock is %v ahead, known to %v", s.Index, time.Duration(s.OffsetNs),
+				time.Duration(s.RTTNs/2))
 		}
 	}
 }
@@ -220,7 +234,8 @@ func mergedOffline(t *testing.T, all []*process, more ...string) *result.Documen
 func TestShardIsKilled(t *testing.T) {
 	t.Parallel()
 	k := newKeeper()
-	all := shardsOf(t, 3, []string{"-meet=" + freeAddr(t), secret}, append(keptCalls(k.serve(t)), "-rate=300", "-d=6s", "-drain=1s")...)
+	all := shardsOf(t, 3, []string{"-meet=" + freeAddr(t), secret},
+		append(keptCalls(k.serve(t)), "-rate=300", "-d=6s", "-drain=1s")...)
 	all[0].runFor(t, 2500*time.Millisecond)
 	all[2].signal(t, syscall.SIGKILL)
 	<-all[0].exited
@@ -233,10 +248,13 @@ func TestShardIsKilled(t *testing.T) {
 	}
 	d := all[0].wantResult(t)
 	c := d.Counts
-	if c.Due != c.OK+c.Failed+c.Unfinished+c.NeverSent || c.Due < 1700 || c.Due > 1900 || c.NeverSent < 150 || c.NeverSent > 600 {
+	if c.Due != c.OK+c.Failed+c.Unfinished+c.NeverSent || c.Due < 1700 || c.Due > 1900 || c.NeverSent < 150 ||
+		c.NeverSent > 600 {
 		t.Errorf("%+v: of some 1800 calls a third of 2.5 to 5 seconds is lost", c)
 	}
-	if d.Verdict.Status != verdict.Invalid || !strings.Contains(strings.Join(d.Verdict.Reasons, "\n"), "shard 2 was lost after ") || d.Shards[2].LostAtS == nil {
+	if d.Verdict.Status != verdict.Invalid ||
+		!strings.Contains(strings.Join(d.Verdict.Reasons, "\n"), "shard 2 was lost after ") ||
+		d.Shards[2].LostAtS == nil {
 		t.Errorf("%+v, %+v", d.Verdict, d.Shards[2])
 	}
 	if n := d.Latency["response"].Count; n != c.OK+c.Failed+c.NeverSent+c.Unfinished && n != c.OK+c.Failed+c.NeverSent {
@@ -248,7 +266,8 @@ func TestShardIsKilled(t *testing.T) {
 func TestShard0IsKilled(t *testing.T) {
 	t.Parallel()
 	k := newKeeper()
-	all := shardsOf(t, 3, []string{"-meet=" + freeAddr(t), secret}, append(keptCalls(k.serve(t)), "-rate=300", "-d=1m", "-drain=1s")...)
+	all := shardsOf(t, 3, []string{"-meet=" + freeAddr(t), secret},
+		append(keptCalls(k.serve(t)), "-rate=300", "-d=1m", "-drain=1s")...)
 	all[0].runFor(t, 2500*time.Millisecond)
 	all[0].signal(t, syscall.SIGKILL)
 	for i, p := range all[1:] {
@@ -262,7 +281,8 @@ func TestShard0IsKilled(t *testing.T) {
 	}
 	// What there is can be merged, where one asks for it: shard 0's log ends where it was killed.
 	d := mergedOffline(t, all, "-partial")
-	if c := d.Counts; c.OK == 0 || c.Due != c.OK+c.Failed+c.Unfinished+c.NeverSent || d.Verdict.Status != verdict.Invalid {
+	if c := d.Counts; c.OK == 0 || c.Due != c.OK+c.Failed+c.Unfinished+c.NeverSent ||
+		d.Verdict.Status != verdict.Invalid {
 		t.Errorf("merged: %+v, %+v", c, d.Verdict)
 	}
 	p := loadgen(t, "merge", all[0].out, all[1].out, all[2].out)
@@ -276,7 +296,8 @@ func TestShard0IsKilled(t *testing.T) {
 func TestShardIsStopped(t *testing.T) {
 	t.Parallel()
 	k := newKeeper()
-	all := shardsOf(t, 2, []string{"-meet=" + freeAddr(t), secret}, append(keptCalls(k.serve(t)), "-rate=200", "-d=6s", "-drain=5s")...)
+	all := shardsOf(t, 2, []string{"-meet=" + freeAddr(t), secret},
+		append(keptCalls(k.serve(t)), "-rate=200", "-d=6s", "-drain=5s")...)
 	all[0].runFor(t, 1500*time.Millisecond)
 	all[1].signal(t, syscall.SIGSTOP)
 	time.Sleep(3 * time.Second)
@@ -285,7 +306,8 @@ func TestShardIsStopped(t *testing.T) {
 	<-all[1].exited
 	d := all[0].wantResult(t)
 	c := d.Counts
-	if c.NeverSent+c.Unfinished != 0 || c.Due != c.OK || d.Verdict.Status != verdict.Invalid || !strings.Contains(strings.Join(d.Verdict.Reasons, "\n"), "shard 1: ") {
+	if c.NeverSent+c.Unfinished != 0 || c.Due != c.OK || d.Verdict.Status != verdict.Invalid ||
+		!strings.Contains(strings.Join(d.Verdict.Reasons, "\n"), "shard 1: ") {
 		t.Errorf("%+v, %+v", c, d.Verdict)
 	}
 	if p99, ok := d.Latency["response"].At(99); !ok || p99.Ns < int64(time.Second) {
@@ -297,13 +319,15 @@ func TestShardIsStopped(t *testing.T) {
 func TestShardIsInterrupted(t *testing.T) {
 	t.Parallel()
 	k := newKeeper()
-	all := shardsOf(t, 2, []string{"-meet=" + freeAddr(t), secret}, append(keptCalls(k.serve(t)), "-rate=200", "-d=4s", "-drain=1s")...)
+	all := shardsOf(t, 2, []string{"-meet=" + freeAddr(t), secret},
+		append(keptCalls(k.serve(t)), "-rate=200", "-d=4s", "-drain=1s")...)
 	all[0].runFor(t, 2*time.Second)
 	all[1].signal(t, syscall.SIGTERM)
 	all[1].wantExit(t, exitFailed, 15*time.Second)
 	<-all[0].exited
 	d := all[0].wantResult(t)
-	if c := d.Counts; d.Verdict.Status != verdict.Invalid || !strings.Contains(strings.Join(d.Verdict.Reasons, "\n"), "shard 1 was interrupted after ") ||
+	if c := d.Counts; d.Verdict.Status != verdict.Invalid ||
+		!strings.Contains(strings.Join(d.Verdict.Reasons, "\n"), "shard 1 was interrupted after ") ||
 		c.NeverSent < 50 || c.Due != c.OK+c.Failed+c.Unfinished+c.NeverSent {
 		t.Errorf("%+v, %+v", d.Verdict, d.Counts)
 	}
@@ -332,7 +356,8 @@ func TestAbortOn(t *testing.T) {
 				t.Errorf("it says %q", p.stderr.String())
 			}
 		}
-		if d := all[0].wantResult(t); d.Counts.OK == 0 || !strings.Contains(strings.Join(d.Verdict.Reasons, "\n"), "aborted: ") {
+		if d := all[0].wantResult(t); d.Counts.OK == 0 ||
+			!strings.Contains(strings.Join(d.Verdict.Reasons, "\n"), "aborted: ") {
 			t.Errorf("%+v, %+v", d.Counts, d.Verdict)
 		}
 	}
@@ -344,13 +369,15 @@ func TestShardsThatDoNotMeet(t *testing.T) {
 	k := newKeeper()
 	addr, meet := k.serve(t), freeAddr(t)
 	args := func(index int, rate string) []string {
-		return append(keptCalls(addr), fmt.Sprintf("-shard=%d/3", index), "-run=r", "-meet="+meet, secret, "-meet-timeout=3s", "-rate="+rate, "-d=1s")
+		return append(keptCalls(addr), fmt.Sprintf("-shard=%d/3", index), "-run=r", "-meet="+meet, secret,
+			"-meet-timeout=3s", "-rate="+rate, "-d=1s")
 	}
 	host := loadgen(t, args(0, "100")...)
 	other := loadgen(t, args(1, "200")...)
 	other.wantExit(t, exitFailed, 15*time.Second)
 	for who, p := range map[string]*process{"the other": other, "shard 0": host} {
-		p.until(t, who+" does not say what differs", func() bool { return strings.Contains(p.stderr.String(), "its plan is another: rate") })
+		p.until(t, who+" does not say what differs",
+			func() bool { return strings.Contains(p.stderr.String(), "its plan is another: rate") })
 	}
 	here := loadgen(t, args(2, "100")...)
 	for who, p := range map[string]*process{"shard 0": host, "shard 2": here} {
@@ -379,17 +406,26 @@ func TestRecipes(t *testing.T) {
 	run := func(engine string) string {
 		out.Reset()
 		errs.Reset()
-		if code := start(t.Context(), []string{"shards", engine, "-n", "4", "--", "-rpc", "Search", "-addr", "a:1", "-rate", "100", "-feed", "users.csv,once", "-H", "authorization: $API_TOKEN", "-data", `{"name":"it's ${row.name}"}`}, nil, &out, &errs); code != 0 {
+		if code := start(t.Context(), []string{
+			"shards", engine, "-n", "4", "--", "-rpc", "Search", "-addr", "a:1",
+			"-rate", "100", "-feed", "users.csv,once", "-H", "authorization: $API_TOKEN", "-data",
+			`{"name":"it's ${row.name}"}`,
+		}, nil, &out, &errs); code != 0 {
 			t.Fatalf("%s: exit %d: %s", engine, code, errs.String())
 		}
 		return out.String()
 	}
-	for _, want := range []string{`- "/config/users.csv,once"`, `"users.csv": bmFtZQphCg==`, "API_TOKEN: bm90IHRvIGJlIHNlZW4=", `- -shard=auto/4`, "-meet=loadgen-0.loadgen:7411", "completions: 4", "backoffLimit: 0"} {
+	for _, want := range []string{
+		`- "/config/users.csv,once"`, `"users.csv": bmFtZQphCg==`,
+		"API_TOKEN: bm90IHRvIGJlIHNlZW4=", `- -shard=auto/4`, "-meet=loadgen-0.loadgen:7411", "completions: 4",
+		"backoffLimit: 0",
+	} {
 		if text := run("kubernetes"); !strings.Contains(text, want) {
 			t.Errorf("the manifest has no %s:\n%s", want, text)
 		}
 	}
-	if text := run("slurm"); strings.Contains(text, "not to be seen") || !strings.Contains(text, "srun -K --ntasks=4") || !strings.Contains(text, `'authorization: $API_TOKEN'`) {
+	if text := run("slurm"); strings.Contains(text, "not to be seen") ||
+		!strings.Contains(text, "srun -K --ntasks=4") || !strings.Contains(text, `'authorization: $API_TOKEN'`) {
 		t.Errorf("the script of Slurm:\n%s", text)
 	}
 	if text := run("parallel"); !strings.Contains(text, "seq 4 | parallel") {

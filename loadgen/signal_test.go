@@ -27,7 +27,8 @@ func TestInterruptedRun(t *testing.T) {
 			if took := time.Duration(d.DurationNs); took < 100*time.Millisecond || took > 20*time.Second {
 				t.Errorf("its window was %v long", took)
 			}
-			if d.Verdict.Status != verdict.Suspect || !strings.Contains(strings.Join(d.Verdict.Reasons, "\n"), "interrupted") {
+			if d.Verdict.Status != verdict.Suspect ||
+				!strings.Contains(strings.Join(d.Verdict.Reasons, "\n"), "interrupted") {
 				t.Errorf("its verdict is %+v", d.Verdict)
 			}
 			if out := p.stdout.String(); !strings.Contains(out, "interrupted") || !strings.Contains(out, "calls ") {
@@ -42,7 +43,8 @@ func TestInterruptedRun(t *testing.T) {
 
 // Calls in flight that do not end within the drain are unfinished, not failed.
 func TestInterruptCutsOffWhatDoesNotEnd(t *testing.T) {
-	p := loadgen(t, "-rpc=Search", "-c=4", "-d=1m", "-warmup=0s", "-drain=100ms", "-target=-interceptors=none -inject=delay=1m")
+	p := loadgen(t, "-rpc=Search", "-c=4", "-d=1m", "-warmup=0s", "-drain=100ms",
+		"-target=-interceptors=none -inject=delay=1m")
 	p.runFor(t, 300*time.Millisecond)
 	p.signal(t, syscall.SIGINT)
 	p.wantExit(t, 1, 10*time.Second) // no call was answered
@@ -53,7 +55,8 @@ func TestInterruptCutsOffWhatDoesNotEnd(t *testing.T) {
 
 // The second ^C does not wait for anything.
 func TestSecondInterrupt(t *testing.T) {
-	p := loadgen(t, "-rpc=Search", "-c=4", "-d=1m", "-warmup=0s", "-drain=1m", "-target=-interceptors=none -inject=delay=1m")
+	p := loadgen(t, "-rpc=Search", "-c=4", "-d=1m", "-warmup=0s", "-drain=1m",
+		"-target=-interceptors=none -inject=delay=1m")
 	p.runFor(t, 300*time.Millisecond)
 	p.signal(t, syscall.SIGINT)
 	time.Sleep(300 * time.Millisecond)
@@ -69,7 +72,8 @@ func TestSecondInterrupt(t *testing.T) {
 
 // What a script starts by & inherits that SIGINT is ignored; who sends it all the same means it, twice too.
 func TestSecondInterruptInTheBackground(t *testing.T) {
-	p := loadgenBy(t, []string{"sh", "-c", `trap "" INT; exec "$0" "$@"`}, "-rpc=Search", "-c=4", "-d=1m", "-warmup=0s", "-drain=1m", "-target=-interceptors=none -inject=delay=1m")
+	p := loadgenBy(t, []string{"sh", "-c", `trap "" INT; exec "$0" "$@"`}, "-rpc=Search", "-c=4", "-d=1m",
+		"-warmup=0s", "-drain=1m", "-target=-interceptors=none -inject=delay=1m")
 	p.runFor(t, 300*time.Millisecond)
 	p.signal(t, syscall.SIGINT)
 	time.Sleep(300 * time.Millisecond)

@@ -30,19 +30,22 @@ func checkSteps(ts *testscript.TestScript, _ bool, args []string) {
 		for k, s := range d.Steps {
 			if k > 0 && s.Flow == d.Steps[k-1].Flow {
 				if s.Counts.Due != d.Steps[k-1].Counts.OK {
-					ts.Fatalf("%s: %d calls of %s, after %d good ones of the step before", args[i], s.Counts.Due, s.Name, d.Steps[k-1].Counts.OK)
+					ts.Fatalf("%s: %d calls of %s, after %d good ones of the step before", args[i], s.Counts.Due,
+						s.Name, d.Steps[k-1].Counts.OK)
 				}
 				continue
 			}
 			p, n := s.Weight/weights, float64(flows)
 			if off := math.Abs(float64(s.Counts.Due)-p*n) / math.Sqrt(n*p*(1-p)); off > 3.3 {
-				ts.Fatalf("%s: %s was started %d times of %d, %.1f standard deviations off its share", args[i], s.Name, s.Counts.Due, flows, off)
+				ts.Fatalf("%s: %s was started %d times of %d, %.1f standard deviations off its share", args[i], s.Name,
+					s.Counts.Due, flows, off)
 			}
 		}
 	}
 	for k, s := range runs[0].Steps {
 		if other := runs[1].Steps[k]; s.Counts.Due != other.Counts.Due || s.Name != other.Name {
-			ts.Fatalf("%s has %d calls of %s, %s %d of %s", args[0], s.Counts.Due, s.Name, args[1], other.Counts.Due, other.Name)
+			ts.Fatalf("%s has %d calls of %s, %s %d of %s", args[0], s.Counts.Due, s.Name, args[1], other.Counts.Due,
+				other.Name)
 		}
 	}
 }

@@ -75,7 +75,8 @@ func suiteLines() (all [][]string) {
 		if d.DefaultSize > 1<<10 {
 			rate = "5" // a call of CreateRepo is some MiB
 		}
-		all = append(all, []string{"-rpc", d.Name, "-transport", transport.Wire, "-rate", rate, "-name", d.Name + "-open"})
+		all = append(all, []string{"-rpc", d.Name, "-transport", transport.Wire, "-rate", rate, "-name", d.Name +
+			"-open"})
 	}
 	return all
 }

@@ -31,7 +31,8 @@ func TestTags(t *testing.T) {
 		}
 		for _, series := range append(tt.series, "response") {
 			if n := tags[series+"@"+d.RunID]; n != d.Latency[series].Count || n == 0 {
-				t.Errorf("%q: %d values are tagged %s@%s, of %d; the tags are %q", tt.args, n, series, d.RunID, d.Latency[series].Count, names)
+				t.Errorf("%q: %d values are tagged %s@%s, of %d; the tags are %q", tt.args, n, series, d.RunID,
+					d.Latency[series].Count, names)
 			}
 		}
 		var sum int64
@@ -39,7 +40,8 @@ func TestTags(t *testing.T) {
 			sum += tags[fmt.Sprintf("response@%s-%04x", d.RunID, w)]
 		}
 		if tags[""] != 60 || sum != 60 {
-			t.Errorf("%q: the total has %d values and the workers have %d, want 60; the tags are %q", tt.args, tags[""], sum, names)
+			t.Errorf("%q: the total has %d values and the workers have %d, want 60; the tags are %q", tt.args,
+				tags[""], sum, names)
 		}
 		if slices.ContainsFunc(names, func(tag string) bool { return strings.ContainsAny(tag, ", \n") }) {
 			t.Errorf("%q: bad tags: %q", tt.args, names)

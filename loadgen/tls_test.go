@@ -29,7 +29,11 @@ func TestTLSRuns(t *testing.T) {
 		{"mTLS over REST", []string{mutual, ca, cert, key, "-transport=rest", "-http-method=POST"}, ""},
 		{"an authority that nobody trusts", []string{server, "-tls"}, "unknown authority"},
 		{"a name that the certificate does not have", []string{server, ca, "-authority=other.test"}, "other.test"},
-		{"an authority that nobody trusts, over REST", []string{server, "-tls", "-transport=rest"}, "unknown authority"},
+		{
+			"an authority that nobody trusts, over REST",
+			[]string{server, "-tls", "-transport=rest"},
+			"unknown authority",
+		},
 		{"mTLS without a certificate", []string{mutual, ca}, "127.0.0.1:"},
 		{"plaintext to a TLS target", []string{server}, "127.0.0.1:"},
 		{"TLS to a plaintext target", []string{patient, ca}, "handshake"},

@@ -31,7 +31,8 @@ func TestStallOfAFlow(t *testing.T) { // CO-1, for flows
 			return err
 		}
 		if len(m.Flows) != 1 || len(m.Steps) != 2 || m.Counts.Failed > 0 || m.Flows[0].Counts.OK != int64(c.rate*c.d) {
-			return fmt.Errorf("flows %+v, counts %+v, want %v flows\n%s", m.Flows, m.Counts, c.rate*c.d, strings.TrimSpace(m.output))
+			return fmt.Errorf("flows %+v, counts %+v, want %v flows\n%s", m.Flows, m.Counts, c.rate*c.d,
+				strings.TrimSpace(m.output))
 		}
 		if sum := m.Steps[0].Counts.OK + m.Steps[1].Counts.OK; sum != m.Counts.OK {
 			return fmt.Errorf("the steps have %d calls, the run %d", sum, m.Counts.OK)

@@ -27,7 +27,8 @@ func TestStallPoisson(t *testing.T) { // CO-2: the schedule is known, so there i
 		}
 		t.Run(fmt.Sprintf("seed=%d/%s", seed, transport), func(t *testing.T) {
 			twoOfThree(t, func() error {
-				m, err := measure(t, c.args("-arrival", "poisson", "-seed", fmt.Sprint(seed), "-transport", transport)...)
+				m, err := measure(t, c.args("-arrival", "poisson", "-seed", fmt.Sprint(seed), "-transport",
+					transport)...)
 				if err != nil {
 					return err
 				}
@@ -38,7 +39,8 @@ func TestStallPoisson(t *testing.T) { // CO-2: the schedule is known, so there i
 				if m.Counts.OK != int64(len(due)) {
 					return fmt.Errorf("ok %d, want %d", m.Counts.OK, len(due))
 				}
-				// The gate counts from the first call's arrival, which is not seen from here: it may come a little late.
+				// The gate counts from the first call's arrival, which is not seen from here: it may come a little
+				// late.
 				for late := time.Duration(0); ; late += 2 * time.Millisecond {
 					if err = c.agreesWith(m, due, due[0]+late); err == nil || late > 60*time.Millisecond {
 						return err
@@ -64,7 +66,8 @@ func (c stall) agreesWith(m *measured, due []time.Duration, first time.Duration)
 	for _, q := range []float64{0.5, 0.9, 0.97, 0.98, 0.99, 0.995, 0.999} {
 		x := want[int(math.Ceil(q*float64(len(want))))-1]
 		if got := m.quantile(q); (got - x).Abs() > c.tolerance(x)-seconds(1/c.rate) {
-			errs = append(errs, fmt.Errorf("quantile %v: %v, want %v, where the first call came %v late", q, got, x, first-due[0]))
+			errs = append(errs, fmt.Errorf("quantile %v: %v, want %v, where the first call came %v late", q, got, x,
+				first-due[0]))
 		}
 	}
 	return errors.Join(errs...)
@@ -107,7 +110,8 @@ func TestStreamQuota(t *testing.T) { // CO-6: waiting for one of 10 streams is p
 
 func TestFailuresAreInThePopulation(t *testing.T) { // CO-7
 	overBoth(t, func(transport string) error {
-		m, err := measure(t, "-rpc", "Search", "-transport", transport, "-c", "200", "-rate", "200", "-d", "10s", "-warmup", "0s",
+		m, err := measure(t, "-rpc", "Search", "-transport", transport, "-c", "200", "-rate", "200", "-d", "10s",
+			"-warmup", "0s",
 			"-target", "-interceptors=none -inject=error=0.01:UNAVAILABLE:300ms,seed=3")
 		if err != nil {
 			return err
@@ -115,10 +119,13 @@ func TestFailuresAreInThePopulation(t *testing.T) { // CO-7
 		n := m.Codes["UNAVAILABLE"]
 		by := m.LatencyByCode["UNAVAILABLE"]
 		if n < 5 || n > 40 || by.Count != n || by.MinNs < 295e6 || by.MaxNs > 350e6 {
-			return fmt.Errorf("%d UNAVAILABLE, %d of them timed, from %d to %d ns; want about 20, at 300 ms", n, by.Count, by.MinNs, by.MaxNs)
+			return fmt.Errorf("%d UNAVAILABLE, %d of them timed, from %d to %d ns; want about 20, at 300 ms", n,
+				by.Count, by.MinNs, by.MaxNs)
 		}
-		if slow := m.over(290 * time.Millisecond); slow < n || m.series[""].TotalCount() != m.Counts.OK+m.Counts.Failed {
-			return fmt.Errorf("%d slow calls in a population of %d: the failures are not in it", slow, m.series[""].TotalCount())
+		if slow := m.over(290 * time.Millisecond); slow < n ||
+			m.series[""].TotalCount() != m.Counts.OK+m.Counts.Failed {
+			return fmt.Errorf("%d slow calls in a population of %d: the failures are not in it", slow,
+				m.series[""].TotalCount())
 		}
 		return nil
 	})
@@ -148,9 +155,11 @@ func TestTimeoutsCutTheTail(t *testing.T) { // CO-8
 
 var logged = regexp.MustCompile(`latency=(\S+) request_id=(\S+)`)
 
-func TestServerAgrees(t *testing.T) { // CO-9 and EX-4: every call that is named is in the server's log, and took it less
+// CO-9 and EX-4: every call that is named is in the server's log, and took it less
+func TestServerAgrees(t *testing.T) {
 	overBoth(t, func(transport string) error {
-		m, err := measure(t, "-rpc", "Search", "-transport", transport, "-c", "100", "-rate", "200", "-d", "10s", "-warmup", "0s",
+		m, err := measure(t, "-rpc", "Search", "-transport", transport, "-c", "100", "-rate", "200", "-d", "10s",
+			"-warmup", "0s",
 			"-target", "-interceptors=requestid,logging -inject=delay=bimodal:1ms:20ms:0.05,seed=5")
 		if err != nil {
 			return err
@@ -185,7 +194,8 @@ func TestServerAgrees(t *testing.T) { // CO-9 and EX-4: every call that is named
 			}
 		}
 		slices.Sort(gaps)
-		if g := gaps[len(gaps)/2]; g > 1500*time.Microsecond { // [R] says 0.5 ms; two shared cores, and three of these tests at a time
+		// [R] says 0.5 ms; two shared cores, and three of these tests at a time
+		if g := gaps[len(gaps)/2]; g > 1500*time.Microsecond {
 			return fmt.Errorf("median gap between client and server %v", g)
 		}
 		// The distributions agree, the median gap taken off. (A Kolmogorov-Smirnov distance would measure the

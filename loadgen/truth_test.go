@@ -103,7 +103,10 @@ func measureProcess(t *testing.T, started func(*exec.Cmd), args ...string) (*mea
 	if err != nil && !errors.As(err, &exit) {
 		return nil, err
 	}
-	m := &measured{exit: cmd.ProcessState.ExitCode(), dir: dir, output: out.String(), series: map[string]*hdrhistogram.Histogram{}}
+	m := &measured{
+		exit: cmd.ProcessState.ExitCode(), dir: dir, output: out.String(),
+		series: map[string]*hdrhistogram.Histogram{},
+	}
 	if m.Document, err = result.Read(dir); err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, out.String())
 	}
@@ -164,8 +167,8 @@ func twoOfThree(t *testing.T, check func() error) {
 // once says that there is not the time for more, as in CI.
 func once() bool { return os.Getenv("ONCE") != "" }
 
-// tries is twoOfThree for a check that wants the machine for itself. With ONCE=1 in the environment, as in CI, which has
-// not the time, one is enough. A try that fails on a machine that is busy by then says nothing.
+// tries is twoOfThree for a check that wants the machine for itself. With ONCE=1 in the environment, as in CI, which
+// has not the time, one is enough. A try that fails on a machine that is busy by then says nothing.
 func tries(t *testing.T, check func() error) {
 	t.Helper()
 	enough := 2
@@ -193,7 +196,8 @@ type stall struct {
 	mu                   float64
 }
 
-// The reference cases of the oracle, case A at a quarter of its times and case B at half of them, and the calls that this machine gets through after a stall.
+// The reference cases of the oracle, case A at a quarter of its times and case B at half of them, and the calls that
+// this machine gets through after a stall.
 var (
 	caseA = stall{rate: 200, d: 10, t0: 3.75, s: 0.5, base: 0.005, mu: 8000}
 	caseB = stall{rate: 1000, d: 15, t0: 5, s: 0.5, base: 0.002, mu: 8000}
@@ -202,7 +206,8 @@ var (
 func (c stall) args(more ...string) []string {
 	return append([]string{
 		"-rpc", "Search", "-c", "600", "-rate", fmt.Sprint(c.rate), "-d", seconds(c.d).String(), "-warmup", "0s",
-		"-target", fmt.Sprintf("-interceptors=none -inject=delay=%v,gate=%v:%v", seconds(c.base), seconds(c.t0), seconds(c.s)),
+		"-target", fmt.Sprintf("-interceptors=none -inject=delay=%v,gate=%v:%v", seconds(c.base), seconds(c.t0),
+			seconds(c.s)),
 	}, more...)
 }
 
@@ -308,7 +313,8 @@ func TestStallAcrossTheEnd(t *testing.T) { // CO-3: what is due is drained, not 
 			return err
 		}
 		want := seconds(c.s + c.base)
-		if got := time.Duration(m.Latency["response"].MaxNs); m.Counts.OK != 1000 || (got-want).Abs() > c.tolerance(want) {
+		if got := time.Duration(m.Latency["response"].MaxNs); m.Counts.OK != 1000 ||
+			(got-want).Abs() > c.tolerance(want) {
 			return fmt.Errorf("ok %d, max %v; want 1000, %v", m.Counts.OK, got, want)
 		}
 		if got := m.over(time.Second); math.Abs(float64(got)-c.rate) > 3 {
@@ -332,7 +338,8 @@ func TestClosedLoopHidesAStallAndSaysSo(t *testing.T) { // CO-4, a negative cont
 		needQuiet(t)
 		t.Errorf("%d slow calls of 10 workers, want at most 10 (and a little noise): is the loop closed?", n)
 	}
-	if len(m.Notes) == 0 || !strings.Contains(m.Notes[0], "closed loop") || !strings.Contains(m.Notes[0], "coordinated omission is not corrected") {
+	if len(m.Notes) == 0 || !strings.Contains(m.Notes[0], "closed loop") ||
+		!strings.Contains(m.Notes[0], "coordinated omission is not corrected") {
 		t.Errorf("the notes do not warn: %q", m.Notes)
 	}
 }

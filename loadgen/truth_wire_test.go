@@ -30,7 +30,10 @@ func TestWireSeesWhatGRPCSees(t *testing.T) {
 			tries(t, func() error {
 				var p50 [2]result.Percentile
 				for i, transport := range []string{"grpc", "wire"} {
-					m, err := measure(t, append([]string{"-rpc", "Search", "-transport", transport, "-d", "1500ms", "-warmup", "300ms"}, tt.args...)...)
+					m, err := measure(t, append([]string{
+						"-rpc", "Search", "-transport", transport, "-d", "1500ms",
+						"-warmup", "300ms",
+					}, tt.args...)...)
 					if err != nil {
 						return err
 					}
@@ -42,7 +45,8 @@ func TestWireSeesWhatGRPCSees(t *testing.T) {
 				grpc, wire := p50[0], p50[1]
 				overlap := wire.LowNs <= grpc.HighNs && grpc.LowNs <= wire.HighNs
 				if ratio := float64(wire.Ns) / float64(grpc.Ns); !overlap && (ratio > 1 || ratio < tt.near) {
-					return fmt.Errorf("the median service is %v over wire, %v over grpc", time.Duration(wire.Ns), time.Duration(grpc.Ns))
+					return fmt.Errorf("the median service is %v over wire, %v over grpc", time.Duration(wire.Ns),
+						time.Duration(grpc.Ns))
 				}
 				return nil
 			})
@@ -62,11 +66,19 @@ func TestWireScales(t *testing.T) {
 		calls    int64
 		inFlight int64 // so many at least are sent before the first is answered
 	}{
-		{"a thousand connections", []string{"-conns", "1000", "-c", "1000", "-n", "20000", "-target", "-interceptors=none"}, 20_000, 0},
-		{"ten thousand calls at a time", []string{"-conns", "10", "-c", "10000", "-n", "50000", "-target", "-interceptors=none -inject=delay=50ms"}, 50_000, 10_000},
+		{"a thousand connections", []string{
+			"-conns", "1000", "-c", "1000", "-n", "20000", "-target",
+			"-interceptors=none",
+		}, 20_000, 0},
+		{
+			"ten thousand calls at a time",
+			[]string{"-conns", "10", "-c", "10000", "-n", "50000", "-target", "-interceptors=none -inject=delay=50ms"},
+			50_000, 10_000,
+		},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
-			m, err := measure(t, append([]string{"-rpc", "Search", "-transport", "wire", "-warmup", "0s"}, tt.args...)...)
+			m, err := measure(t, append([]string{"-rpc", "Search", "-transport", "wire", "-warmup", "0s"},
+				tt.args...)...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -81,7 +93,8 @@ func TestWireScales(t *testing.T) {
 			if inFlight < 0.7*float64(tt.inFlight) {
 				t.Errorf("%.0f calls were in flight, want about %d", inFlight, tt.inFlight)
 			}
-			t.Logf("%.0f calls in flight, %d MB, %v", inFlight, m.Client.MaxRSSBytes/1_000_000, time.Duration(m.DurationNs))
+			t.Logf("%.0f calls in flight, %d MB, %v", inFlight, m.Client.MaxRSSBytes/1_000_000,
+				time.Duration(m.DurationNs))
 		})
 	}
 }

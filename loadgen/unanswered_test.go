@@ -21,7 +21,8 @@ func TestServerStopsAnswering(t *testing.T) {
 		for _, timeout := range []string{"20s", "300ms"} {
 			t.Run(transport+"/"+timeout, func(t *testing.T) {
 				t.Parallel()
-				p := loadgen(t, "-rpc=Search", "-transport="+transport, "-rate=200", "-c=2000", "-d=2500ms", "-warmup=0s", "-drain=1500ms",
+				p := loadgen(t, "-rpc=Search", "-transport="+transport, "-rate=200", "-c=2000", "-d=2500ms",
+					"-warmup=0s", "-drain=1500ms",
 					"-timeout="+timeout, "-target=-interceptors=none", "-slo=errors<1%,max<1s,p50<50ms,p50<1h")
 				p.runFor(t, 500*time.Millisecond)
 				stopped := p.target(t)
@@ -32,7 +33,8 @@ func TestServerStopsAnswering(t *testing.T) {
 				time.AfterFunc(5*time.Second, func() { _ = syscall.Kill(stopped, syscall.SIGCONT) })
 				want := 4
 				if timeout != "20s" {
-					want = 3 // every call has its end, so the figures are as told, but for what lies beyond the deadline
+					// every call has its end, so the figures are as told, but for what lies beyond the deadline
+					want = 3
 				}
 				select {
 				case <-p.exited:
@@ -40,7 +42,8 @@ func TestServerStopsAnswering(t *testing.T) {
 					t.Fatal("it does not end")
 				}
 				d := p.wantResult(t)
-				if code := p.ProcessState.ExitCode(); code != want && code != 4 { // a busy machine makes any run INVALID
+				// a busy machine makes any run INVALID
+				if code := p.ProcessState.ExitCode(); code != want && code != 4 {
 					t.Errorf("exit code %d, want %d", code, want)
 				}
 				if problems := hung(d, timeout == "20s"); len(problems) > 0 {
@@ -95,7 +98,8 @@ func TestStreamsStopBeingAnswered(t *testing.T) {
 	for _, transport := range []string{"grpc", "wire"} {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()
-			p := loadgen(t, "-rpc=SearchIO", "-transport="+transport, "-c=5", "-d=2s", "-warmup=0s", "-drain=500ms", "-target=-interceptors=none")
+			p := loadgen(t, "-rpc=SearchIO", "-transport="+transport, "-c=5", "-d=2s", "-warmup=0s", "-drain=500ms",
+				"-target=-interceptors=none")
 			p.runFor(t, 500*time.Millisecond)
 			stopped := p.target(t)
 			if err := syscall.Kill(stopped, syscall.SIGSTOP); err != nil {
@@ -104,10 +108,13 @@ func TestStreamsStopBeingAnswered(t *testing.T) {
 			time.AfterFunc(4*time.Second, func() { _ = syscall.Kill(stopped, syscall.SIGCONT) })
 			p.wantExit(t, 4, 20*time.Second) // silent to its end
 			d := p.wantResult(t)
-			// A stream that has just begun waits for its first message too, and one that has all its answers for its end alone.
+			// A stream that has just begun waits for its first message too, and one that has all its answers for its
+			// end alone.
 			rtt, first := d.Latency["message_rtt"], d.Latency["first_message"]
-			if d.Counts.Unfinished != 5 || rtt.Censored > 5 || rtt.Censored+first.Censored < 3 || time.Duration(max(rtt.MaxNs, first.MaxNs)) < time.Second {
-				t.Errorf("%d streams unfinished, %d round trips and %d first messages of at least %v; want 5, and most of these of at least a second",
+			if d.Counts.Unfinished != 5 || rtt.Censored > 5 || rtt.Censored+first.Censored < 3 ||
+				time.Duration(max(rtt.MaxNs, first.MaxNs)) < time.Second {
+				t.Errorf("%d streams unfinished, %d round trips and %d first messages of at least %v; want 5, and "+
+					"most of these of at least a second",
 					d.Counts.Unfinished, rtt.Censored, first.Censored, time.Duration(rtt.MaxNs))
 			}
 		})

@@ -44,7 +44,8 @@ func tallyOf(t *testing.T, messages bool, args ...string) tally {
 		Unfinished: c.Unfinished, NeverSent: c.NeverSent, Codes: d.Codes, Failure: failure(d),
 	}
 	if messages {
-		x.MessagesSent, x.MessagesReceived, x.BytesSent, x.BytesReceived = c.MessagesSent, c.MessagesReceived, c.BytesSent, c.BytesReceived
+		x.MessagesSent, x.MessagesReceived, x.BytesSent, x.BytesReceived = c.MessagesSent, c.MessagesReceived,
+			c.BytesSent, c.BytesReceived
 		x.FirstMessage, x.RTT = d.Latency["first_message"].Count, d.Latency["message_rtt"].Count
 		x.Gaps, x.Blocked = d.Latency["message_gap"].Count, d.Latency["send_blocked"].Count
 	}
@@ -90,28 +91,99 @@ func TestWireAgreesWithGRPC(t *testing.T) {
 		messages bool // every message is sure to be sent and received
 	}{
 		{"nothing is wrong", nil, all, short, true},
-		{"few streams at a time", []string{"-max-streams=1"}, kinds, []string{"-n=60", "-c=8", "-conns=2", "-messages=3"}, true},
+		{
+			"few streams at a time",
+			[]string{"-max-streams=1"},
+			kinds,
+			[]string{"-n=60", "-c=8", "-conns=2", "-messages=3"},
+			true,
+		},
 		{"delay", []string{"-inject=delay=5ms"}, kinds, []string{"-n=40", "-c=8", "-messages=2"}, true},
-		{"every call fails", []string{"-inject=error=1:NOT_FOUND"}, []string{"Search", "SearchOut", "Check"}, short, false},
-		{"every call fails", []string{"-inject=error=1:UNAVAILABLE"}, []string{"SearchIn", "SearchIO", "CreateRepo", "Watch"}, []string{"-n=12", "-c=4"}, false},
+		{
+			"every call fails",
+			[]string{"-inject=error=1:NOT_FOUND"},
+			[]string{"Search", "SearchOut", "Check"},
+			short,
+			false,
+		},
+		{
+			"every call fails",
+			[]string{"-inject=error=1:UNAVAILABLE"},
+			[]string{"SearchIn", "SearchIO", "CreateRepo", "Watch"},
+			[]string{"-n=12", "-c=4"},
+			false,
+		},
 		{"every call fails, late", []string{"-inject=error=1:DATA_LOSS:5ms"}, kinds, []string{"-n=12", "-c=4"}, false},
 		{"every handler panics", []string{"-interceptors=recovery", "-inject=panic=1"}, kinds, short, false},
-		{"no call is answered in time", []string{"-inject=delay=10s"}, kinds, []string{"-n=16", "-c=8", "-timeout=50ms"}, false},
-		{"each fourth call is not", []string{"-inject=slow=4:10s"}, []string{"Search", "SearchOut", "SearchIO"}, []string{"-n=40", "-c=10", "-timeout=1s", "-messages=3"}, false},
+		{
+			"no call is answered in time",
+			[]string{"-inject=delay=10s"},
+			kinds,
+			[]string{"-n=16", "-c=8", "-timeout=50ms"},
+			false,
+		},
+		{
+			"each fourth call is not",
+			[]string{"-inject=slow=4:10s"},
+			[]string{"Search", "SearchOut", "SearchIO"},
+			[]string{"-n=40", "-c=10", "-timeout=1s", "-messages=3"},
+			false,
+		},
 		{"a stream of no answers", []string{"-search-out-count=0"}, []string{"SearchOut"}, short, true},
 		{"a stream of many", []string{"-search-out-count=2000"}, []string{"SearchOut"}, []string{"-n=8", "-c=4"}, true},
 		{"an upload is too large", []string{"-max-upload=1000"}, []string{"CreateRepo"}, short, false},
-		{"the server tires of a slow client", []string{"-interceptors=timeout", "-recv-timeout=100ms"}, []string{"SearchIO", "SearchIn"}, []string{"-n=4", "-c=4", "-messages=2", "-interval=1s"}, false},
-		{"the call orders its own fault", []string{"-allow-inject"}, kinds, append(slices.Clone(one), "-H=x-inject: error=1:ABORTED"), false},
-		{"metadata", nil, []string{"Search", "SearchIO"}, append(slices.Clone(one), "-H=x-text: two words", "-H=x-bytes-bin: AP8=", "-H=x-long: "+strings.Repeat("x", 20<<10)), true},
-		{"large messages", nil, []string{"Search", "SearchOut", "GetUser", "GetHelp", "SearchIn"}, []string{"-n=8", "-c=4", "-size=200000", "-messages=5"}, true},
+		{
+			"the server tires of a slow client",
+			[]string{"-interceptors=timeout", "-recv-timeout=100ms"},
+			[]string{"SearchIO", "SearchIn"},
+			[]string{"-n=4", "-c=4", "-messages=2", "-interval=1s"},
+			false,
+		},
+		{
+			"the call orders its own fault",
+			[]string{"-allow-inject"},
+			kinds,
+			append(slices.Clone(one), "-H=x-inject: error=1:ABORTED"), false,
+		},
+		{
+			"metadata", nil,
+			[]string{"Search", "SearchIO"},
+			append(slices.Clone(one), "-H=x-text: two words", "-H=x-bytes-bin: AP8=",
+				"-H=x-long: "+strings.Repeat("x", 20<<10)), true,
+		},
+		{
+			"large messages", nil,
+			[]string{"Search", "SearchOut", "GetUser", "GetHelp", "SearchIn"},
+			[]string{"-n=8", "-c=4", "-size=200000", "-messages=5"},
+			true,
+		},
 		{"large uploads", nil, []string{"CreateRepo"}, []string{"-n=8", "-c=4", "-size=1000000", "-messages=5"}, true},
-		{"small messages", nil, []string{"SearchIn", "SearchIO", "CreateRepo"}, []string{"-n=8", "-c=4", "-size=20", "-messages=500"}, true},
-		{"messages apart", nil, []string{"SearchIn", "SearchIO", "CreateRepo"}, []string{"-n=8", "-c=8", "-messages=5", "-interval=5ms"}, true},
-		{"messages at a rate", nil, []string{"SearchIn", "SearchIO", "GetHelp"}, []string{"-n=8", "-c=8", "-messages=5", "-message-rate=1000"}, true},
+		{
+			"small messages", nil,
+			[]string{"SearchIn", "SearchIO", "CreateRepo"},
+			[]string{"-n=8", "-c=4", "-size=20", "-messages=500"},
+			true,
+		},
+		{
+			"messages apart", nil,
+			[]string{"SearchIn", "SearchIO", "CreateRepo"},
+			[]string{"-n=8", "-c=8", "-messages=5", "-interval=5ms"},
+			true,
+		},
+		{
+			"messages at a rate", nil,
+			[]string{"SearchIn", "SearchIO", "GetHelp"},
+			[]string{"-n=8", "-c=8", "-messages=5", "-message-rate=1000"},
+			true,
+		},
 		{"an open loop", nil, kinds, []string{"-n=60", "-c=20", "-rate=400", "-messages=3"}, true},
 		{"metadata without a value", nil, []string{"Search"}, append(slices.Clone(one), "-H=x-empty:"), true},
-		{"another authority", nil, []string{"Search"}, append(slices.Clone(one), "-authority=service.example.com"), true},
+		{
+			"another authority", nil,
+			[]string{"Search"},
+			append(slices.Clone(one), "-authority=service.example.com"),
+			true,
+		},
 	} {
 		t.Run(strings.ReplaceAll(tt.reason, " ", "_"), func(t *testing.T) {
 			t.Parallel()
@@ -119,9 +191,11 @@ func TestWireAgreesWithGRPC(t *testing.T) {
 			if testing.Short() {
 				rpcs = rpcs[:min(len(rpcs), 2)]
 			}
-			addrs := map[string]string{} // each transport has a target of its own: what CreateRepo answers counts its calls
+			// each transport has a target of its own: what CreateRepo answers counts its calls
+			addrs := map[string]string{}
 			for _, transport := range []string{"grpc", "wire"} {
-				_, addrs[transport] = external(t, append([]string{"-unary-timeout=30s", "-recv-timeout=30s"}, tt.target...)...)
+				_, addrs[transport] = external(t,
+					append([]string{"-unary-timeout=30s", "-recv-timeout=30s"}, tt.target...)...)
 			}
 			for _, rpc := range rpcs {
 				args := []string{"-rpc=" + rpc, "-warmup=0s"}
@@ -130,7 +204,8 @@ func TestWireAgreesWithGRPC(t *testing.T) {
 						args = append(args, a)
 					}
 				}
-				want := tallyOf(t, tt.messages, append(slices.Clone(args), "-transport=grpc", "-addr="+addrs["grpc"])...)
+				want := tallyOf(t, tt.messages,
+					append(slices.Clone(args), "-transport=grpc", "-addr="+addrs["grpc"])...)
 				got := tallyOf(t, tt.messages, append(slices.Clone(args), "-transport=wire", "-addr="+addrs["wire"])...)
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("%s %q (-grpc +wire):\n%s", rpc, args, diff)
@@ -143,7 +218,8 @@ func TestWireAgreesWithGRPC(t *testing.T) {
 // Streams that last as long as the run: how much they carry is a matter of time, what becomes of them is not.
 func TestWireStreamsAsLongAsTheRun(t *testing.T) {
 	for _, rpc := range []string{"SearchIn", "SearchIO", "CreateRepo", "GetHelp"} {
-		p := loadgen(t, "-transport=wire", "-rpc="+rpc, "-messages=0", "-c=6", "-conns=2", "-d=300ms", "-size=1000", patient+" -max-upload=2147483647")
+		p := loadgen(t, "-transport=wire", "-rpc="+rpc, "-messages=0", "-c=6", "-conns=2", "-d=300ms", "-size=1000",
+			patient+" -max-upload=2147483647")
 		if exit := p.ends(t); exit != exitOK {
 			t.Errorf("%s: exit %d", rpc, exit)
 		}
@@ -181,8 +257,18 @@ func TestWireRefuses(t *testing.T) {
 		exit   int
 		says   []string
 	}{
-		{"interceptors are grpc-go's", []string{"-client-interceptors=logging"}, exitUsage, []string{"-client-interceptors", "-transport grpc"}},
-		{"it resolves no xds", []string{"-addr=xds:///foo"}, exitUsage, []string{"xds", "only -transport grpc resolves"}},
+		{
+			"interceptors are grpc-go's",
+			[]string{"-client-interceptors=logging"},
+			exitUsage,
+			[]string{"-client-interceptors", "-transport grpc"},
+		},
+		{
+			"it resolves no xds",
+			[]string{"-addr=xds:///foo"},
+			exitUsage,
+			[]string{"xds", "only -transport grpc resolves"},
+		},
 		{"an address needs its port", []string{"-addr=localhost"}, exitUsage, []string{"localhost", "port"}},
 		{"gRPC's own metadata", []string{"-H=grpc-timeout: 1S"}, 0, []string{"grpc-timeout"}},
 	} {
@@ -231,7 +317,8 @@ func TestWireOutlivesItsServer(t *testing.T) {
 				}
 				d := p.wantResult(t)
 				c := d.Counts
-				if c.OK == 0 || c.Failed == 0 || c.Failed != d.Codes["UNAVAILABLE"] || c.Unfinished != 0 || c.NeverSent != 0 {
+				if c.OK == 0 || c.Failed == 0 || c.Failed != d.Codes["UNAVAILABLE"] || c.Unfinished != 0 ||
+					c.NeverSent != 0 {
 					t.Errorf("counts %+v, codes %v", c, d.Codes)
 				}
 				for _, x := range d.Series {
@@ -247,7 +334,8 @@ func TestWireOutlivesItsServer(t *testing.T) {
 				}
 				for _, x := range d.Exemplars {
 					// A server that ends gracefully answers what it has begun: only those fail that found no server.
-					if x.Kind == "failed" && end == syscall.SIGTERM && !strings.HasPrefix(x.Message, "there is no connection") {
+					if x.Kind == "failed" && end == syscall.SIGTERM &&
+						!strings.HasPrefix(x.Message, "there is no connection") {
 						t.Errorf("a call failed at a graceful end: %+v", x)
 					}
 				}
@@ -318,7 +406,8 @@ func TestWireGoesOverToTheNextServer(t *testing.T) {
 				server, addr := external(t, delay, "-max-streams=20")
 				f.to.Store(addr)
 				addrs := []string{addr}
-				p := loadgen(t, append(slices.Concat(args, more), "-transport=wire", "-d=30s", "-warmup=0s", "-addr="+f.addr)...)
+				p := loadgen(t, append(slices.Concat(args, more), "-transport=wire", "-d=30s", "-warmup=0s",
+					"-addr="+f.addr)...)
 				serves := func() bool { // the last one, whatever the machine makes of its start
 					f.mu.Lock()
 					defer f.mu.Unlock()

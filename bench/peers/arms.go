@@ -80,8 +80,12 @@ func (a *arm) column(of func(measurement) float64) []float64 {
 // table shows each arm's figures, and its CPU as a ratio to every other arm's worth comparing to, in the same round.
 func (c *comparison) table() string {
 	var b strings.Builder
-	head := []string{"generator", "client CPU, " + c.unit, "of it user", "ratio to " + c.arms[0].name, c.rate, "peak RSS"}
-	fmt.Fprintf(&b, "| %-12s | %-26s | %10s | %-22s | %10s | %8s |\n|---|---|--:|---|--:|--:|\n", head[0], head[1], head[2], head[3], head[4], head[5])
+	head := []string{
+		"generator", "client CPU, " + c.unit, "of it user", "ratio to " + c.arms[0].name, c.rate,
+		"peak RSS",
+	}
+	fmt.Fprintf(&b, "| %-12s | %-26s | %10s | %-22s | %10s | %8s |\n|---|---|--:|---|--:|--:|\n", head[0], head[1],
+		head[2], head[3], head[4], head[5])
 	for _, a := range c.arms {
 		fmt.Fprintf(&b, "| %-12s | %-26s | %10.2f | %-22s | %10.0f | %4.0f MiB |\n", a.name,
 			spread(a.column(func(m measurement) float64 { return m.cpu }), "%.2f"),

@@ -43,7 +43,8 @@ func (t *tools) find(ctx context.Context) (err error) {
 		{&t.k6, "k6", "go install go.k6.io/k6@latest"},
 	} {
 		if *peer.path, err = exec.LookPath(peer.name); err != nil {
-			t.missing = append(t.missing, fmt.Sprintf("%s is not on the PATH, so it is not in the tables: %s", peer.name, peer.install))
+			t.missing = append(t.missing, fmt.Sprintf("%s is not on the PATH, so it is not in the tables: %s",
+				peer.name, peer.install))
 		}
 	}
 	return t.write()
@@ -83,7 +84,10 @@ func request() *person.PersonReq {
 
 // loadgenArm is loadgen over a transport, nothing left out: request ids, checked answers, histograms, exemplars.
 func (t *tools) loadgenArm(transport string, args ...string) *arm {
-	base := []string{t.loadgen, "-addr", t.addr, "-transport", transport, "-warmup", "0s", "-q", "-force", "-o", filepath.Join(t.tmp, "run")}
+	base := []string{
+		t.loadgen, "-addr", t.addr, "-transport", transport, "-warmup", "0s", "-q", "-force", "-o",
+		filepath.Join(t.tmp, "run"),
+	}
 	return &arm{name: "loadgen " + transport, argv: append(base, args...)}
 }
 
@@ -115,12 +119,14 @@ func (t *tools) comparisons(n int) []*comparison {
 	if t.h2load != "" {
 		unary.arms = append(unary.arms, &arm{name: "h2load", argv: []string{
 			t.h2load, "-n", strconv.Itoa(n), "-c", "1", "-m", c, "-t", "1", "-d", t.request,
-			"-H", "content-type: application/grpc", "-H", "te: trailers", "http://" + t.addr + "/person.SearchService/Search",
+			"-H", "content-type: application/grpc", "-H", "te: trailers", "http://" + t.addr +
+				"/person.SearchService/Search",
 		}})
 	}
 	if t.ghz != "" {
 		unary.arms = append(unary.arms, &arm{name: "ghz", argv: []string{
-			t.ghz, "--insecure", "--call", "person.SearchService/Search", "-d", `{"name":"0123456789abcdef","age":36,"body":{"name":"hi"}}`,
+			t.ghz, "--insecure", "--call", "person.SearchService/Search", "-d",
+			`{"name":"0123456789abcdef","age":36,"body":{"name":"hi"}}`,
 			"-n", strconv.Itoa(n), "-c", c, "--connections", "1", t.addr,
 		}})
 	}
@@ -132,22 +138,28 @@ func (t *tools) comparisons(n int) []*comparison {
 	// A message in lockstep costs about as much as a call.
 	calls := max(workers, n/inCall)
 	lockstep := &comparison{
-		title: fmt.Sprintf("SearchIO, ping-pong on %d open streams of %d messages, 1 connection, %d messages a round", workers, inCall, calls*inCall),
-		unit:  "µs a message", per: float64(calls * inCall), rate: "messages/s",
+		title: fmt.Sprintf("SearchIO, ping-pong on %d open streams of %d messages, 1 connection, %d messages a round",
+			workers, inCall, calls*inCall),
+		unit: "µs a message", per: float64(calls * inCall), rate: "messages/s",
 		arms: []*arm{
 			t.bareArm("SearchIO", "-n", strconv.Itoa(calls), "-c", c, "-messages", strconv.Itoa(inCall)),
-			t.loadgenArm("grpc", "-rpc", "SearchIO", "-n", strconv.Itoa(calls), "-c", c, "-messages", strconv.Itoa(inCall)),
-			t.loadgenArm("wire", "-rpc", "SearchIO", "-n", strconv.Itoa(calls), "-c", c, "-messages", strconv.Itoa(inCall)),
+			t.loadgenArm("grpc", "-rpc", "SearchIO", "-n", strconv.Itoa(calls), "-c", c, "-messages",
+				strconv.Itoa(inCall)),
+			t.loadgenArm("wire", "-rpc", "SearchIO", "-n", strconv.Itoa(calls), "-c", c, "-messages",
+				strconv.Itoa(inCall)),
 		},
 	}
 	uploads := max(4, n/500)
 	upload := &comparison{
-		title: fmt.Sprintf("CreateRepo, %d chunks of 64 KiB a call, 4 in flight, 1 connection, %d MiB a round", chunks, uploads*chunks*chunk>>20),
-		unit:  "µs a MiB", per: float64(uploads * chunks * chunk >> 20), rate: "MiB/s",
+		title: fmt.Sprintf("CreateRepo, %d chunks of 64 KiB a call, 4 in flight, 1 connection, %d MiB a round", chunks,
+			uploads*chunks*chunk>>20),
+		unit: "µs a MiB", per: float64(uploads * chunks * chunk >> 20), rate: "MiB/s",
 		arms: []*arm{
 			t.bareArm("CreateRepo", "-n", strconv.Itoa(uploads), "-c", "4", "-messages", strconv.Itoa(chunks)),
-			t.loadgenArm("grpc", "-rpc", "CreateRepo", "-n", strconv.Itoa(uploads), "-c", "4", "-messages", strconv.Itoa(chunks), "-size", strconv.Itoa(chunk)),
-			t.loadgenArm("wire", "-rpc", "CreateRepo", "-n", strconv.Itoa(uploads), "-c", "4", "-messages", strconv.Itoa(chunks), "-size", strconv.Itoa(chunk)),
+			t.loadgenArm("grpc", "-rpc", "CreateRepo", "-n", strconv.Itoa(uploads), "-c", "4", "-messages",
+				strconv.Itoa(chunks), "-size", strconv.Itoa(chunk)),
+			t.loadgenArm("wire", "-rpc", "CreateRepo", "-n", strconv.Itoa(uploads), "-c", "4", "-messages",
+				strconv.Itoa(chunks), "-size", strconv.Itoa(chunk)),
 		},
 	}
 	return []*comparison{unary, lockstep, upload}

@@ -1,6 +1,6 @@
-// Command regress holds what a call costs the load generator of this tree against that of a commit before, which the file
-// base names: both run the same load by turns against one target, and `loadgen compare` is the judge. It exits with 1 where
-// a cost rose by more than limit, twice.
+// Command regress holds what a call costs the load generator of this tree against that of a commit before, which the
+// file base names: both run the same load by turns against one target, and `loadgen compare` is the judge. It exits
+// with 1 where a cost rose by more than limit, twice.
 package main
 
 import (
@@ -83,7 +83,8 @@ func run(ctx context.Context) error {
 	defer server.Stop() //nolint:errcheck // the comparison is made
 	b.addr = server.Ready.Addr
 	if runtime.NumCPU() > 1 {
-		if err := errors.Join(child.Pin(server.Ready.PID, 0), child.Pin(os.Getpid(), 1)); err != nil { // what we start inherits it
+		// what we start inherits it
+		if err := errors.Join(child.Pin(server.Ready.PID, 0), child.Pin(os.Getpid(), 1)); err != nil {
 			return err
 		}
 	}
@@ -104,7 +105,8 @@ func run(ctx context.Context) error {
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d of %d loads cost more than at %s, by more than the limits %s", failed, len(loads), commit, limits)
+		return fmt.Errorf("%d of %d loads cost more than at %s, by more than the limits %s", failed, len(loads),
+			commit, limits)
 	}
 	return nil
 }
@@ -118,7 +120,8 @@ func (b *builds) make(ctx context.Context, commit string) error {
 	if err := command(ctx, "git", "worktree", "add", "--detach", tree, commit); err != nil {
 		return err
 	}
-	defer command(context.WithoutCancel(ctx), "git", "worktree", "remove", "--force", tree) //nolint:errcheck // `git worktree prune` does it too
+	// `git worktree prune` does it too
+	defer command(context.WithoutCancel(ctx), "git", "worktree", "remove", "--force", tree) //nolint:errcheck
 	if err := command(ctx, "go", "-C", tree, "build", "-o", b.old, "./loadgen"); err != nil {
 		return err
 	}
@@ -133,13 +136,15 @@ func (b *builds) worse(ctx context.Context, name, args string) (worse bool, told
 			if i%2 > 0 { // neither is always the first
 				binary, j = []string{b.young, b.old}[j], 1-j
 			}
-			line := append(strings.Fields(args), "-addr", b.addr, "-d", "600ms", "-warmup", "200ms", "-q", "-o", filepath.Join(folder, strconv.Itoa(j), strconv.Itoa(i)))
+			line := append(strings.Fields(args), "-addr", b.addr, "-d", "600ms", "-warmup", "200ms", "-q", "-o",
+				filepath.Join(folder, strconv.Itoa(j), strconv.Itoa(i)))
 			if err := command(ctx, binary, line...); err != nil && !hasCode(err, 4) { // INVALID runs cost as much
 				return false, "", err
 			}
 		}
 	}
-	out, err := exec.CommandContext(ctx, b.young, "compare", filepath.Join(folder, "0"), filepath.Join(folder, "1"), "-fail-on", limits).CombinedOutput()
+	out, err := exec.CommandContext(ctx, b.young, "compare", filepath.Join(folder, "0"), filepath.Join(folder, "1"),
+		"-fail-on", limits).CombinedOutput()
 	if err != nil && !hasCode(err, 3) && !hasCode(err, 4) {
 		return false, "", fmt.Errorf("compare: %w\n%s", err, out)
 	}

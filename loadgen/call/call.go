@@ -71,12 +71,17 @@ func Run(ctx context.Context, c flags.Call, stdin io.Reader, stdout, stderr io.W
 	if err != nil {
 		return err
 	}
-	cc, err := grpcconn.Connect(ctx, addr, grpcconn.Options{TLS: config, Authority: c.Authority, UserAgent: transport.UserAgent(c.Metadata), Timeout: c.ConnectTimeout})
+	cc, err := grpcconn.Connect(ctx, addr,
+		grpcconn.Options{
+			TLS: config, Authority: c.Authority, UserAgent: transport.UserAgent(c.Metadata),
+			Timeout: c.ConnectTimeout,
+		})
 	if err != nil {
 		return err
 	}
 	defer cc.Close()
-	if streams := md.IsStreamingClient() || md.IsStreamingServer(); c.Timeout > 0 && (c.HasTimeout || !streams) { // a chat has no deadline
+	// a chat has no deadline
+	if streams := md.IsStreamingClient() || md.IsStreamingServer(); c.Timeout > 0 && (c.HasTimeout || !streams) {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
 		defer cancel()

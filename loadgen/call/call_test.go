@@ -27,23 +27,74 @@ func TestCalls(t *testing.T) {
 		stdin  string
 		want   string
 	}{
-		{"unary", []string{"-rpc=GetUser", `-data={"email":"jane@doe.com","id":"7"}`}, "", `{"user":{"id":"7","firstName":"jane","lastName":"doe.com","age":36}}` + "\n"},
-		{"unary, by its full name", []string{"-rpc=Users/GetUser", `-data={"email":"jane@doe.com"}`}, "", `{"user":{"id":"","firstName":"jane","lastName":"doe.com","age":36}}` + "\n"},
-		{"no data is the empty message", []string{"-rpc=Search"}, "not read", `{"name":"我收到了的信息","age":0,"body":null}` + "\n"},
-		{"field names as in the .proto", []string{"-rpc=GetHelp", `-data={"user":{"first_name":"jane"},"request":"x"}`}, "", `{"response":"x"}` + "\n"},
-		{"a client's stream from lines", []string{"-rpc=SearchIn"}, "{\"name\":\"a\"}\n\n  {\"name\":\"b\"}\n{}\n", `{"name":"success","age":3,"body":null}` + "\n"},
-		{"a client's stream without its last line break", []string{"-rpc=SearchIn"}, "{}\n{}", `{"name":"success","age":2,"body":null}` + "\n"},
-		{"a client's stream of nothing", []string{"-rpc=SearchIn"}, "", `{"name":"success","age":0,"body":null}` + "\n"},
-		{"a client's stream from -data does not read stdin", []string{"-rpc=SearchIn", "-data={}"}, "{}\n{}\n", `{"name":"success","age":1,"body":null}` + "\n"},
+		{
+			"unary",
+			[]string{"-rpc=GetUser", `-data={"email":"jane@doe.com","id":"7"}`},
+			"",
+			`{"user":{"id":"7","firstName":"jane","lastName":"doe.com","age":36}}` + "\n",
+		},
+		{
+			"unary, by its full name",
+			[]string{"-rpc=Users/GetUser", `-data={"email":"jane@doe.com"}`},
+			"",
+			`{"user":{"id":"","firstName":"jane","lastName":"doe.com","age":36}}` + "\n",
+		},
+		{
+			"no data is the empty message",
+			[]string{"-rpc=Search"},
+			"not read",
+			`{"name":"我收到了的信息","age":0,"body":null}` + "\n",
+		},
+		{
+			"field names as in the .proto",
+			[]string{"-rpc=GetHelp", `-data={"user":{"first_name":"jane"},"request":"x"}`},
+			"", `{"response":"x"}` +
+				"\n",
+		},
+		{
+			"a client's stream from lines",
+			[]string{"-rpc=SearchIn"},
+			"{\"name\":\"a\"}\n\n  {\"name\":\"b\"}\n{}\n",
+			`{"name":"success","age":3,"body":null}` + "\n",
+		},
+		{
+			"a client's stream without its last line break",
+			[]string{"-rpc=SearchIn"},
+			"{}\n{}",
+			`{"name":"success","age":2,"body":null}` + "\n",
+		},
+		{"a client's stream of nothing", []string{"-rpc=SearchIn"}, "", `{"name":"success","age":0,"body":null}` +
+			"\n"},
+		{
+			"a client's stream from -data does not read stdin",
+			[]string{"-rpc=SearchIn", "-data={}"},
+			"{}\n{}\n",
+			`{"name":"success","age":1,"body":null}` + "\n",
+		},
 		{
 			"bytes are base64",
 			[]string{"-rpc=CreateRepo"},
 			`{"context":{"creatorId":"ann","name":"x"}}` + "\n" + `{"data":"AAECAw=="}` + "\n",
 			`{"repo":{"id":"1","name":"x","url":"https://git.example.com/ann/x"},"size":4}` + "\n",
 		},
-		{"a server's stream", []string{"-rpc=SearchOut", `-data={"name":"x"}`}, "", strings.Repeat(`{"name":"I got itx","age":0,"body":null}`+"\n", 3)},
-		{"quit ends a chat, whatever follows", []string{"-rpc=GetHelp"}, "{\"request\":\"one\"}\n{\"request\":\"two\"}\nquit\n{\"request\":\"three\"}\n", `{"response":"one"}` + "\n" + `{"response":"two"}` + "\n"},
-		{"the end of stdin ends it too", []string{"-rpc=SearchIO"}, `{"name":"x"}`, `{"name":"I got itx","age":0,"body":null}` + "\n"},
+		{
+			"a server's stream",
+			[]string{"-rpc=SearchOut", `-data={"name":"x"}`},
+			"",
+			strings.Repeat(`{"name":"I got itx","age":0,"body":null}`+"\n", 3),
+		},
+		{
+			"quit ends a chat, whatever follows",
+			[]string{"-rpc=GetHelp"},
+			"{\"request\":\"one\"}\n{\"request\":\"two\"}\nquit\n{\"request\":\"three\"}\n", `{"response":"one"}` +
+				"\n" + `{"response":"two"}` + "\n",
+		},
+		{
+			"the end of stdin ends it too",
+			[]string{"-rpc=SearchIO"},
+			`{"name":"x"}`,
+			`{"name":"I got itx","age":0,"body":null}` + "\n",
+		},
 		{"health", []string{"-rpc=Check", `-data={"service":"Users"}`}, "", `{"status":"SERVING"}` + "\n"},
 	} {
 		got, err := run(t, tt.stdin, append(tt.args, "-addr="+addr)...)
@@ -118,11 +169,36 @@ func TestFailingCalls(t *testing.T) {
 		stdin  string
 		want   string
 	}{
-		{"a status of a unary call", []string{"-rpc=GetUser", "-data={}"}, "", "GetUser: INVALID_ARGUMENT: invalid email"},
-		{"a status of a client's stream", []string{"-rpc=CreateRepo"}, `{"data":"AAAA"}` + "\n", "CreateRepo: INVALID_ARGUMENT: data before context"},
-		{"a status of a server's stream", []string{"-rpc=SearchOut", "-H=x-inject: error=1:ABORTED"}, "", "SearchOut: ABORTED: injected error"},
-		{"a status of a chat", []string{"-rpc=GetHelp", "-H=x-inject: error=1:UNAVAILABLE"}, "{}\n", "GetHelp: UNAVAILABLE: injected error"},
-		{"a deadline", []string{"-rpc=Search", "-timeout=50ms", "-H=x-inject: delay=10s"}, "", "Search: DEADLINE_EXCEEDED: "},
+		{
+			"a status of a unary call",
+			[]string{"-rpc=GetUser", "-data={}"},
+			"",
+			"GetUser: INVALID_ARGUMENT: invalid email",
+		},
+		{
+			"a status of a client's stream",
+			[]string{"-rpc=CreateRepo"},
+			`{"data":"AAAA"}` + "\n",
+			"CreateRepo: INVALID_ARGUMENT: data before context",
+		},
+		{
+			"a status of a server's stream",
+			[]string{"-rpc=SearchOut", "-H=x-inject: error=1:ABORTED"},
+			"",
+			"SearchOut: ABORTED: injected error",
+		},
+		{
+			"a status of a chat",
+			[]string{"-rpc=GetHelp", "-H=x-inject: error=1:UNAVAILABLE"},
+			"{}\n",
+			"GetHelp: UNAVAILABLE: injected error",
+		},
+		{
+			"a deadline",
+			[]string{"-rpc=Search", "-timeout=50ms", "-H=x-inject: delay=10s"},
+			"",
+			"Search: DEADLINE_EXCEEDED: ",
+		},
 	} {
 		stdout, err := run(t, tt.stdin, append(tt.args, "-addr="+addr)...)
 		var usage *plan.UsageError
@@ -155,7 +231,11 @@ func TestBadInput(t *testing.T) {
 		{"a value of another type", nowhere, "Search", `{"age":"old"}`, "", []string{"-data", "age"}, ""},
 		{"an array", nowhere, "Search", `[]`, "", []string{"-data"}, ""},
 		{"the first line", addr, "SearchIn", "", "nonsense\n", []string{"stdin line 1"}, ""},
-		{"a later line", addr, "GetHelp", "", "{\"request\":\"one\"}\n\n{\"reqeust\":\"two\"}\n", []string{"stdin line 3", "$.reqeust"}, "maybe"},
+		{
+			"a later line", addr, "GetHelp", "", "{\"request\":\"one\"}\n\n{\"reqeust\":\"two\"}\n",
+			[]string{"stdin line 3", "$.reqeust"},
+			"maybe",
+		},
 	} {
 		args := []string{"-rpc=" + tt.rpc, "-addr=" + tt.addr}
 		if tt.data != "" {
@@ -185,7 +265,8 @@ func TestUnreachable(t *testing.T) {
 	lis.Close()
 	began := time.Now()
 	_, err = run(t, "", "-rpc=Search", "-addr="+lis.Addr().String())
-	if err == nil || !strings.Contains(err.Error(), lis.Addr().String()) || !strings.Contains(err.Error(), "refused") || time.Since(began) > time.Second {
+	if err == nil || !strings.Contains(err.Error(), lis.Addr().String()) ||
+		!strings.Contains(err.Error(), "refused") || time.Since(began) > time.Second {
 		t.Errorf("after %v: %v", time.Since(began), err)
 	}
 }

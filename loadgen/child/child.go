@@ -44,8 +44,8 @@ type Target struct {
 	stopping sync.Once
 }
 
-// Start runs `<this binary> target -supervised` as config says, and waits until it accepts connections. What it logs goes to log, which must
-// not be nil. A target that does not start is an error with its last words.
+// Start runs `<this binary> target -supervised` as config says, and waits until it accepts connections. What it logs
+// goes to log, which must not be nil. A target that does not start is an error with its last words.
 func Start(ctx context.Context, config contract.Config, log io.Writer) (*Target, error) {
 	self, err := os.Executable()
 	if err != nil {

@@ -179,7 +179,8 @@ func TestMark(t *testing.T) {
 		if u.MaxRSSBytes < 1<<20 || u.CPUSeconds < 0 || u.CPUSeconds > 60 {
 			t.Errorf("mark %d, %s: %+v is no process's usage", i, mark, u)
 		}
-		if mark == contract.MarkStop && u.CPUSeconds < last.CPUSeconds || mark == contract.MarkStart && u.CPUSeconds > 0.05 {
+		if mark == contract.MarkStop && u.CPUSeconds < last.CPUSeconds || mark == contract.MarkStart &&
+			u.CPUSeconds > 0.05 {
 			t.Errorf("mark %d, %s: %v CPU seconds after %v", i, mark, u.CPUSeconds, last.CPUSeconds)
 		}
 		last = u
@@ -213,7 +214,8 @@ func search(t *testing.T, c *child.Target) {
 func TestLog(t *testing.T) {
 	c, log := start(t, "-interceptors=logging")
 	search(t, c)
-	for late := time.Now().Add(5 * time.Second); !strings.Contains(log.String(), "/person.SearchService/Search"); time.Sleep(5 * time.Millisecond) {
+	for late := time.Now().Add(5 * time.Second); !strings.Contains(log.String(),
+		"/person.SearchService/Search"); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(late) {
 			t.Fatalf("the log does not come: %q", log)
 		}
@@ -223,7 +225,8 @@ func TestLog(t *testing.T) {
 // A bad command line is told in the target's own words, all of them.
 func TestBadFlags(t *testing.T) {
 	log := &text{}
-	c, err := child.Start(testContext(t), contract.Config{Args: []string{"-nosuch", "-interceptors=nonsense", "-drain=5"}}, log)
+	c, err := child.Start(testContext(t),
+		contract.Config{Args: []string{"-nosuch", "-interceptors=nonsense", "-drain=5"}}, log)
 	if err == nil {
 		_ = c.Stop()
 		t.Fatal("a target with bad flags started")

@@ -38,7 +38,8 @@ func TestKilledTarget(t *testing.T) {
 			if err := c.Err(); err == nil || signal != syscall.SIGQUIT && !strings.Contains(err.Error(), words) {
 				t.Errorf("Err: %v, want %s", err, words)
 			}
-			if _, err := c.Mark(testContext(t), contract.MarkStop); err == nil || !strings.Contains(err.Error(), "exited") {
+			if _, err := c.Mark(testContext(t), contract.MarkStop); err == nil ||
+				!strings.Contains(err.Error(), "exited") {
 				t.Errorf("Mark of a dead target: %v, want its end", err)
 			}
 			if err := c.Stop(); err != nil {

@@ -20,8 +20,8 @@ type CapacityChange struct {
 	Limits   []verdict.Kept
 }
 
-// CapacityRange is where a capacity lies, in calls a second, by all searches of a side together: each says between what it
-// passed and what failed. High is without end where nothing failed.
+// CapacityRange is where a capacity lies, in calls a second, by all searches of a side together: each says between what
+// it passed and what failed. High is without end where nothing failed.
 type CapacityRange struct {
 	Low, High float64
 	Searches  int
@@ -53,8 +53,8 @@ func (r CapacityRange) middle() float64 {
 	}
 }
 
-// Capacities compares the searches of two collections that have the same load and objectives. Alone names those that only
-// one side has.
+// Capacities compares the searches of two collections that have the same load and objectives. Alone names those that
+// only one side has.
 func Capacities(before, after []*result.Capacity, limits []verdict.ChangeLimit) (all []CapacityChange, alone []string) {
 	olds, names := ranges(before)
 	news, others := ranges(after)
@@ -69,7 +69,10 @@ func Capacities(before, after []*result.Capacity, limits []verdict.ChangeLimit) 
 		c.Low, c.High = c.New.Low/c.Old.High-1, c.New.High/max(c.Old.Low, 1e-9)-1
 		c.Resolved = c.New.High < c.Old.Low || c.New.Low > c.Old.High
 		for _, l := range limits {
-			c.Limits = append(c.Limits, l.Check(verdict.Change{Before: before, Value: c.Estimate * before, Low: c.Low * before, High: c.High * before}, true))
+			c.Limits = append(c.Limits, l.Check(verdict.Change{
+				Before: before, Value: c.Estimate * before,
+				Low: c.Low * before, High: c.High * before,
+			}, true))
 		}
 		all = append(all, c)
 	}

@@ -11,7 +11,10 @@ import (
 )
 
 func found(passes, fails float64, generator string) *result.Capacity {
-	d := &result.Capacity{Plan: plan.Capacity{Load: plan.Plan{RPC: "Search", Transport: "grpc"}, SLO: "p99<10ms"}, Generator: generator}
+	d := &result.Capacity{
+		Plan:      plan.Capacity{Load: plan.Plan{RPC: "Search", Transport: "grpc"}, SLO: "p99<10ms"},
+		Generator: generator,
+	}
 	if passes > 0 {
 		d.Passes = &result.CapacityBound{Rate: passes}
 	}
@@ -29,13 +32,39 @@ func TestCapacities(t *testing.T) {
 		resolved bool
 		met      bool
 	}{
-		{"as it was", []*result.Capacity{found(1000, 1050, "")}, []*result.Capacity{found(1020, 1070, "")}, false, true},
+		{
+			"as it was",
+			[]*result.Capacity{found(1000, 1050, "")},
+			[]*result.Capacity{found(1020, 1070, "")},
+			false,
+			true,
+		},
 		{"lower", []*result.Capacity{found(1000, 1050, "")}, []*result.Capacity{found(800, 840, "")}, true, false},
-		{"a little lower, which shows", []*result.Capacity{found(1000, 1010, "")}, []*result.Capacity{found(980, 990, "")}, true, true},
+		{
+			"a little lower, which shows",
+			[]*result.Capacity{found(1000, 1010, "")},
+			[]*result.Capacity{found(980, 990, "")},
+			true, true,
+		},
 		{"higher", []*result.Capacity{found(1000, 1050, "")}, []*result.Capacity{found(1200, 1260, "")}, true, true},
-		{"lower, but for one of its searches", []*result.Capacity{found(1000, 1050, "")}, []*result.Capacity{found(800, 840, ""), found(980, 1020, "")}, false, true},
-		{"at least as much as the load generator makes", []*result.Capacity{found(1000, 1050, "")}, []*result.Capacity{found(800, 840, "it has no more")}, false, true},
-		{"nothing passes any more", []*result.Capacity{found(1000, 1050, "")}, []*result.Capacity{found(0, 10, "")}, true, false},
+		{
+			"lower, but for one of its searches",
+			[]*result.Capacity{found(1000, 1050, "")},
+			[]*result.Capacity{found(800, 840, ""), found(980, 1020, "")},
+			false, true,
+		},
+		{
+			"at least as much as the load generator makes",
+			[]*result.Capacity{found(1000, 1050, "")},
+			[]*result.Capacity{found(800, 840, "it has no more")},
+			false, true,
+		},
+		{
+			"nothing passes any more",
+			[]*result.Capacity{found(1000, 1050, "")},
+			[]*result.Capacity{found(0, 10, "")},
+			true, false,
+		},
 	} {
 		limits, err := verdict.ParseChangeLimits("capacity<-5%")
 		if err != nil {
@@ -48,7 +77,8 @@ func TestCapacities(t *testing.T) {
 	}
 	other := found(1, 2, "")
 	other.Plan.SLO = "p99<20ms"
-	if all, alone := compare.Capacities([]*result.Capacity{found(1, 2, "")}, []*result.Capacity{other}, nil); len(all) > 0 || len(alone) != 2 || !strings.HasSuffix(alone[0], "p99<10ms") {
+	if all, alone := compare.Capacities([]*result.Capacity{found(1, 2, "")}, []*result.Capacity{other},
+		nil); len(all) > 0 || len(alone) != 2 || !strings.HasSuffix(alone[0], "p99<10ms") {
 		t.Errorf("of other objectives: %+v, %q", all, alone)
 	}
 }

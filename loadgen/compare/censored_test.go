@@ -43,10 +43,23 @@ func TestChangesOfLowerBounds(t *testing.T) {
 		{"both known, slower", thrice(0, fast, 1.01*fast), thrice(1, slow, 1.01*slow), true, false},
 		{"both known, faster", thrice(0, slow, 1.01*slow), thrice(1, fast, 1.01*fast), true, true},
 		{"at least slower is slower", thrice(0, fast, 1.01*fast), bounded(thrice(1, slow, 1.01*slow)), true, false},
-		{"at least faster can be slower", thrice(0, slow, 1.01*slow), bounded(thrice(1, fast, 1.01*fast)), false, false},
-		{"what was at least slower got faster", bounded(thrice(0, slow, 1.01*slow)), thrice(1, fast, 1.01*fast), true, true},
-		{"what was at least faster may have got neither", bounded(thrice(0, fast, 1.01*fast)), thrice(1, slow, 1.01*slow), false, false},
-		{"two lower bounds tell nothing", bounded(thrice(0, fast, 1.01*fast)), bounded(thrice(1, slow, 1.01*slow)), false, false},
+		{
+			"at least faster can be slower", thrice(0, slow, 1.01*slow), bounded(thrice(1, fast, 1.01*fast)), false,
+			false,
+		},
+		{
+			"what was at least slower got faster", bounded(thrice(0, slow, 1.01*slow)), thrice(1, fast, 1.01*fast),
+			true,
+			true,
+		},
+		{
+			"what was at least faster may have got neither", bounded(thrice(0, fast, 1.01*fast)),
+			thrice(1, slow, 1.01*slow), false, false,
+		},
+		{
+			"two lower bounds tell nothing", bounded(thrice(0, fast, 1.01*fast)), bounded(thrice(1, slow, 1.01*slow)),
+			false, false,
+		},
 	} {
 		all, _, err := compare.Runs(tt.old, tt.young, limits)
 		if err != nil {

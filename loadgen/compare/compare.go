@@ -52,7 +52,9 @@ func (s Side) count(status verdict.Status) (n int) {
 // Runs compares the runs of two collections, those made alike with each other, and holds the limits against
 // each. Where either side has runs of one kind only, those are compared, whatever they are. Alone names the
 // kinds that only one side has.
-func Runs(before, after []*result.Document, limits []verdict.ChangeLimit) (all []*Comparison, alone []string, err error) {
+func Runs(before, after []*result.Document, limits []verdict.ChangeLimit) (all []*Comparison, alone []string,
+	err error,
+) {
 	olds, news := groups(before), groups(after)
 	if len(olds) == 0 || len(news) == 0 {
 		return nil, nil, fmt.Errorf("there are %d runs to compare with %d", len(before), len(after))
@@ -78,14 +80,18 @@ func Runs(before, after []*result.Document, limits []verdict.ChangeLimit) (all [
 		}
 	}
 	if len(all) == 0 {
-		return nil, nil, fmt.Errorf("no run of the one was made as one of the other was: there are %s, and %s", names(olds), names(news))
+		return nil, nil, fmt.Errorf("no run of the one was made as one of the other was: there are %s, and %s",
+			names(olds), names(news))
 	}
 	return all, alone, nil
 }
 
 // pair compares two groups.
 func pair(before, after group, limits []verdict.ChangeLimit) (*Comparison, error) {
-	c := &Comparison{Name: before.name, Old: Side{Runs: before.runs}, New: Side{Runs: after.runs}, Differ: differences(before.runs[0], slices.Concat(before.runs[1:], after.runs))}
+	c := &Comparison{
+		Name: before.name, Old: Side{Runs: before.runs}, New: Side{Runs: after.runs},
+		Differ: differences(before.runs[0], slices.Concat(before.runs[1:], after.runs)),
+	}
 	old, young := runRounds(before.runs), runRounds(after.runs)
 	whole := [2][]round{old, young}
 	if min(len(old), len(young)) < fewestRuns {
@@ -101,7 +107,10 @@ func pair(before, after group, limits []verdict.ChangeLimit) (*Comparison, error
 	parts := partNames(before.runs[0])
 	for _, name := range metricNames(whole[0], whole[1], parts) {
 		a, b := values(old, name), values(young, name)
-		m := Metric{Name: name, Kind: kind(name), Part: isOf(name, parts), Shifted: stats.Shift(a, b, c.known(name, stat.Mean(a, nil), stat.Mean(b, nil)))}
+		m := Metric{
+			Name: name, Kind: kind(name), Part: isOf(name, parts),
+			Shifted: stats.Shift(a, b, c.known(name, stat.Mean(a, nil), stat.Mean(b, nil))),
+		}
 		if len(a) < 2 || len(b) < 2 { // only a whole run tells it
 			a, b = values(whole[0], name), values(whole[1], name)
 			m.Shifted, m.Alone = stats.Shift(a, b, 0), true
@@ -142,7 +151,9 @@ func isOf(metric string, parts []string) bool {
 func (c *Comparison) notes() {
 	note := func(format string, args ...any) { c.Notes = append(c.Notes, fmt.Sprintf(format, args...)) }
 	if c.Stretch > 0 {
-		note("a side has fewer than %d runs: its intervals are of stretches of about %v, and runs are taken to differ by %.0f %% by themselves (standard deviation), so only large changes show; make 5 runs a side, by turns, to see smaller ones",
+		note("a side has fewer than %d runs: its intervals are of stretches of about %v, and runs are taken to "+
+			"differ by %.0f %% by themselves (standard deviation), so only large changes show; make 5 runs a side, "+
+			"by turns, to see smaller ones",
 			fewestRuns, c.Stretch.Round(time.Second), 100*runToRun)
 	}
 	for _, s := range []struct {
@@ -159,7 +170,8 @@ func (c *Comparison) notes() {
 		return slices.MaxFunc(a, byStart).Started.Before(slices.MinFunc(b, byStart).Started)
 	}
 	if c.Stretch == 0 && (before(c.Old.Runs, c.New.Runs) || before(c.New.Runs, c.Old.Runs)) {
-		note("one side's runs were all made before the other's: a drift of the machine would look like a change; make them by turns to rule it out")
+		note("one side's runs were all made before the other's: a drift of the machine would look like a change; " +
+			"make them by turns to rule it out")
 	}
 }
 

@@ -31,11 +31,14 @@ func population(median float64) result.Latency {
 // run is the i-th run of a closed loop, of a minute, with a median in nanoseconds; 1 % of its calls fail.
 func run(i int, median float64) *result.Document {
 	p := plan.Plan{
-		RPC: "Search", Transport: "grpc", Workers: 50, Conns: 1, D: time.Minute, Warmup: time.Second, Timeout: 20 * time.Second, Messages: 1,
-		Arrival: "uniform", Seed: 1, ClientInterceptors: []string{"requestid"}, Out: fmt.Sprintf("runs/%d", i), Name: fmt.Sprint(i), Format: "text",
+		RPC: "Search", Transport: "grpc", Workers: 50, Conns: 1, D: time.Minute, Warmup: time.Second,
+		Timeout: 20 * time.Second, Messages: 1,
+		Arrival: "uniform", Seed: 1, ClientInterceptors: []string{"requestid"}, Out: fmt.Sprintf("runs/%d", i),
+		Name: fmt.Sprint(i), Format: "text",
 	}
 	return &result.Document{
-		Schema: result.Schema, RunID: fmt.Sprintf("%08x", i), Started: begin.Add(time.Duration(i) * time.Minute), Plan: p, Loop: "closed",
+		Schema: result.Schema, RunID: fmt.Sprintf("%08x", i), Started: begin.Add(time.Duration(i) * time.Minute),
+		Plan: p, Loop: "closed",
 		Folder: fmt.Sprintf("runs/%d", i), Verdict: verdict.Verdict{Status: verdict.Valid},
 		Counts:  recorder.Counts{OK: 99_000, Failed: 1000},
 		Rate:    result.Rate{Offered: 5e10 / median, Achieved: 5e10 / median},
@@ -109,11 +112,31 @@ func TestGroups(t *testing.T) {
 		want       []string // name, runs of the old side, runs of the new one
 	}{
 		{"one kind", search(0), search(1), []string{"Search 3 3"}},
-		{"two kinds, in another order", slices.Concat(search(0), with(search(10), wire)), slices.Concat(with(search(21), wire), search(31)), []string{"Search 3 3", "Search -transport wire 3 3"}},
-		{"by turns", []*result.Document{run(0, 1e5), with(runs(1, 1e5), few)[0], run(2, 1e5), with(runs(3, 1e5), few)[0], run(4, 1e5), with(runs(5, 1e5), few)[0]}, slices.Concat(search(15), with(search(16), few)), []string{"Search 3 3", "Search -c 8 3 3"}},
-		{"a kind that only one side has", slices.Concat(search(0), with(search(10), wire)), slices.Concat(search(21), with(search(31), few)), []string{"Search 3 3"}},
+		{
+			"two kinds, in another order", slices.Concat(search(0), with(search(10), wire)),
+			slices.Concat(with(search(21), wire), search(31)),
+			[]string{"Search 3 3", "Search -transport wire 3 3"},
+		},
+		{
+			"by turns",
+			[]*result.Document{
+				run(0, 1e5), with(runs(1, 1e5), few)[0], run(2, 1e5),
+				with(runs(3, 1e5), few)[0], run(4, 1e5), with(runs(5, 1e5), few)[0],
+			},
+			slices.Concat(search(15), with(search(16), few)),
+			[]string{"Search 3 3", "Search -c 8 3 3"},
+		},
+		{
+			"a kind that only one side has", slices.Concat(search(0), with(search(10), wire)),
+			slices.Concat(search(21), with(search(31), few)),
+			[]string{"Search 3 3"},
+		},
 		{"one kind each, which differ", search(0), with(search(1), wire), []string{"Search 3 3"}},
-		{"how long is no kind", search(0), with(search(1), func(p *plan.Plan) { p.D, p.Name, p.Addr = time.Second, "x", "a:1" }), []string{"Search 3 3"}},
+		{
+			"how long is no kind", search(0),
+			with(search(1), func(p *plan.Plan) { p.D, p.Name, p.Addr = time.Second, "x", "a:1" }),
+			[]string{"Search 3 3"},
+		},
 		{"more runs on one side", runs(0, 1e5, 1e5, 1.1e5, 1e5), search(1), []string{"Search 4 3"}},
 	} {
 		all, _, err := compare.Runs(tt.old, tt.young, nil)
@@ -146,7 +169,10 @@ func TestNothingToCompare(t *testing.T) {
 		{"no runs at all", nil, nil, []string{"0 runs"}},
 		{"no old ones", nil, runs(0, 1e5), []string{"0 runs", "1"}},
 		{"no new ones", thrice(0, 1e5, 1e5), nil, []string{"3 runs", "0"}},
-		{"two kinds, and another", slices.Concat(wire, few), get, []string{"Search -transport wire", "Search -c 8", "GetUser"}},
+		{
+			"two kinds, and another", slices.Concat(wire, few), get,
+			[]string{"Search -transport wire", "Search -c 8", "GetUser"},
+		},
 	} {
 		all, _, err := compare.Runs(tt.old, tt.young, nil)
 		if err == nil {
@@ -169,13 +195,26 @@ func TestDiffer(t *testing.T) {
 		want   []string
 	}{
 		{"nothing", func(*plan.Plan) {}, nil},
-		{"where the result went", func(p *plan.Plan) { p.Out, p.Name, p.Format, p.Quiet, p.SLO = "x", "y", "z", true, "p99<1s" }, nil},
+		{"where the result went", func(p *plan.Plan) {
+			p.Out, p.Name, p.Format, p.Quiet, p.SLO = "x", "y", "z", true,
+				"p99<1s"
+		}, nil},
 		{"how long", func(p *plan.Plan) { p.D = 30 * time.Second }, []string{"duration: 1m0s and 30s"}},
-		{"several, in the order of the plan", func(p *plan.Plan) { p.Target, p.Workers, p.Transport = []string{"-interceptors=none"}, 8, "wire" }, []string{
-			"transport: grpc and wire", "concurrency: 50 and 8", "target: none and -interceptors=none",
-		}},
-		{"to whom", func(p *plan.Plan) { p.RPC, p.Addr = "GetUser", "a:1" }, []string{"rpc: Search and GetUser", "addr: none and a:1"}},
-		{"every setting of traces", func(p *plan.Plan) { p.OTLP, p.TraceRatio = "a:1", 0.5 }, []string{"trace_ratio: 0 and 0.5"}},
+		{
+			"several, in the order of the plan",
+			func(p *plan.Plan) { p.Target, p.Workers, p.Transport = []string{"-interceptors=none"}, 8, "wire" },
+			[]string{
+				"transport: grpc and wire", "concurrency: 50 and 8", "target: none and -interceptors=none",
+			},
+		},
+		{
+			"to whom", func(p *plan.Plan) { p.RPC, p.Addr = "GetUser", "a:1" },
+			[]string{"rpc: Search and GetUser", "addr: none and a:1"},
+		},
+		{
+			"every setting of traces", func(p *plan.Plan) { p.OTLP, p.TraceRatio = "a:1", 0.5 },
+			[]string{"trace_ratio: 0 and 0.5"},
+		},
 	} {
 		c := one(t, thrice(0, 1e5, 1e5), with(thrice(1, 1e5, 1e5), tt.change))
 		if diff := cmp.Diff(tt.want, c.Differ); diff != "" {
@@ -185,7 +224,10 @@ func TestDiffer(t *testing.T) {
 }
 
 func ofStep(name string) result.Step {
-	return result.Step{Name: name, Counts: recorder.Counts{OK: 10_000}, Latency: map[string]result.Latency{"response": population(1e5)}}
+	return result.Step{
+		Name: name, Counts: recorder.Counts{OK: 10_000},
+		Latency: map[string]result.Latency{"response": population(1e5)},
+	}
 }
 
 // A step that got slower is resolved, the other is not, and a limit on it is missed.
@@ -200,7 +242,8 @@ func TestStepsAreCompared(t *testing.T) {
 		return all
 	}
 	c := one(t, side(0, 1e5), side(1, 3e5), "p99(Pay)>+10%", "p99(Search)>+10%")
-	if pay, search := metric(t, c, "p99(Pay)"), metric(t, c, "p99(Search)"); !pay.Resolved || !pay.Worse() || search.Resolved {
+	if pay, search := metric(t, c, "p99(Pay)"), metric(t, c, "p99(Search)"); !pay.Resolved || !pay.Worse() ||
+		search.Resolved {
 		t.Errorf("of Pay, three times as slow: %+v; of Search, as it was: %+v", pay, search)
 	}
 	if c.Limits[0].Met || !c.Limits[1].Met {
@@ -223,10 +266,14 @@ func TestMetrics(t *testing.T) {
 		d.Latency["lag"] = population(1e4)
 	}
 	series := func(name string) []string {
-		return []string{"p50(" + name + ")", "p90(" + name + ")", "p95(" + name + ")", "p99(" + name + ")", "p99.9(" + name + ")"}
+		return []string{"p50(" + name + ")", "p90(" + name + ")", "p95(" + name + ")", "p99(" + name + ")", "p99.9(" +
+			name + ")"}
 	}
 	part := func(name string) []string {
-		return []string{"errors(" + name + ")", "mean(" + name + ")", "p50(" + name + ")", "p90(" + name + ")", "p99(" + name + ")"}
+		return []string{
+			"errors(" + name + ")", "mean(" + name + ")", "p50(" + name + ")", "p90(" + name + ")",
+			"p99(" + name + ")",
+		}
 	}
 	for _, tt := range []struct {
 		reason string
@@ -242,11 +289,15 @@ func TestMetrics(t *testing.T) {
 			d.Latency = map[string]result.Latency{"response": l}
 		}, []string{"rate", "errors", "mean", "p50", "p90", "client_cpu", "server_cpu"}},
 		{"messages", func(d *result.Document) {
-			d.Latency["first_message"], d.Latency["message_rtt"], d.Latency["send_blocked"] = population(1e4), population(1e3), population(10)
+			d.Latency["first_message"], d.Latency["message_rtt"], d.Latency["send_blocked"] = population(1e4),
+				population(1e3), population(10)
 		}, slices.Concat(closed[:8], series("first_message"), series("message_rtt"), closed[8:])},
 		{"steps and flows", func(d *result.Document) {
 			d.Steps = []result.Step{ofStep("Search"), ofStep("Pay")}
-			d.Flows = []result.Flow{{Name: "buy", Counts: recorder.Counts{OK: 1}, Latency: map[string]result.Latency{"response": population(2e5)}}}
+			d.Flows = []result.Flow{{
+				Name: "buy", Counts: recorder.Counts{OK: 1},
+				Latency: map[string]result.Latency{"response": population(2e5)},
+			}}
 		}, slices.Concat(closed[:8], part("Search"), part("Pay"), part("buy"), closed[8:])},
 	} {
 		if diff := cmp.Diff(tt.want, metricNames(one(t, change(tt.how), change(tt.how)))); diff != "" {
@@ -254,7 +305,8 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	// What one side does not have is not compared.
-	if got := metricNames(one(t, change(func(d *result.Document) { d.Server = nil }), thrice(1, 1e5, 1e5))); slices.Contains(got, "server_cpu") {
+	if got := metricNames(one(t, change(func(d *result.Document) { d.Server = nil }),
+		thrice(1, 1e5, 1e5))); slices.Contains(got, "server_cpu") {
 		t.Errorf("server_cpu of a server that one side did not start is among %v", got)
 	}
 
@@ -266,7 +318,10 @@ func TestMetrics(t *testing.T) {
 		first, second float64
 		worse         bool
 	}{
-		"rate":       {compare.PerSecond, (5e5 + 5e10/1.1e5 + 5e10/1.2e5) / 3, (2.5e5 + 5e10/2.5e5 + 5e10/3e5) / 3, true},
+		"rate": {
+			compare.PerSecond, (5e5 + 5e10/1.1e5 + 5e10/1.2e5) / 3, (2.5e5 + 5e10/2.5e5 + 5e10/3e5) / 3,
+			true,
+		},
 		"errors":     {compare.Share, 0.01, 0.04, true},
 		"mean":       {compare.Nanoseconds, 1.21e5, 2.75e5, true},
 		"p50":        {compare.Nanoseconds, 1.1e5, 2.5e5, true},
@@ -275,7 +330,8 @@ func TestMetrics(t *testing.T) {
 		"server_cpu": {compare.Nanoseconds, 30_000, 30_000, false},
 	} {
 		m := metric(t, c, name)
-		if m.Kind != want.kind || math.Abs(m.First/want.first-1) > 1e-9 || math.Abs(m.Second/want.second-1) > 1e-9 || m.Worse() != want.worse || m.Alone || m.N != 3 || m.M != 3 {
+		if m.Kind != want.kind || math.Abs(m.First/want.first-1) > 1e-9 || math.Abs(m.Second/want.second-1) > 1e-9 ||
+			m.Worse() != want.worse || m.Alone || m.N != 3 || m.M != 3 {
 			t.Errorf("%s: %+v (worse: %v), want %+v", name, m, m.Worse(), want)
 		}
 	}
@@ -296,7 +352,10 @@ func TestRunsWithoutACall(t *testing.T) {
 		}
 		return all
 	}
-	for reason, sides := range map[string][2][]*result.Document{"neither": {none(0), none(1)}, "not the new ones": {thrice(0, 1e5, 1.1e5), none(1)}, "not the old ones": {none(0), thrice(1, 1e5, 1.1e5)}} {
+	for reason, sides := range map[string][2][]*result.Document{
+		"neither":          {none(0), none(1)},
+		"not the new ones": {thrice(0, 1e5, 1.1e5), none(1)}, "not the old ones": {none(0), thrice(1, 1e5, 1.1e5)},
+	} {
 		for _, m := range one(t, sides[0], sides[1]).Metrics {
 			if math.IsNaN(m.Estimate) || math.IsNaN(m.P) || math.IsNaN(m.Low) {
 				t.Errorf("%s has calls: %+v", reason, m)
@@ -312,7 +371,8 @@ func TestRunsWithoutACall(t *testing.T) {
 func TestNoMeanOfNoCalls(t *testing.T) {
 	old, young := thrice(0, 1e5, 1.1e5), thrice(1, 1e5, 1.1e5)
 	for _, d := range young {
-		d.Counts, d.Rate, d.Latency = recorder.Counts{Due: 50, Sent: 50, Unfinished: 50}, result.Rate{}, map[string]result.Latency{"response": {}}
+		d.Counts, d.Rate, d.Latency = recorder.Counts{Due: 50, Sent: 50, Unfinished: 50}, result.Rate{},
+			map[string]result.Latency{"response": {}}
 	}
 	for _, m := range one(t, old, young).Metrics {
 		if m.Name == "mean" {
@@ -340,7 +400,8 @@ func TestResolvedIsOfAllMetrics(t *testing.T) {
 		{"one that would be called so alone", 500, 0.05 / 9, 0.05, false},
 		{"one that is sure", 2000, 0, 0.05 / 10, true},
 	} {
-		c := one(t, side(0, 100_000, 100_100, 100_200, 100_400), side(1, 100_000+tt.by, 100_300+tt.by, 99_900+tt.by, 100_500+tt.by))
+		c := one(t, side(0, 100_000, 100_100, 100_200, 100_400),
+			side(1, 100_000+tt.by, 100_300+tt.by, 99_900+tt.by, 100_500+tt.by))
 		m := metric(t, c, "p50")
 		if len(c.Metrics) != 10 || m.P < tt.least || m.P > tt.top {
 			t.Fatalf("%s: %d metrics, P %v: the test wants %v to %v", tt.reason, len(c.Metrics), m.P, tt.least, tt.top)
@@ -353,7 +414,8 @@ func TestResolvedIsOfAllMetrics(t *testing.T) {
 	}
 }
 
-// One failure in each of two runs, and none before, are two failures of 200,000 calls: that happens one time in four where nothing changed.
+// One failure in each of two runs, and none before, are two failures of 200,000 calls: that happens one time in four
+// where nothing changed.
 func TestAFailureInEachRunIsNoChange(t *testing.T) {
 	old, young := thrice(0, 1e5, 1.1e5), thrice(1, 1e5, 1.1e5)
 	for i := range old {
@@ -408,12 +470,28 @@ func TestNotes(t *testing.T) {
 	}{
 		{"by turns", thrice(0, 1e5, 1e5), thrice(1, 1e5, 1e5), nil},
 		{"one side after the other", thrice(0, 1e5, 1e5), thrice(11, 1e5, 1e5), []string{drift}},
-		{"by turns, but for the order of files", []*result.Document{run(4, 1e5), run(0, 1e5), run(1, 1e5)}, []*result.Document{run(7, 1e5), run(3, 1e5), run(5, 1e5)}, nil},
-		{"an invalid one", thrice(0, 1e5, 1e5), judged(thrice(1, 1e5, 1e5), verdict.Invalid), []string{"INVALID: new: 1 of 3 runs"}},
-		{"suspect ones", judged(thrice(0, 1e5, 1e5), verdict.Suspect, verdict.Suspect), thrice(1, 1e5, 1e5), []string{"SUSPECT: old: 2 of 3 runs"}},
-		{"all kinds of doubt, and a drift", judged(runs(0, 1e5, 1e5, 1e5), verdict.Valid, verdict.Invalid, verdict.Suspect), judged(thrice(11, 1e5, 1e5), verdict.Invalid), []string{
-			"INVALID: old: 1 of 3 runs", "SUSPECT: old: 1 of 3 runs", "INVALID: new: 1 of 3 runs", drift,
-		}},
+		{
+			"by turns, but for the order of files",
+			[]*result.Document{run(4, 1e5), run(0, 1e5), run(1, 1e5)},
+			[]*result.Document{run(7, 1e5), run(3, 1e5), run(5, 1e5)},
+			nil,
+		},
+		{
+			"an invalid one", thrice(0, 1e5, 1e5), judged(thrice(1, 1e5, 1e5), verdict.Invalid),
+			[]string{"INVALID: new: 1 of 3 runs"},
+		},
+		{
+			"suspect ones", judged(thrice(0, 1e5, 1e5), verdict.Suspect, verdict.Suspect), thrice(1, 1e5, 1e5),
+			[]string{"SUSPECT: old: 2 of 3 runs"},
+		},
+		{
+			"all kinds of doubt, and a drift",
+			judged(runs(0, 1e5, 1e5, 1e5), verdict.Valid, verdict.Invalid, verdict.Suspect),
+			judged(thrice(11, 1e5, 1e5), verdict.Invalid),
+			[]string{
+				"INVALID: old: 1 of 3 runs", "SUSPECT: old: 1 of 3 runs", "INVALID: new: 1 of 3 runs", drift,
+			},
+		},
 	} {
 		c := one(t, tt.old, tt.young)
 		ok := len(c.Notes) == len(tt.want)
@@ -444,7 +522,9 @@ func TestNotesStandInOneOrder(t *testing.T) {
 func TestComparingChangesNothing(t *testing.T) {
 	old, young := thrice(0, 1e5, 1.1e5), with(thrice(1, 1e5, 1.1e5), func(p *plan.Plan) { p.Transport = "wire" })
 	one(t, old, young, "p99>+5%")
-	if diff := cmp.Diff(slices.Concat(thrice(0, 1e5, 1.1e5), with(thrice(1, 1e5, 1.1e5), func(p *plan.Plan) { p.Transport = "wire" })), slices.Concat(old, young)); diff != "" {
+	if diff := cmp.Diff(slices.Concat(thrice(0, 1e5, 1.1e5),
+		with(thrice(1, 1e5, 1.1e5), func(p *plan.Plan) { p.Transport = "wire" })),
+		slices.Concat(old, young)); diff != "" {
 		t.Errorf("comparing changed (-before +after):\n%s", diff)
 	}
 }

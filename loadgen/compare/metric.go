@@ -18,7 +18,8 @@ type Metric struct {
 	Part bool
 	stats.Shifted
 	// Resolved says that the change is more than noise, at 95 %: for all metrics of the run together or, of a step or
-	// flow, for all of these together, so that many steps do not hide what became of the whole. The adjustment is Holm's.
+	// flow, for all of these together, so that many steps do not hide what became of the whole. The adjustment is
+	// Holm's.
 	Resolved bool
 	// Alone says that either side has a single value, so that there is no interval.
 	Alone bool
@@ -47,9 +48,10 @@ func atLeast(name string, runs []*result.Document) bool {
 		}
 		for _, part := range d.Parts() {
 			l := part.Latency["response"]
-			if name == ofPart("mean", part.Name) && l.Censored > 0 || slices.ContainsFunc(l.Percentiles, func(x result.Percentile) bool {
-				return x.AtLeast && percentile(x.P, part.Name) == name
-			}) {
+			if name == ofPart("mean", part.Name) && l.Censored > 0 ||
+				slices.ContainsFunc(l.Percentiles, func(x result.Percentile) bool {
+					return x.AtLeast && percentile(x.P, part.Name) == name
+				}) {
 				return true
 			}
 		}
@@ -91,8 +93,8 @@ func (c *Comparison) known(name string, before, after float64) (variance float64
 	return variance
 }
 
-// failed is how many calls failed on both sides together, and how many were over on each: of all, or of the step or flow
-// that the metric, a share of errors, is of.
+// failed is how many calls failed on both sides together, and how many were over on each: of all, or of the step or
+// flow that the metric, a share of errors, is of.
 func (c *Comparison) failed(metric string) (failed float64, calls [2]float64) {
 	for i, s := range []Side{c.Old, c.New} {
 		for _, d := range s.Runs {

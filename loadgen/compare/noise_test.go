@@ -58,7 +58,8 @@ func TestNoiseAndChanges(t *testing.T) {
 		sum += m.Estimate
 	}
 	if found < tries*95/100 || covered < tries*91/100 || math.Abs(sum/tries/shift-1) > 0.03 {
-		t.Errorf("200 us on 335 us: found in %d of %d, by %.1f us on average; %d intervals cover it", found, tries, sum/tries/1e3, covered)
+		t.Errorf("200 us on 335 us: found in %d of %d, by %.1f us on average; %d intervals cover it", found, tries,
+			sum/tries/1e3, covered)
 	}
 }
 

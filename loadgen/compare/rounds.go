@@ -99,7 +99,8 @@ func stretchRounds(runs []*result.Document) (all []round, length time.Duration, 
 		}
 		parts := min(each, len(spans))
 		if parts < fewestStretches {
-			return nil, 0, fmt.Errorf("%s is too short to be compared alone: %d seconds, want %d, or %d runs a side", d.Folder, len(spans), fewestStretches, fewestRuns)
+			return nil, 0, fmt.Errorf("%s is too short to be compared alone: %d seconds, want %d, or %d runs a side",
+				d.Folder, len(spans), fewestStretches, fewestRuns)
 		}
 		for i := range parts {
 			from, to := i*len(spans)/parts, (i+1)*len(spans)/parts

@@ -17,8 +17,8 @@ import (
 	"grpcbench/loadgen/result"
 )
 
-// logged is a run whose histogram log has a second for each of the given, with these calls; each took some CPU, and one in
-// a hundred failed. The last is shortened to so much of a second.
+// logged is a run whose histogram log has a second for each of the given, with these calls; each took some CPU, and one
+// in a hundred failed. The last is shortened to so much of a second.
 func logged(t *testing.T, i int, last float64, seconds ...[]int64) *result.Document {
 	t.Helper()
 	d := run(i, 1e5)
@@ -53,7 +53,10 @@ func logged(t *testing.T, i int, last float64, seconds ...[]int64) *result.Docum
 			t.Fatal(err)
 		}
 		n := int64(len(calls))
-		d.Series = append(d.Series, result.Point{TS: float64(s + 1), Sent: n, OK: n - n/100, Failed: n / 100, ClientCPUNs: 15_000 * n})
+		d.Series = append(d.Series, result.Point{
+			TS: float64(s + 1), Sent: n, OK: n - n/100, Failed: n / 100,
+			ClientCPUNs: 15_000 * n,
+		})
 	}
 	return d
 }
@@ -74,7 +77,8 @@ func seconds(n int, base float64, random *rand.Rand) (all [][]int64) {
 	return all
 }
 
-// A run alone is cut into stretches, which tell the rate, errors, CPU and percentiles; what only a whole run tells has no interval.
+// A run alone is cut into stretches, which tell the rate, errors, CPU and percentiles; what only a whole run tells has
+// no interval.
 func TestStretches(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	old, young := logged(t, 0, 1, seconds(20, 1e5, random)...), logged(t, 1, 1, seconds(20, 3e5, random)...)
@@ -83,7 +87,8 @@ func TestStretches(t *testing.T) {
 		t.Errorf("%d and %d stretches of %v, want ten of 2 s", c.Old.Rounds, c.New.Rounds, c.Stretch)
 	}
 	for name, want := range map[string][2]float64{
-		"rate": {1000, 1000}, "errors": {0.01, 0.01}, "mean": {1.5e5, 4.5e5}, "p50": {1.5e5, 4.5e5}, "p90": {1.9e5, 5.7e5}, "p99": {1.99e5, 5.97e5}, "client_cpu": {15_000, 15_000},
+		"rate": {1000, 1000}, "errors": {0.01, 0.01}, "mean": {1.5e5, 4.5e5}, "p50": {1.5e5, 4.5e5},
+		"p90": {1.9e5, 5.7e5}, "p99": {1.99e5, 5.97e5}, "client_cpu": {15_000, 15_000},
 	} {
 		m := metric(t, c, name)
 		if m.Alone || m.N != 10 || math.Abs(m.First/want[0]-1) > 0.03 || math.Abs(m.Second/want[1]-1) > 0.03 {
@@ -98,10 +103,12 @@ func TestStretches(t *testing.T) {
 			t.Errorf("%s, of a single value a side: %+v", name, m)
 		}
 	}
-	if c.Limits[0].Met || c.Limits[1].Met || c.Limits[2].Met || !strings.Contains(c.Limits[1].Result, "not compared") || !strings.Contains(c.Limits[2].Result, "not compared") {
+	if c.Limits[0].Met || c.Limits[1].Met || c.Limits[2].Met ||
+		!strings.Contains(c.Limits[1].Result, "not compared") || !strings.Contains(c.Limits[2].Result, "not compared") {
 		t.Errorf("limits %+v", c.Limits)
 	}
-	if len(c.Notes) != 1 || !strings.Contains(c.Notes[0], "fewer than 3 runs") || !strings.Contains(c.Notes[0], "stretches of about 2s") {
+	if len(c.Notes) != 1 || !strings.Contains(c.Notes[0], "fewer than 3 runs") ||
+		!strings.Contains(c.Notes[0], "stretches of about 2s") {
 		t.Errorf("notes %q", c.Notes)
 	}
 }
@@ -114,7 +121,8 @@ func TestStretchesOfTwoRunsThatDifferByThemselves(t *testing.T) {
 		times    float64
 		resolved bool
 	}{{"a tenth more", 1.1, false}, {"a third more", 1.33, false}, {"three times", 3, true}} {
-		c := one(t, []*result.Document{logged(t, 0, 1, seconds(10, 1e5, random)...)}, []*result.Document{logged(t, 1, 1, seconds(10, tt.times*1e5, random)...)})
+		c := one(t, []*result.Document{logged(t, 0, 1, seconds(10, 1e5, random)...)},
+			[]*result.Document{logged(t, 1, 1, seconds(10, tt.times*1e5, random)...)})
 		if m := metric(t, c, "p50"); m.Resolved != tt.resolved || math.Abs(m.Second/m.First/tt.times-1) > 0.03 {
 			t.Errorf("%s: %+v", tt.reason, m)
 		}
@@ -156,9 +164,11 @@ func TestStretchesOfSeveralLengths(t *testing.T) {
 		{"a last second that is nearly whole", 10, 0.9, 10, time.Second},
 		{"three seconds each", 30, 1, 10, 3 * time.Second},
 	} {
-		c := one(t, []*result.Document{logged(t, 0, tt.last, seconds(tt.seconds, 1e5, random)...)}, []*result.Document{logged(t, 1, 1, seconds(10, 1e5, random)...)})
+		c := one(t, []*result.Document{logged(t, 0, tt.last, seconds(tt.seconds, 1e5, random)...)},
+			[]*result.Document{logged(t, 1, 1, seconds(10, 1e5, random)...)})
 		if c.Old.Rounds != tt.rounds || c.Stretch.Round(time.Second) != tt.stretch || c.New.Rounds != 10 {
-			t.Errorf("%s: %d rounds of %v, and %d, want %d of %v, and 10", tt.reason, c.Old.Rounds, c.Stretch, c.New.Rounds, tt.rounds, tt.stretch)
+			t.Errorf("%s: %d rounds of %v, and %d, want %d of %v, and 10", tt.reason, c.Old.Rounds, c.Stretch,
+				c.New.Rounds, tt.rounds, tt.stretch)
 		}
 		if m := metric(t, c, "rate"); math.Abs(m.First/1000-1) > 0.02 {
 			t.Errorf("%s: %v calls/s, want 1000", tt.reason, m.First)
@@ -190,7 +200,8 @@ func TestTooShort(t *testing.T) {
 		{"no log", unlogged, result.HlogFile},
 	} {
 		for _, sides := range [][2][]*result.Document{{tt.side, long()}, {long(), tt.side}} {
-			if _, _, err := compare.Runs(sides[0], sides[1], nil); err == nil || !strings.Contains(err.Error(), tt.says) || !strings.Contains(err.Error(), tt.side[0].Folder) {
+			if _, _, err := compare.Runs(sides[0], sides[1], nil); err == nil ||
+				!strings.Contains(err.Error(), tt.says) || !strings.Contains(err.Error(), tt.side[0].Folder) {
 				t.Errorf("%s: %v, want an error that says %s and names %s", tt.reason, err, tt.says, tt.side[0].Folder)
 			}
 		}
@@ -242,7 +253,8 @@ func TestStretchesRankAsResultsDo(t *testing.T) {
 		t.Fatal(err)
 	}
 	want, ok := result.NewLatency(rec.Total().Headline()).At(99.9)
-	if m := metric(t, one(t, side(0), side(1)), "p99.9"); !ok || m.Alone || math.Abs(m.First/float64(want.Ns)-1) > 0.01 {
+	if m := metric(t, one(t, side(0), side(1)), "p99.9"); !ok || m.Alone ||
+		math.Abs(m.First/float64(want.Ns)-1) > 0.01 {
 		t.Errorf("p99.9 of a stretch is %.0f ns, of the result %d ns", m.First, want.Ns)
 	}
 }

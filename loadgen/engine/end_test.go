@@ -98,7 +98,8 @@ func TestInterrupt(t *testing.T) {
 			if diff := cmp.Diff(tt.want, o.counts()); diff != "" {
 				t.Errorf("counts (-want +got):\n%s", diff)
 			}
-			if end := time.Duration(o.End - o.Start); end < tt.end || end > tt.end+look || o.took < tt.took || o.took > tt.took+look {
+			if end := time.Duration(o.End - o.Start); end < tt.end || end > tt.end+look || o.took < tt.took ||
+				o.took > tt.took+look {
 				t.Errorf("the window was %v long and the run %v, want %v and %v", end, o.took, tt.end, tt.took)
 			}
 			if (measured == 1) != (tt.want.Due > 0) {
@@ -120,7 +121,10 @@ func TestMeasuring(t *testing.T) {
 		}
 	})
 	bubble(t, "fails", func(t *testing.T) {
-		cfg := engine.Config{Workers: 2, Conns: 1, Duration: time.Hour, Drain: time.Second, Measuring: func() error { return errTest }}
+		cfg := engine.Config{
+			Workers: 2, Conns: 1, Duration: time.Hour, Drain: time.Second,
+			Measuring: func() error { return errTest },
+		}
 		o := run(t.Context(), t, cfg, &fake{behave: all(behaviour{takes: 100 * ms})})
 		if !errors.Is(o.err, errTest) || o.took > time.Second {
 			t.Errorf("Run: %v after %v, want Measuring's error at once", o.err, o.took)
@@ -141,7 +145,10 @@ func TestIntervals(t *testing.T) {
 			}
 			return nil
 		}})
-		cfg := engine.Config{Methods: some, Workers: 3, Conns: 2, Warmup: time.Second, Duration: 3500 * ms, Drain: time.Second}
+		cfg := engine.Config{
+			Methods: some, Workers: 3, Conns: 2, Warmup: time.Second, Duration: 3500 * ms,
+			Drain: time.Second,
+		}
 		cfg.Dialer, cfg.Addrs, cfg.Sleep = &fake{behave: all(behaviour{takes: 95 * ms})}, []string{"a"}, sleep
 		if _, err := engine.Run(t.Context(), cfg, rec); err != nil {
 			t.Errorf("Run: %v", err)

@@ -88,14 +88,15 @@ func (p Part) share(n int64) int64 {
 type Outcome struct {
 	// Start is the end of the warm-up, End the end of the window or of the last call in it, whichever is later.
 	Start, End int64
-	// Warmup counts the calls before Start, Arrivals the flows that were due in the window: of one step each, its calls.
+	// Warmup counts the calls before Start, Arrivals the flows that were due in the window: of one step each, its
+	// calls.
 	Warmup, Arrivals int64
 	// InFlight is the mean number of measured calls in flight between Start and End, looked at Looks
 	// times, independently of any latency; Deviation is the standard deviation of those looks.
 	InFlight, Deviation float64
 	Looks               int
-	// Noticed is how late a look woke that a descriptor should have woken, in nanoseconds: as late as an answer is noticed.
-	// It is empty where the system has nothing to tell it by.
+	// Noticed is how late a look woke that a descriptor should have woken, in nanoseconds: as late as an answer is
+	// noticed. It is empty where the system has nothing to tell it by.
 	Noticed *hdrhistogram.Histogram
 	// Stood is the longest time between two looks, which are 10 ms apart where this process runs.
 	Stood time.Duration

@@ -137,7 +137,8 @@ func testCounts(t *testing.T, cfg engine.Config, b behaviour, want counts, end, 
 	if diff := cmp.Diff(want, o.counts()); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
 	}
-	if window := time.Duration(o.End - o.Start); window < end || window > end+look || o.took < took || o.took > took+look {
+	if window := time.Duration(o.End - o.Start); window < end || window > end+look || o.took < took ||
+		o.took > took+look {
 		t.Errorf("the window was %v long and the run %v, want %v and %v", window, o.took, end, took)
 	}
 	if n := o.total.Codes[b.code]; n != o.total.Counts.OK+o.total.Counts.Failed {
@@ -149,7 +150,10 @@ func TestWorkersShareTheConnections(t *testing.T) {
 	for _, tt := range []struct{ workers, conns int }{{1, 1}, {7, 3}, {50, 1}, {64, 64}, {100, 33}} {
 		bubble(t, fmt.Sprintf("%d on %d", tt.workers, tt.conns), func(t *testing.T) {
 			f := &fake{behave: all(behaviour{takes: 10 * ms})}
-			run(t.Context(), t, engine.Config{Workers: tt.workers, Conns: tt.conns, Duration: 100 * ms, Drain: time.Second}, f)
+			run(t.Context(), t, engine.Config{
+				Workers: tt.workers, Conns: tt.conns, Duration: 100 * ms,
+				Drain: time.Second,
+			}, f)
 			if f.most != tt.workers || f.dialed != tt.conns {
 				t.Errorf("%d calls in flight on %d connections, want %d on %d", f.most, f.dialed, tt.workers, tt.conns)
 			}
@@ -177,13 +181,17 @@ func TestWhatIsRecorded(t *testing.T) {
 		f := &fake{behave: func(c *transport.Call) behaviour {
 			return behaviour{takes: time.Duration(1+c.Worker) * 10 * ms, code: codes.Code(c.Worker)}
 		}}
-		o := run(t.Context(), t, engine.Config{Workers: 3, Conns: 2, Warmup: time.Second, Duration: time.Second, Drain: time.Second}, f)
+		o := run(t.Context(), t, engine.Config{
+			Workers: 3, Conns: 2, Warmup: time.Second, Duration: time.Second,
+			Drain: time.Second,
+		}, f)
 		if n := o.total.Codes[:4]; !cmp.Equal(n, []int64{100, 50, 33, 0}) { // worker 2: 990 | 1020 ... 1980
 			t.Errorf("codes %v, want 100 of worker 0, 50 of worker 1, 33 of worker 2", n)
 		}
 		l := o.total.Latencies[series.Service]
 		if l.Min != int64(10*ms) || l.Max != int64(30*ms) || l.Sum != int64(1000*ms+1000*ms+990*ms) {
-			t.Errorf("latencies from %v to %v, %v in all", time.Duration(l.Min), time.Duration(l.Max), time.Duration(l.Sum))
+			t.Errorf("latencies from %v to %v, %v in all", time.Duration(l.Min), time.Duration(l.Max),
+				time.Duration(l.Sum))
 		}
 		made := map[uint64]started{}
 		for _, s := range f.starts {
@@ -191,7 +199,8 @@ func TestWhatIsRecorded(t *testing.T) {
 		}
 		for _, x := range o.total.Exemplars(1000, 0) {
 			s := made[x.Seq]
-			if s.worker != x.Worker || s.code != x.Code || s.intended != x.Intended || x.Service != int64(10*ms)*int64(1+x.Worker) || x.Intended < o.Start {
+			if s.worker != x.Worker || s.code != x.Code || s.intended != x.Intended ||
+				x.Service != int64(10*ms)*int64(1+x.Worker) || x.Intended < o.Start {
 				t.Errorf("exemplar %+v of the call %+v", x, s)
 			}
 		}
@@ -202,11 +211,15 @@ func TestWhatIsRecorded(t *testing.T) {
 func TestMessagesOfTheWarmUp(t *testing.T) {
 	bubble(t, "are not recorded", func(t *testing.T) {
 		f := &fake{behave: all(behaviour{takes: 300 * ms, messages: 2})} // 0 300 600 900 | 1200 1500 1800
-		o := run(t.Context(), t, engine.Config{Workers: 2, Conns: 1, Warmup: time.Second, Duration: time.Second, Drain: time.Second}, f)
+		o := run(t.Context(), t, engine.Config{
+			Workers: 2, Conns: 1, Warmup: time.Second, Duration: time.Second,
+			Drain: time.Second,
+		}, f)
 		for _, s := range []series.Series{series.FirstMessage, series.MessageRTT} {
 			l := o.total.Latencies[s]
 			if l.Count() != 2*2*3 || l.Min != int64(300*ms) || l.Max != int64(300*ms) {
-				t.Errorf("%d of %v from %v to %v, want 12 of 300ms", l.Count(), s, time.Duration(l.Min), time.Duration(l.Max))
+				t.Errorf("%d of %v from %v to %v, want 12 of 300ms", l.Count(), s, time.Duration(l.Min),
+					time.Duration(l.Max))
 			}
 		}
 	})
@@ -241,8 +254,12 @@ func TestAddresses(t *testing.T) {
 	})
 	bubble(t, "more than connections", func(t *testing.T) {
 		f := &fake{behave: all(behaviour{takes: 100 * ms})}
-		o := run(t.Context(), t, engine.Config{Addrs: []string{"a", "b", "c"}, Workers: 1, Conns: 1, Duration: time.Second, Drain: time.Second}, f)
-		if diff := cmp.Diff([]engine.Address{{Addr: "a", Conns: 1, Sent: 10, OK: 10}, {Addr: "b"}, {Addr: "c"}}, o.Addresses); diff != "" {
+		o := run(t.Context(), t, engine.Config{
+			Addrs: []string{"a", "b", "c"}, Workers: 1, Conns: 1,
+			Duration: time.Second, Drain: time.Second,
+		}, f)
+		if diff := cmp.Diff([]engine.Address{{Addr: "a", Conns: 1, Sent: 10, OK: 10}, {Addr: "b"}, {Addr: "c"}},
+			o.Addresses); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})

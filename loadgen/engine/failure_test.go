@@ -83,15 +83,36 @@ func TestRefusedStartIsNeverSent(t *testing.T) {
 		want   counts
 		took   time.Duration
 	}{
-		{"all workers, at once", 0, 9, engine.Config{Workers: 3, Conns: 1, Duration: time.Minute}, counts{Due: 3, NeverSent: 3}, 0},
-		{"one of three", 250 * ms, 0, engine.Config{Workers: 3, Conns: 3, Duration: time.Second}, counts{Due: 24, OK: 23, NeverSent: 1}, time.Second},
-		{"all workers in the end", 250 * ms, 9, engine.Config{Workers: 3, Conns: 3, Duration: time.Minute}, counts{Due: 12, OK: 9, NeverSent: 3}, 300 * ms},
-		{"in the warm-up nothing was due", 250 * ms, 9, engine.Config{Workers: 2, Conns: 1, Warmup: time.Second, Duration: time.Minute}, counts{Warmup: 8}, 300 * ms},
+		{
+			"all workers, at once", 0, 9,
+			engine.Config{Workers: 3, Conns: 1, Duration: time.Minute},
+			counts{Due: 3, NeverSent: 3},
+			0,
+		},
+		{
+			"one of three", 250 * ms, 0,
+			engine.Config{Workers: 3, Conns: 3, Duration: time.Second},
+			counts{Due: 24, OK: 23, NeverSent: 1},
+			time.Second,
+		},
+		{
+			"all workers in the end", 250 * ms, 9,
+			engine.Config{Workers: 3, Conns: 3, Duration: time.Minute},
+			counts{Due: 12, OK: 9, NeverSent: 3},
+			300 * ms,
+		},
+		{
+			"in the warm-up nothing was due", 250 * ms, 9,
+			engine.Config{Workers: 2, Conns: 1, Warmup: time.Second, Duration: time.Minute},
+			counts{Warmup: 8},
+			300 * ms,
+		},
 	} {
 		bubble(t, tt.reason, func(t *testing.T) {
 			from := transport.Now() + int64(tt.after)
 			o := run(t.Context(), t, tt.cfg, &fake{behave: func(c *transport.Call) behaviour {
-				return behaviour{takes: 100 * ms, refused: c.Worker <= tt.last && transport.Now() >= from && c.Sent == 0}
+				return behaviour{takes: 100 * ms, refused: c.Worker <= tt.last && transport.Now() >= from &&
+					c.Sent == 0}
 			}})
 			if diff := cmp.Diff(tt.want, o.counts()); diff != "" || o.err != nil {
 				t.Errorf("Run: %v; counts (-want +got):\n%s", o.err, diff)
@@ -115,12 +136,21 @@ func TestPauseWithoutConnection(t *testing.T) {
 		{"almost at once", behaviour{takes: 250 * time.Microsecond, code: codes.Unavailable}, 98}, // every 10.25 ms
 		{"not at once: it was sent", behaviour{takes: ms, code: codes.Unavailable}, 1000},
 		{"at once, for another reason", behaviour{takes: 250 * time.Microsecond, code: codes.ResourceExhausted}, 4000},
-		{"at once, for a want of this machine's", behaviour{takes: 250 * time.Microsecond, code: codes.Internal, local: true}, 98},
-		{"at once, and no message could be made", behaviour{takes: 250 * time.Microsecond, code: codes.Internal, unsent: true}, 98},
+		{
+			"at once, for a want of this machine's",
+			behaviour{takes: 250 * time.Microsecond, code: codes.Internal, local: true},
+			98,
+		},
+		{
+			"at once, and no message could be made",
+			behaviour{takes: 250 * time.Microsecond, code: codes.Internal, unsent: true},
+			98,
+		},
 		{"at once, and well", behaviour{takes: 250 * time.Microsecond}, 4000},
 	} {
 		bubble(t, tt.reason, func(t *testing.T) {
-			o := run(t.Context(), t, engine.Config{Workers: 3, Conns: 2, Duration: time.Second, Drain: time.Second}, &fake{behave: all(tt.behave)})
+			o := run(t.Context(), t, engine.Config{Workers: 3, Conns: 2, Duration: time.Second, Drain: time.Second},
+				&fake{behave: all(tt.behave)})
 			if got := o.total.Counts.Sent; got < 3*tt.want || got > 3*(tt.want+1) {
 				t.Errorf("%d calls of 3 workers in a second, want %d each", got, tt.want)
 			}
@@ -152,7 +182,8 @@ func TestPauseAcrossTheWarmUpsEnd(t *testing.T) {
 // A worker that pauses when the run ends has no call that is due.
 func TestPauseAtTheEnd(t *testing.T) {
 	bubble(t, "is no call", func(t *testing.T) {
-		o := run(t.Context(), t, engine.Config{Workers: 3, Conns: 1, Duration: 985 * ms}, &fake{behave: all(behaviour{code: codes.Unavailable})})
+		o := run(t.Context(), t, engine.Config{Workers: 3, Conns: 1, Duration: 985 * ms},
+			&fake{behave: all(behaviour{code: codes.Unavailable})})
 		if diff := cmp.Diff(counts{Due: 297, Failed: 297}, o.counts()); diff != "" { // 0 10 ... 980 | 990
 			t.Errorf("counts (-want +got):\n%s", diff)
 		}
@@ -161,7 +192,11 @@ func TestPauseAtTheEnd(t *testing.T) {
 
 // The end is the end: whoever pauses does not start after it.
 func TestNothingStartsAfterTheEnd(t *testing.T) {
-	for _, behave := range []behaviour{{code: codes.Unavailable}, {takes: 3 * ms}, {takes: 7 * ms, code: codes.Unavailable}} {
+	for _, behave := range []behaviour{
+		{code: codes.Unavailable},
+		{takes: 3 * ms},
+		{takes: 7 * ms, code: codes.Unavailable},
+	} {
 		bubble(t, "of the window", func(t *testing.T) {
 			f := &fake{behave: all(behave)}
 			o := run(t.Context(), t, engine.Config{Workers: 3, Conns: 1, Duration: 985 * ms, Drain: time.Second}, f)
@@ -195,7 +230,11 @@ func TestStreamWithoutAnswers(t *testing.T) {
 		ok      int64
 	}{{"none is owed", 0, 3}, {"one is", 1, 0}} {
 		bubble(t, tt.reason, func(t *testing.T) {
-			o := run(t.Context(), t, engine.Config{Total: 3, Workers: 1, Conns: 1, Methods: transport.One(transport.Spec{Answers: tt.answers}, nil)}, &fake{behave: all(behaviour{takes: ms})})
+			o := run(t.Context(), t, engine.Config{
+				Total: 3, Workers: 1, Conns: 1,
+				Methods: transport.One(transport.Spec{Answers: tt.answers}, nil),
+			},
+				&fake{behave: all(behaviour{takes: ms})})
 			if c := o.total.Counts; c.OK != tt.ok || c.Failed != 3-tt.ok {
 				t.Errorf("%s: %+v, want %d ok", tt.reason, c, tt.ok)
 			}

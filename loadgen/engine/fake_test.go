@@ -197,7 +197,8 @@ func runWith(ctx context.Context, t *testing.T, rec recorder.Config, cfg engine.
 	t.Helper()
 	var o outcome
 	rec.Sink = func(iv *recorder.Snapshot) error {
-		o.intervals = append(o.intervals, recorder.Snapshot{Start: iv.Start, End: iv.End, Part: recorder.Part{Counts: iv.Counts}})
+		o.intervals = append(o.intervals,
+			recorder.Snapshot{Start: iv.Start, End: iv.End, Part: recorder.Part{Counts: iv.Counts}})
 		return nil
 	}
 	o.rec = recorder.New(rec)
@@ -227,14 +228,16 @@ func check(t *testing.T, f *fake, o outcome) {
 	t.Helper()
 	c := o.total.Counts
 	if c.Due != c.OK+c.Failed+c.Unfinished+c.NeverSent {
-		t.Errorf("due %d is not ok %d + failed %d + unfinished %d + never sent %d", c.Due, c.OK, c.Failed, c.Unfinished, c.NeverSent)
+		t.Errorf("due %d is not ok %d + failed %d + unfinished %d + never sent %d", c.Due, c.OK, c.Failed,
+			c.Unfinished, c.NeverSent)
 	}
 	if c.Sent != c.OK+c.Failed+c.Unfinished {
 		t.Errorf("sent %d is not ok %d + failed %d + unfinished %d", c.Sent, c.OK, c.Failed, c.Unfinished)
 	}
 	service := o.total.Latencies[series.Service]
 	if n, censored := service.Count(), service.CensoredCount(); n != c.Sent || censored != c.Unfinished {
-		t.Errorf("%d latencies, %d of them lower bounds, of %d calls, %d of them unfinished", n, censored, c.Sent, c.Unfinished)
+		t.Errorf("%d latencies, %d of them lower bounds, of %d calls, %d of them unfinished", n, censored, c.Sent,
+			c.Unfinished)
 	}
 	var codesSum int64
 	for _, n := range o.total.Codes {
@@ -254,7 +257,8 @@ func check(t *testing.T, f *fake, o outcome) {
 		}
 	}
 	if o.err == nil && (measured != c.Sent || warm > o.Warmup) {
-		t.Errorf("the transport made %d calls of the window and %d before; recorded are %d and %d", measured, warm, c.Sent, o.Warmup)
+		t.Errorf("the transport made %d calls of the window and %d before; recorded are %d and %d", measured, warm,
+			c.Sent, o.Warmup)
 	}
 	for worker, n := range f.inFlight {
 		if n != 0 {
@@ -281,7 +285,8 @@ func check(t *testing.T, f *fake, o outcome) {
 			from = o.intervals[i-1].End
 		}
 		if iv.Start != from || length > time.Second+look || !last && length != time.Second {
-			t.Errorf("interval %d of %d is from %v to %v", i, len(o.intervals), time.Duration(iv.Start-o.Start), time.Duration(iv.End-o.Start))
+			t.Errorf("interval %d of %d is from %v to %v", i, len(o.intervals), time.Duration(iv.Start-o.Start),
+				time.Duration(iv.End-o.Start))
 		}
 		sum.Due += iv.Counts.Due
 		sum.OK += iv.Counts.OK
@@ -289,7 +294,8 @@ func check(t *testing.T, f *fake, o outcome) {
 		sum.Unfinished += iv.Counts.Unfinished
 		sum.NeverSent += iv.Counts.NeverSent
 	}
-	if sum.Due != c.Due || sum.OK != c.OK || sum.Failed != c.Failed || sum.Unfinished != c.Unfinished || sum.NeverSent != c.NeverSent {
+	if sum.Due != c.Due || sum.OK != c.OK || sum.Failed != c.Failed || sum.Unfinished != c.Unfinished ||
+		sum.NeverSent != c.NeverSent {
 		t.Errorf("the intervals sum up to %+v, the total is %+v", sum, c)
 	}
 }

@@ -24,7 +24,10 @@ type heard struct {
 
 func (h *heard) ended(c *transport.Call) {
 	h.mu.Lock()
-	h.calls = append(h.calls, transport.Call{Worker: c.Worker, Seq: c.Seq, Method: c.Method, Intended: c.Intended, End: c.End, Code: c.Code})
+	h.calls = append(h.calls, transport.Call{
+		Worker: c.Worker, Seq: c.Seq, Method: c.Method, Intended: c.Intended,
+		End: c.End, Code: c.Code,
+	})
 	h.mu.Unlock()
 }
 
@@ -49,10 +52,17 @@ func TestFlows(t *testing.T) {
 				}
 				return b
 			}}
-			o := runWith(t.Context(), t, recorder.Config{OpenLoop: true, Steps: make([][]series.Series, 3), Flows: []bool{true}}, engine.Config{
-				Methods: slices.Repeat(some, 3), Workers: 2, Conns: 1, Duration: time.Second, Drain: time.Second, Ended: h.ended,
+			o := runWith(t.Context(), t, recorder.Config{
+				OpenLoop: true, Steps: make([][]series.Series, 3),
+				Flows: []bool{true},
+			}, engine.Config{
+				Methods: slices.Repeat(some, 3), Workers: 2, Conns: 1, Duration: time.Second, Drain: time.Second,
+				Ended:    h.ended,
 				Arrivals: schedule.Uniform(schedule.PerSecond(10), time.Second),
-				Flows:    []engine.Flow{{Weight: 1, Steps: []engine.Step{{Method: 0, Pause: 50 * ms}, {Method: 1}, {Method: 2}}}},
+				Flows: []engine.Flow{{
+					Weight: 1,
+					Steps:  []engine.Step{{Method: 0, Pause: 50 * ms}, {Method: 1}, {Method: 2}},
+				}},
 			}, f)
 			if o.err != nil {
 				t.Fatal(o.err)
@@ -103,7 +113,8 @@ func TestMix(t *testing.T) {
 			}
 			const n = 5000
 			o := runWith(t.Context(), t, recorder.Config{Steps: make([][]series.Series, 3)}, engine.Config{
-				Methods: slices.Repeat(some, 3), Workers: workers, Conns: 1, Total: n, Drain: time.Second, Ended: h.ended, Flows: flows, Seed: 4,
+				Methods: slices.Repeat(some, 3), Workers: workers, Conns: 1, Total: n, Drain: time.Second,
+				Ended: h.ended, Flows: flows, Seed: 4,
 			}, &fake{behave: all(behaviour{takes: ms})})
 			if o.err != nil {
 				t.Fatal(o.err)
@@ -116,8 +127,10 @@ func TestMix(t *testing.T) {
 			}
 			for k, w := range weights {
 				p := w / 10
-				if off := math.Abs(float64(counts[k])-p*n) / math.Sqrt(n*p*(1-p)); off > 3.3 { // the binomial 99.9 % interval
-					t.Errorf("flow %d is started %d times of %d, %.1f standard deviations off its share", k, counts[k], n, off)
+				// the binomial 99.9 % interval
+				if off := math.Abs(float64(counts[k])-p*n) / math.Sqrt(n*p*(1-p)); off > 3.3 {
+					t.Errorf("flow %d is started %d times of %d, %.1f standard deviations off its share", k, counts[k],
+						n, off)
 				}
 			}
 		})

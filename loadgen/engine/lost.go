@@ -19,7 +19,8 @@ type losses struct {
 	lastLost   int64 // when the last call ended, unanswered, for want of time
 }
 
-// note takes a measured call that is over, and recorded; send is how many messages it was to send, 0 until the run's end.
+// note takes a measured call that is over, and recorded; send is how many messages it was to send, 0 until the run's
+// end.
 func (l *losses) note(c *recorder.Sample, send int) {
 	if c.Unfinished {
 		age := c.Done - c.Intended
@@ -34,7 +35,8 @@ func (l *losses) note(c *recorder.Sample, send int) {
 		l.lastAnswer = max(l.lastAnswer, c.Done)
 	case c.MessagesReceived == 0:
 		l.lastLost = max(l.lastLost, c.Done)
-	case c.Awaited > 0 && (c.MessagesSent != c.MessagesReceived || send > 0 && c.MessagesSent >= send): // a stream that had answers until then, and waited for another, or for its end
+	case c.Awaited > 0 && (c.MessagesSent != c.MessagesReceived || send > 0 &&
+		c.MessagesSent >= send): // a stream that had answers until then, and waited for another, or for its end
 		l.lastAnswer, l.lastLost = max(l.lastAnswer, c.Awaited), max(l.lastLost, c.Done)
 	default: // one that had all that it asked for
 		l.lastAnswer = max(l.lastAnswer, c.Done)

@@ -34,7 +34,9 @@ func (instant) Finish()      {}
 func (instant) Close() error { return nil }
 
 // paced runs Poisson arrivals in real time and returns A2 of the actual gaps, the median of the slices, and the pacing.
-func paced(t *testing.T, rate float64, d time.Duration, sleep func(int64)) (a2 float64, pacing *recorder.Latencies, sent int64) {
+func paced(t *testing.T, rate float64, d time.Duration, sleep func(int64)) (a2 float64, pacing *recorder.Latencies,
+	sent int64,
+) {
 	t.Helper()
 	rec := recorder.New(recorder.Config{OpenLoop: true})
 	o, err := engine.Run(t.Context(), engine.Config{
@@ -77,7 +79,8 @@ func TestPacerIsPrecise(t *testing.T) { // PA-1 and PA-2, for sleeping without s
 	}
 }
 
-func TestTicksAreSeen(t *testing.T) { // PA-3, a negative control: sends on ticks of 1 ms are bunched, and it shows every time
+// PA-3, a negative control: sends on ticks of 1 ms are bunched, and it shows every time
+func TestTicksAreSeen(t *testing.T) {
 	s := pace.NewSleeper(transport.Now)
 	defer s.Close()
 	ticks := func(at int64) {

@@ -29,10 +29,17 @@ func TestPartsAreOneRun(t *testing.T) {
 		cfg    func() engine.Config
 	}{
 		{"Poisson, for a time", func() engine.Config {
-			return engine.Config{Arrivals: schedule.Poisson(schedule.PerSecond(100), 2*time.Second, 7), WarmupArrivals: schedule.Uniform(schedule.PerSecond(100), 110*ms), Warmup: 110 * ms, Duration: 2 * time.Second}
+			return engine.Config{
+				Arrivals:       schedule.Poisson(schedule.PerSecond(100), 2*time.Second, 7),
+				WarmupArrivals: schedule.Uniform(schedule.PerSecond(100), 110*ms), Warmup: 110 * ms,
+				Duration: 2 * time.Second,
+			}
 		}},
 		{"so many calls", func() engine.Config {
-			return engine.Config{Arrivals: schedule.Uniform(schedule.PerSecond(50), time.Hour), Total: 100, Least: 2 * time.Second}
+			return engine.Config{
+				Arrivals: schedule.Uniform(schedule.PerSecond(50), time.Hour), Total: 100,
+				Least: 2 * time.Second,
+			}
 		}},
 	} {
 		of := func(index, parts uint64) map[arrival]int {
@@ -42,9 +49,13 @@ func TestPartsAreOneRun(t *testing.T) {
 				cfg := tt.cfg()
 				cfg.Workers, cfg.Conns, cfg.Drain, cfg.Ended, cfg.Seed = 20, 2, time.Second, h.ended, 3
 				cfg.Part, cfg.FirstWorker = engine.Part{Index: index, Of: parts}, 20*int(index) //nolint:gosec // few
-				cfg.Flows = []engine.Flow{{Weight: 1, Steps: []engine.Step{{}}}, {Weight: 2, Steps: []engine.Step{{Method: 1}}}}
+				cfg.Flows = []engine.Flow{
+					{Weight: 1, Steps: []engine.Step{{}}},
+					{Weight: 2, Steps: []engine.Step{{Method: 1}}},
+				}
 				cfg.Methods = append(append([]*transport.Method{}, some...), some...)
-				o := runWith(t.Context(), t, recorder.Config{OpenLoop: true, Steps: make([][]series.Series, 2)}, cfg, &fake{behave: all(behaviour{takes: ms})})
+				o := runWith(t.Context(), t, recorder.Config{OpenLoop: true, Steps: make([][]series.Series, 2)}, cfg,
+					&fake{behave: all(behaviour{takes: ms})})
 				if o.err != nil {
 					t.Fatal(o.err)
 				}
@@ -73,7 +84,10 @@ func TestPartsOfAClosedLoop(t *testing.T) {
 	for i := range uint64(3) {
 		bubble(t, "a part", func(t *testing.T) {
 			var h heard
-			o := run(t.Context(), t, engine.Config{Workers: 2, Conns: 1, Total: 100, Drain: time.Second, Ended: h.ended, Part: engine.Part{Index: i, Of: 3}}, &fake{behave: all(behaviour{takes: ms})})
+			o := run(t.Context(), t, engine.Config{
+				Workers: 2, Conns: 1, Total: 100, Drain: time.Second,
+				Ended: h.ended, Part: engine.Part{Index: i, Of: 3},
+			}, &fake{behave: all(behaviour{takes: ms})})
 			if o.err != nil {
 				t.Fatal(o.err)
 			}
@@ -95,20 +109,26 @@ func TestBegin(t *testing.T) {
 	bubble(t, "at a time", func(t *testing.T) {
 		f := &fake{behave: all(behaviour{takes: ms})}
 		asked := int64(0)
-		o := run(t.Context(), t, engine.Config{Workers: 2, Conns: 2, Total: 10, Drain: time.Second, Begin: func(context.Context) (int64, error) {
-			if f.dialed != 2 {
-				t.Errorf("%d connections are open, want 2", f.dialed)
-			}
-			asked = transport.Now()
-			return asked + int64(3*time.Second), nil
-		}}, f)
+		o := run(t.Context(), t, engine.Config{
+			Workers: 2, Conns: 2, Total: 10, Drain: time.Second,
+			Begin: func(context.Context) (int64, error) {
+				if f.dialed != 2 {
+					t.Errorf("%d connections are open, want 2", f.dialed)
+				}
+				asked = transport.Now()
+				return asked + int64(3*time.Second), nil
+			},
+		}, f)
 		if o.err != nil || o.Start != asked+int64(3*time.Second) {
 			t.Errorf("it began %v after it was asked (%v), want 3 s", time.Duration(o.Start-asked), o.err)
 		}
 	})
 	bubble(t, "refused", func(t *testing.T) {
 		f := &fake{behave: all(behaviour{takes: ms})}
-		o := run(t.Context(), t, engine.Config{Workers: 2, Conns: 2, Total: 10, Begin: func(context.Context) (int64, error) { return 0, errTest }}, f)
+		o := run(t.Context(), t, engine.Config{
+			Workers: 2, Conns: 2, Total: 10,
+			Begin: func(context.Context) (int64, error) { return 0, errTest },
+		}, f)
 		if !errors.Is(o.err, errTest) || f.done > 0 {
 			t.Errorf("%d calls were made, and the run says %v", f.done, o.err)
 		}

@@ -99,17 +99,29 @@ func TestNoCallIsLost(t *testing.T) {
 			}
 			return b
 		}}
-		rec := recorder.New(recorder.Config{Messages: []series.Series{series.FirstMessage, series.MessageRTT}, PerWorker: true})
+		rec := recorder.New(recorder.Config{
+			Messages:  []series.Series{series.FirstMessage, series.MessageRTT},
+			PerWorker: true,
+		})
 		o, err := engine.Run(t.Context(), engine.Config{
-			Dialer: f, Methods: some, Addrs: []string{"a"}, Workers: tt.workers, Conns: tt.conns, Warmup: 20 * ms, Duration: 200 * ms, Drain: 5 * time.Second,
+			Dialer: f, Methods: some, Addrs: []string{"a"}, Workers: tt.workers, Conns: tt.conns, Warmup: 20 * ms,
+			Duration: 200 * ms, Drain: 5 * time.Second,
 		}, rec)
 		if err != nil {
 			t.Fatalf("Run: %v", err)
 		}
-		check(t, f, outcome{Outcome: o, total: rec.Total(), rec: rec, intervals: []recorder.Snapshot{{Start: o.Start, End: o.End, Part: recorder.Part{Counts: rec.Total().Counts}}}})
+		check(t, f, outcome{
+			Outcome: o, total: rec.Total(), rec: rec,
+			intervals: []recorder.Snapshot{{
+				Start: o.Start, End: o.End,
+				Part: recorder.Part{Counts: rec.Total().Counts},
+			}},
+		})
 		c := rec.Total().Counts
-		if c.Unfinished != 0 || c.NeverSent != 0 || c.OK == 0 || c.Failed == 0 || c.Sent+o.Warmup != int64(len(f.starts)) {
-			t.Errorf("%d workers on %d connections made %d calls; recorded are %+v and %d before", tt.workers, tt.conns, len(f.starts), c, o.Warmup)
+		if c.Unfinished != 0 || c.NeverSent != 0 || c.OK == 0 || c.Failed == 0 ||
+			c.Sent+o.Warmup != int64(len(f.starts)) {
+			t.Errorf("%d workers on %d connections made %d calls; recorded are %+v and %d before", tt.workers,
+				tt.conns, len(f.starts), c, o.Warmup)
 		}
 		if n := rec.Total().Latencies[series.FirstMessage].Count(); n != c.Sent {
 			t.Errorf("%d first messages of %d calls", n, c.Sent)
@@ -119,7 +131,8 @@ func TestNoCallIsLost(t *testing.T) {
 			ofWorkers += h.TotalCount()
 		}
 		if ofWorkers != c.OK+c.Failed || len(rec.Total().Workers) > tt.workers {
-			t.Errorf("the %d workers' histograms hold %d calls of %d", len(rec.Total().Workers), ofWorkers, c.OK+c.Failed)
+			t.Errorf("the %d workers' histograms hold %d calls of %d", len(rec.Total().Workers), ofWorkers,
+				c.OK+c.Failed)
 		}
 	}
 }

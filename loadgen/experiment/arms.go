@@ -1,8 +1,8 @@
-// Package experiment holds what answers one question by many measurements: what interceptors cost ([Overhead]), how deadlines
-// behave ([Timeouts]), how much a service takes ([Capacity]). Plans in, documents out.
+// Package experiment holds what answers one question by many measurements: what interceptors cost ([Overhead]), how
+// deadlines behave ([Timeouts]), how much a service takes ([Capacity]). Plans in, documents out.
 //
-// The first two make blocks of single calls, by turns, on servers of one process that they start; the third is handed what it
-// measures with, and only decides which load is next.
+// The first two make blocks of single calls, by turns, on servers of one process that they start; the third is handed
+// what it measures with, and only decides which load is next.
 package experiment
 
 import (
@@ -43,17 +43,26 @@ func subjectsOf(side string, chosen []string) []subject {
 	if side == "client" {
 		for _, name := range slices.Concat(grpcconn.Names, grpcconn.Ecosystem) {
 			if slices.Contains(chosen, name) {
-				all = append(all, subject{Subject: result.Subject{Name: name, Group: "alone", Side: side, Chain: []string{name}}, target: noChain, client: []string{name}})
+				all = append(all, subject{Subject: result.Subject{
+					Name: name, Group: "alone", Side: side,
+					Chain: []string{name},
+				}, target: noChain, client: []string{name}})
 			}
 		}
 		return all
 	}
 	known := int64(Busy)
 	all = append(all,
-		subject{Subject: result.Subject{Name: empty, Group: "empty", Side: side}, target: append(slices.Clone(noChain), "-busy=1ns")},
 		subject{
-			Subject: result.Subject{Name: "busy-wait of 2 µs", Group: "control", Side: side, Over: empty, KnownNs: &known},
-			target:  append(slices.Clone(noChain), "-busy=2us"),
+			Subject: result.Subject{Name: empty, Group: "empty", Side: side},
+			target:  append(slices.Clone(noChain), "-busy=1ns"),
+		},
+		subject{
+			Subject: result.Subject{
+				Name: "busy-wait of 2 µs", Group: "control", Side: side, Over: empty,
+				KnownNs: &known,
+			},
+			target: append(slices.Clone(noChain), "-busy=2us"),
 		},
 	)
 	with := func(group, name string, chain ...string) subject {

@@ -15,8 +15,10 @@ import (
 // put puts what the two sides saw of a cell's calls together.
 func (m *matrix) put(c cell, by map[uint64]heard, handled []contract.Handled, goroutines int) result.DeadlineCell {
 	told := result.DeadlineCell{
-		Transport: c.transport, Kind: c.kind, Behaviour: c.behaviour, DeadlineNs: int64(c.deadline), DelayNs: int64(c.delay),
-		Calls: int64(len(by)), Goroutines: goroutines, ClientCodes: map[string]int64{}, ServerCodes: map[string]int64{},
+		Transport: c.transport, Kind: c.kind, Behaviour: c.behaviour, DeadlineNs: int64(c.deadline),
+		DelayNs: int64(c.delay),
+		Calls:   int64(len(by)), Goroutines: goroutines, ClientCodes: map[string]int64{},
+		ServerCodes: map[string]int64{},
 	}
 	var overshoot, lag, linger, inflation []int64
 	var worked, wasted int64
@@ -93,7 +95,8 @@ func wrong(c cell, t *result.DeadlineCell) (all []string) {
 	switch d := time.Duration(t.Overshoot.P99); {
 	case d <= lateToHear:
 	case c.behaviour == recvTimeout && c.transport == transport.GRPC:
-		say("callers hear %v past it (p99): a caller of grpc-go that does not receive hears of the end when it sends again", d.Round(time.Millisecond))
+		say("callers hear %v past it (p99): a caller of grpc-go that does not receive hears of the end when it sends "+
+			"again", d.Round(time.Millisecond))
 	default:
 		say("callers hear %v past the deadline (p99)", d.Round(time.Millisecond))
 	}
@@ -101,7 +104,8 @@ func wrong(c cell, t *result.DeadlineCell) (all []string) {
 		say("callers are told of the deadline %v before it", -d.Round(10*time.Microsecond))
 	}
 	if d := time.Duration(t.Linger.P50); d > lateToStop {
-		say("handlers work on for %v past the deadline: %.0f %% of their time is wasted", d.Round(time.Millisecond), 100*t.Wasted)
+		say("handlers work on for %v past the deadline: %.0f %% of their time is wasted", d.Round(time.Millisecond),
+			100*t.Wasted)
 	}
 	if t.LateHandlers > 0 {
 		say("%d handlers still ran %v after they should have been over", t.LateHandlers, settling)

@@ -25,8 +25,8 @@ type Load struct {
 // Measured is what became of a load.
 type Measured struct {
 	Document *result.Document
-	// Over counts the calls of a step, or of all, whose series is longer than a limit, or may be since something cut them
-	// off; of an empty series those without a success.
+	// Over counts the calls of a step, or of all, whose series is longer than a limit, or may be since something cut
+	// them off; of an empty series those without a success.
 	Over func(step, series string, over time.Duration) Share
 	// Check holds any objective against the load.
 	Check func(verdict.Objective) verdict.Kept
@@ -53,12 +53,16 @@ func Capacity(ctx context.Context, p plan.Capacity, server Server, progress func
 	var id [4]byte
 	_, _ = rand.Read(id[:]) // never fails, by its documentation
 	s := &search{
-		plan: p, server: server, objectives: objectives, progress: progress, until: began.Add(p.Budget), low: math.Inf(-1), high: math.Inf(1),
+		plan: p, server: server, objectives: objectives, progress: progress, until: began.Add(p.Budget),
+		low: math.Inf(-1), high: math.Inf(1),
 		doc: &result.Capacity{
-			Schema: result.CapacitySchema, RunID: requestid.ID{Run: binary.BigEndian.Uint32(id[:])}.RunPrefix(), Started: began, Plan: p, Notes: []string{}, Trials: []result.CapacityTrial{}, SLO: []verdict.Kept{}, Environment: result.Capture(),
+			Schema: result.CapacitySchema, RunID: requestid.ID{Run: binary.BigEndian.Uint32(id[:])}.RunPrefix(),
+			Started: began, Plan: p, Notes: []string{}, Trials: []result.CapacityTrial{}, SLO: []verdict.Kept{},
+			Environment: result.Capture(),
 		},
 	}
-	s.length = min(max((p.Budget/looksInBudget).Round(time.Second), shortestLook), longestLook) // whole seconds: much that is periodic is by them
+	// whole seconds: much that is periodic is by them
+	s.length = min(max((p.Budget/looksInBudget).Round(time.Second), shortestLook), longestLook)
 	s.run(ctx)
 	if s.failed != nil && len(s.doc.Trials) == 0 {
 		return nil, s.failed
@@ -75,8 +79,8 @@ func Capacity(ctx context.Context, p plan.Capacity, server Server, progress func
 
 // How long a trial is, how many looks decide it, and how sure they are. An objective on a share of the calls, such as
 // p99<20ms, is kept where the exact upper bound of that share is below what is allowed, missed where the lower bound is
-// above it (Clopper and Pearson 1934); each bound is wrong in one of 40 trials at most, of which each look has its equal part
-// (Bonferroni). Between the two a trial is looked at longer: the calls of all looks count together.
+// above it (Clopper and Pearson 1934); each bound is wrong in one of 40 trials at most, of which each look has its
+// equal part (Bonferroni). Between the two a trial is looked at longer: the calls of all looks count together.
 const (
 	shortestLook, longestLook = 2 * time.Second, 10 * time.Second
 	looksInBudget             = 60
@@ -144,8 +148,8 @@ func (s *search) run(ctx context.Context) {
 	s.confirm(ctx)
 }
 
-// narrow bisects, in the logarithm of the rate, between the highest rate that passes and the lowest that fails. Rates that
-// cannot be decided lie between the two, and are gone around: from below and from above.
+// narrow bisects, in the logarithm of the rate, between the highest rate that passes and the lowest that fails. Rates
+// that cannot be decided lie between the two, and are gone around: from below and from above.
 func (s *search) narrow(ctx context.Context) {
 	for s.left(ctx, reserve) && s.bracketed() && s.high/s.low > 1+s.plan.Precision {
 		first, last := s.undecided()
@@ -195,7 +199,8 @@ func (s *search) ceiling(ctx context.Context) float64 {
 func (s *search) bracket(ctx context.Context, rate float64) {
 	for s.left(ctx, 1) {
 		came := s.take(ctx, rate, "search")
-		up := came == pass || came == undecided && (!math.IsInf(s.low, 0) || rate <= max(s.plan.From, 0.1)) // with more calls it can be decided
+		// with more calls it can be decided
+		up := came == pass || came == undecided && (!math.IsInf(s.low, 0) || rate <= max(s.plan.From, 0.1))
 		switch {
 		case s.bracketed(), s.failed != nil:
 			return
@@ -214,7 +219,8 @@ func (s *search) bracket(ctx context.Context, rate float64) {
 	}
 }
 
-// take tries a rate, and moves the bound that it tells of. After a rate that is too much the server has time to come back.
+// take tries a rate, and moves the bound that it tells of. After a rate that is too much the server has time to come
+// back.
 func (s *search) take(ctx context.Context, rate float64, phase string) string {
 	t := s.try(ctx, rate, phase)
 	if t == nil {
@@ -259,7 +265,8 @@ func (s *search) calm(ctx context.Context) {
 
 // rest is the median at a low rate, in nanoseconds; 0 where calls fail, or none is over.
 func (s *search) rest(ctx context.Context) int64 {
-	m, err := s.server.Measure(ctx, Load{Rate: max(5, min(s.doc.Ceiling/20, 50)), D: time.Second, Seed: s.plan.Load.Seed})
+	m, err := s.server.Measure(ctx,
+		Load{Rate: max(5, min(s.doc.Ceiling/20, 50)), D: time.Second, Seed: s.plan.Load.Seed})
 	if err != nil {
 		s.failed = err
 		return 0
@@ -294,7 +301,8 @@ func (s *search) recover(ctx context.Context, after float64) {
 
 func (s *search) measure(ctx context.Context, rate float64) (*Measured, error) {
 	s.seed++
-	m, err := s.server.Measure(ctx, Load{Rate: rate, Warmup: s.warmup(), D: s.lengthAt(rate), Seed: s.plan.Load.Seed + s.seed})
+	m, err := s.server.Measure(ctx,
+		Load{Rate: rate, Warmup: s.warmup(), D: s.lengthAt(rate), Seed: s.plan.Load.Seed + s.seed})
 	if err != nil {
 		s.failed = err
 	}
@@ -320,9 +328,11 @@ func (s *search) finish() {
 	}
 	if s.bracketed() && s.high/s.low > 1+s.plan.Precision {
 		if first, last := s.undecided(); last > 0 {
-			s.note("%.0f/s to %.0f/s came out now this way, now that, or neither: longer looks, by a longer -budget, say more", first, last)
+			s.note("%.0f/s to %.0f/s came out now this way, now that, or neither: longer looks, by a longer -budget, "+
+				"say more", first, last)
 		} else {
-			s.note("the time was over before the two were within %.3g %% of each other: a longer -budget says more", 100*s.plan.Precision)
+			s.note("the time was over before the two were within %.3g %% of each other: a longer -budget says more",
+				100*s.plan.Precision)
 		}
 	}
 	d.Knee = knee(d.Trials)
@@ -330,7 +340,8 @@ func (s *search) finish() {
 
 // knee is the highest rate at which the median is at most twice that of the lowest rate.
 func knee(trials []result.CapacityTrial) (rate float64) {
-	open := slices.DeleteFunc(slices.Clone(trials), func(t result.CapacityTrial) bool { return t.Phase == "ceiling" || t.P50Ns == 0 })
+	open := slices.DeleteFunc(slices.Clone(trials),
+		func(t result.CapacityTrial) bool { return t.Phase == "ceiling" || t.P50Ns == 0 })
 	slices.SortFunc(open, func(a, b result.CapacityTrial) int { return int(math.Copysign(1, a.Rate-b.Rate)) })
 	for _, t := range open {
 		if t.P50Ns > 2*open[0].P50Ns {
@@ -352,5 +363,6 @@ func (s *search) tell(what string) {
 	case !math.IsInf(s.high, 0):
 		known = fmt.Sprintf("fails %.0f/s", s.high)
 	}
-	s.progress(fmt.Sprintf("%s; %s; %v left at most", what, known, max(0, s.until.Sub(s.server.Now())).Round(time.Second)))
+	s.progress(fmt.Sprintf("%s; %s; %v left at most", what, known,
+		max(0, s.until.Sub(s.server.Now())).Round(time.Second)))
 }

@@ -41,7 +41,10 @@ func (s *simulated) Measure(_ context.Context, l experiment.Load) (*experiment.M
 	start := s.now.Sub(time.Time{}.Add(time.Hour)).Seconds()
 	s.now = s.now.Add(whole)
 	if l.Rate == 0 {
-		return &experiment.Measured{Document: &result.Document{Rate: result.Rate{Achieved: s.ceiling()}, DurationNs: int64(l.D)}}, nil
+		return &experiment.Measured{Document: &result.Document{
+			Rate:       result.Rate{Achieved: s.ceiling()},
+			DurationNs: int64(l.D),
+		}}, nil
 	}
 	var arrivals []float64
 	for at := s.random.ExpFloat64() / l.Rate; at < whole.Seconds(); at += s.random.ExpFloat64() / l.Rate {
@@ -90,7 +93,10 @@ func (s *simulated) Measure(_ context.Context, l experiment.Load) (*experiment.M
 	}
 	return &experiment.Measured{Document: d, Over: func(_, series string, over time.Duration) experiment.Share {
 		const stretches = 16
-		share := experiment.Share{K: make([]float64, stretches), N: make([]float64, stretches), Effective: float64(effective)}
+		share := experiment.Share{
+			K: make([]float64, stretches), N: make([]float64, stretches),
+			Effective: float64(effective),
+		}
 		for i, r := range responses {
 			at := min(int((sent[i]-l.Warmup.Seconds()-start)/l.D.Seconds()*stretches), stretches-1)
 			share.N[at]++
@@ -230,8 +236,8 @@ func truth(l func() law, over, allowed float64) float64 {
 // known is how well the truth is: its own simulation is of a finite time.
 const known = 1.01
 
-// Servers whose law is known: the interval that is found holds the true rate nearly always, and no rate passes that is far
-// over it.
+// Servers whose law is known: the interval that is found holds the true rate nearly always, and no rate passes that is
+// far over it.
 func TestCapacityOfKnownLaws(t *testing.T) {
 	searches := 50
 	if testing.Short() {
@@ -265,8 +271,13 @@ func TestCapacityOfKnownLaws(t *testing.T) {
 			held, over, width := 0, 0, 0.0
 			var all []string
 			for seed := range searches {
-				s := &simulated{law: tt.law(), now: time.Time{}.Add(time.Hour), random: rand.New(rand.NewPCG(uint64(seed), 5))} //nolint:gosec // few
-				d, err := experiment.Capacity(t.Context(), plan.Capacity{SLO: tt.slo, Precision: 0.05, Budget: 5 * time.Minute}, s, func(string) {})
+				// few
+				s := &simulated{
+					law: tt.law(), now: time.Time{}.Add(time.Hour),
+					random: rand.New(rand.NewPCG(uint64(seed), 5)),
+				} //nolint:gosec
+				d, err := experiment.Capacity(t.Context(),
+					plan.Capacity{SLO: tt.slo, Precision: 0.05, Budget: 5 * time.Minute}, s, func(string) {})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -283,9 +294,11 @@ func TestCapacityOfKnownLaws(t *testing.T) {
 				width += d.Fails.Rate / d.Passes.Rate / float64(searches)
 				all = append(all, fmt.Sprintf("%.0f..%.0f", d.Passes.Rate, d.Fails.Rate))
 			}
-			t.Logf("%s, %s: true %.0f/s; held by %d of %d intervals, %d passed over by 10 %%, mean width %.3f", tt.name, tt.slo, want, held, searches, over, width)
+			t.Logf("%s, %s: true %.0f/s; held by %d of %d intervals, %d passed over by 10 %%, mean width %.3f",
+				tt.name, tt.slo, want, held, searches, over, width)
 			if held < (searches*45+49)/50 || over > 0 {
-				t.Errorf("true is %.0f/s: %d of %d intervals hold it, %d pass a rate 10 %% over it: %v", want, held, searches, over, all)
+				t.Errorf("true is %.0f/s: %d of %d intervals hold it, %d pass a rate 10 %% over it: %v", want, held,
+					searches, over, all)
 			}
 		})
 	}
@@ -293,12 +306,17 @@ func TestCapacityOfKnownLaws(t *testing.T) {
 
 // What the load generator cannot do is not the server's limit.
 func TestCapacityOfTheGenerator(t *testing.T) {
-	s := &simulated{law: queue{10e-6}, now: time.Time{}.Add(time.Hour), random: rand.New(rand.NewPCG(1, 5)), client: 20_000}
-	d, err := experiment.Capacity(t.Context(), plan.Capacity{SLO: "p99<20ms", Precision: 0.05, Budget: 3 * time.Minute, From: 5000}, s, func(string) {})
+	s := &simulated{
+		law: queue{10e-6}, now: time.Time{}.Add(time.Hour), random: rand.New(rand.NewPCG(1, 5)),
+		client: 20_000,
+	}
+	d, err := experiment.Capacity(t.Context(),
+		plan.Capacity{SLO: "p99<20ms", Precision: 0.05, Budget: 3 * time.Minute, From: 5000}, s, func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.Generator == "" || d.Passes == nil || d.Passes.Rate > 20_700 || d.Passes.Rate < 18_000 || !strings.Contains(d.Headline(), "at least") {
+	if d.Generator == "" || d.Passes == nil || d.Passes.Rate > 20_700 || d.Passes.Rate < 18_000 ||
+		!strings.Contains(d.Headline(), "at least") {
 		t.Errorf("%s: %+v", d.Headline(), d)
 	}
 }
@@ -310,19 +328,24 @@ func TestCapacityThatEndsEarly(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	n := 0
-	d, err := experiment.Capacity(ctx, plan.Capacity{SLO: "p99<20ms", Precision: 0.01, Budget: 5 * time.Minute}, fresh(), func(string) {
-		if n++; n == 8 {
-			cancel()
-		}
-	})
-	if err != nil || !slices.ContainsFunc(d.Notes, func(n string) bool { return strings.HasPrefix(n, "interrupted") }) || len(d.Trials) == 0 {
+	d, err := experiment.Capacity(ctx, plan.Capacity{SLO: "p99<20ms", Precision: 0.01, Budget: 5 * time.Minute},
+		fresh(), func(string) {
+			if n++; n == 8 {
+				cancel()
+			}
+		})
+	if err != nil || !slices.ContainsFunc(d.Notes,
+		func(n string) bool { return strings.HasPrefix(n, "interrupted") }) || len(d.Trials) == 0 {
 		t.Errorf("interrupted: %v, %+v", err, d)
 	}
-	d, err = experiment.Capacity(t.Context(), plan.Capacity{SLO: "p99<20ms", Precision: 0.01, Budget: 20 * time.Second}, fresh(), func(string) {})
+	d, err = experiment.Capacity(t.Context(),
+		plan.Capacity{SLO: "p99<20ms", Precision: 0.01, Budget: 20 * time.Second}, fresh(), func(string) {})
 	if err != nil || !strings.Contains(strings.Join(d.Notes, "\n"), "the time was over before") {
 		t.Errorf("in a hurry: %v, %q", err, d.Notes)
 	}
-	d, err = experiment.Capacity(t.Context(), plan.Capacity{SLO: "p99<20ms", Precision: 0.05, Budget: 5 * time.Minute, From: 100, To: 1000}, fresh(), func(string) {})
+	d, err = experiment.Capacity(t.Context(),
+		plan.Capacity{SLO: "p99<20ms", Precision: 0.05, Budget: 5 * time.Minute, From: 100, To: 1000}, fresh(),
+		func(string) {})
 	if err != nil || d.Passes == nil || d.Passes.Rate != 1000 || d.Fails != nil || d.Passes.Held != 3 {
 		t.Errorf("up to 1000/s: %v, %s, %+v", err, d.Headline(), d.Passes)
 	}

@@ -45,8 +45,8 @@ var kinds = []struct{ name, rpc string }{
 	{"unary", "Search"}, {"client stream", "SearchIn"}, {"server stream", "SearchOut"}, {"bidi", "SearchIO"},
 }
 
-// cells are the whole matrix: over each transport and kind, calls that are in time, calls that are late at a server that
-// honours its context and at one that does not, and the two limits that the server has of its own.
+// cells are the whole matrix: over each transport and kind, calls that are in time, calls that are late at a server
+// that honours its context and at one that does not, and the two limits that the server has of its own.
 func cells(p plan.Timeouts) (all []cell) {
 	for _, name := range p.Transports {
 		for _, kind := range kinds {
@@ -61,7 +61,8 @@ func cells(p plan.Timeouts) (all []cell) {
 					delay     time.Duration
 				}{{honours, d / 5}, {honours, 3 * d}, {ignores, 3 * d}, {interceptor, 3 * d}, {recvTimeout, 0}} {
 					streams := def.Kind&transport.ClientStream != 0
-					if b.behaviour == interceptor && def.Kind != transport.Unary || b.behaviour == recvTimeout && !streams {
+					if b.behaviour == interceptor && def.Kind != transport.Unary || b.behaviour == recvTimeout &&
+						!streams {
 						continue // it bounds unary handlers alone, or messages that a client sends
 					}
 					c.behaviour, c.delay = b.behaviour, b.delay

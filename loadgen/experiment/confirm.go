@@ -9,8 +9,8 @@ import (
 	"grpcbench/loadgen/result"
 )
 
-// confirm tries both bounds again, by turns, the target started anew. A bound that does not hold each time gives way to the
-// next: between two runs a machine itself may be so far apart, and an answer is to hold when it is tried again.
+// confirm tries both bounds again, by turns, the target started anew. A bound that does not hold each time gives way to
+// the next: between two runs a machine itself may be so far apart, and an answer is to hold when it is tried again.
 func (s *search) confirm(ctx context.Context) {
 	for s.left(ctx, confirmations) && !math.IsInf(s.low, 0) {
 		if err := s.server.Restart(ctx); err != nil {
@@ -49,7 +49,8 @@ func (s *search) confirm(ctx context.Context) {
 
 // again tries a rate once more, where it was not often enough, and says whether it did.
 func (s *search) again(ctx context.Context, rate float64) bool {
-	return !math.IsInf(rate, 0) && s.triesOf(rate).n < confirmations && s.left(ctx, 1) && s.try(ctx, rate, "confirm") != nil
+	return !math.IsInf(rate, 0) && s.triesOf(rate).n < confirmations && s.left(ctx, 1) &&
+		s.try(ctx, rate, "confirm") != nil
 }
 
 // tries counts what came of a rate when it was tried again.
@@ -76,7 +77,8 @@ func (s *search) triesOf(rate float64) (t tries) {
 func (t tries) most(n int) bool { return 2*n > t.n || t.n < confirmations }
 
 // giveWay moves the bounds that did not hold to the next that were found, and says whether there were any. A rate that
-// comes out now this way, now that lies between the two; one that failed each time, against once that it passed, is too much.
+// comes out now this way, now that lies between the two; one that failed each time, against once that it passed, is too
+// much.
 func (s *search) giveWay(low, high float64, lows, highs tries) (moved bool) {
 	if lows.failed > 0 || !lows.most(lows.passed) {
 		s.note("%.0f/s, which passed once, passed %d of %d times when it was tried again", low, lows.passed, lows.n)

@@ -19,9 +19,13 @@ func judge(d *result.Overhead) (verdict.Verdict, []verdict.Kept) {
 		switch {
 		case l.Low == nil:
 		case c.Group == "A/A" && (*l.Low > 0 || *l.High < 0):
-			doubt("%s, %s side: nothing at all seems to cost %.2f µs (%.2f to %.2f): something else moves with the arms", c.Kind, c.Side, l.Value/1e3, *l.Low/1e3, *l.High/1e3)
-		case c.Group == "control" && (*l.Low > float64(*c.KnownNs)+tolerance || *l.High < float64(*c.KnownNs)-tolerance):
-			doubt("%s, %s side: a busy-wait of %.1f µs is measured as %.2f µs (%.2f to %.2f)", c.Kind, c.Side, float64(*c.KnownNs)/1e3, l.Value/1e3, *l.Low/1e3, *l.High/1e3)
+			doubt("%s, %s side: nothing at all seems to cost %.2f µs (%.2f to %.2f): something else moves with the "+
+				"arms",
+				c.Kind, c.Side, l.Value/1e3, *l.Low/1e3, *l.High/1e3)
+		case c.Group == "control" && (*l.Low > float64(*c.KnownNs)+tolerance ||
+			*l.High < float64(*c.KnownNs)-tolerance):
+			doubt("%s, %s side: a busy-wait of %.1f µs is measured as %.2f µs (%.2f to %.2f)", c.Kind, c.Side,
+				float64(*c.KnownNs)/1e3, l.Value/1e3, *l.Low/1e3, *l.High/1e3)
 		}
 	}
 	kept := []verdict.Kept{}
@@ -33,7 +37,10 @@ func judge(d *result.Overhead) (verdict.Verdict, []verdict.Kept) {
 		var costs []verdict.MeasuredCost
 		for _, c := range d.Costs {
 			if c.Name == limit.Name && c.Group != "chain" && c.Latency.Low != nil {
-				costs = append(costs, verdict.MeasuredCost{Where: c.Kind + ", " + c.Side + " side:", Value: c.Latency.Value, Low: *c.Latency.Low, High: *c.Latency.High})
+				costs = append(costs, verdict.MeasuredCost{
+					Where: c.Kind + ", " + c.Side + " side:",
+					Value: c.Latency.Value, Low: *c.Latency.Low, High: *c.Latency.High,
+				})
 			}
 		}
 		kept = append(kept, limit.Check(costs))

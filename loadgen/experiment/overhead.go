@@ -67,7 +67,8 @@ func Overhead(ctx context.Context, p plan.Overhead, progress func(string)) (*res
 		}
 		for _, g := range all.groups {
 			left := p.Budget - time.Since(began)
-			progress(fmt.Sprintf("round %d of %d: %s, %s side; %v left", round+discarded+1, rounds+discarded, g.kind, g.side, left.Round(time.Second)))
+			progress(fmt.Sprintf("round %d of %d: %s, %s side; %v left", round+discarded+1, rounds+discarded, g.kind,
+				g.side, left.Round(time.Second)))
 			if err := g.round(ctx, all.target, block, draw, round >= 0); err != nil {
 				return nil, err
 			}
@@ -77,7 +78,8 @@ func Overhead(ctx context.Context, p plan.Overhead, progress func(string)) (*res
 		Schema: result.OverheadSchema, RunID: requestid.ID{Run: run}.RunPrefix(), Started: began, Plan: p,
 		Rounds: rounds, Discarded: discarded, BlockNs: int64(block), Environment: result.Capture(),
 		Notes: []string{
-			"1 connection, 1 call in flight; server side over wire, client side over grpc; latency is the difference of the blocks' medians",
+			"1 connection, 1 call in flight; server side over wire, client side over grpc; latency is the difference " +
+				"of the blocks' medians",
 			"the target logs to " + os.DevNull + ": what a logger costs is all but the disk",
 		},
 	}
@@ -104,7 +106,8 @@ func divide(budget time.Duration, arms int) (rounds int, block time.Duration, er
 	}
 	if block < shortest {
 		need := time.Duration((fewest+discarded)*arms) * (shortest + between)
-		return 0, 0, fmt.Errorf("-budget is too short for %d things to compare: want %v or more, or fewer -interceptors, -kinds or -sides", arms, need.Round(time.Second))
+		return 0, 0, fmt.Errorf("-budget is too short for %d things to compare: want %v or more, or fewer "+
+			"-interceptors, -kinds or -sides", arms, need.Round(time.Second))
 	}
 	return rounds, min(block, longest), nil
 }
@@ -209,7 +212,8 @@ func (s subject) dial(ctx context.Context, addr string, run uint32) (transport.C
 	if err != nil {
 		return nil, fmt.Errorf("open a log for nobody: %w", err)
 	}
-	chain, err := grpcconn.Interceptors(s.client, run, prometheus.NewRegistry(), slog.New(slog.NewTextHandler(log, nil)))
+	chain, err := grpcconn.Interceptors(s.client, run, prometheus.NewRegistry(),
+		slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		return nil, err
 	}
@@ -251,7 +255,11 @@ func (g *group) costs() []result.Cost {
 			}
 			return d
 		}
-		estimate := func(of func(sample) float64) result.Estimate { return result.NewEstimate(stats.Pair(differences(of))) }
+		estimate := func(of func(
+			sample) float64,
+		) result.Estimate {
+			return result.NewEstimate(stats.Pair(differences(of)))
+		}
 		allocs, bytes := sample.serverHeap, sample.serverHeapBytes
 		if g.side == "client" {
 			allocs, bytes = sample.clientHeap, sample.clientHeapBytes

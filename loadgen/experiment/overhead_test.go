@@ -55,7 +55,8 @@ func TestDivide(t *testing.T) {
 			t.Errorf("%s: it takes %v of %v", tt.reason, took, tt.budget)
 		}
 	}
-	if _, _, err := divide(10*time.Second, 60); err == nil || !strings.Contains(err.Error(), "-budget is too short for 60 things") {
+	if _, _, err := divide(10*time.Second, 60); err == nil ||
+		!strings.Contains(err.Error(), "-budget is too short for 60 things") {
 		t.Errorf("ten seconds for sixty arms: %v", err)
 	}
 }
@@ -70,7 +71,8 @@ func TestSubjects(t *testing.T) {
 		}
 	}
 	want := []string{
-		"A/A:nothing:", "empty:does nothing:", "control:busy-wait of 2 µs:", "alone:recovery:recovery", "alone:logging:logging", "alone:metrics:metrics",
+		"A/A:nothing:", "empty:does nothing:", "control:busy-wait of 2 µs:", "alone:recovery:recovery",
+		"alone:logging:logging", "alone:metrics:metrics",
 		"chain:+logging:recovery,logging", "chain:+metrics:recovery,logging,metrics", "ecosystem:otel:otel",
 	}
 	if !slices.Equal(names, want) {
@@ -104,7 +106,10 @@ func TestResolve(t *testing.T) {
 
 // A run of few and short rounds: everything is there, and adds up.
 func TestOverhead(t *testing.T) {
-	p := plan.Overhead{Interceptors: []string{"otel"}, Kinds: plan.OverheadKinds, Sides: plan.OverheadSides, Budget: 10 * time.Second, Seed: 1}
+	p := plan.Overhead{
+		Interceptors: []string{"otel"}, Kinds: plan.OverheadKinds, Sides: plan.OverheadSides,
+		Budget: 10 * time.Second, Seed: 1,
+	}
 	heard := 0
 	d, err := Overhead(t.Context(), p, func(string) { heard++ })
 	if err != nil {
@@ -114,14 +119,17 @@ func TestOverhead(t *testing.T) {
 		t.Errorf("%d rounds, %d times heard, %d costs", d.Rounds, heard, len(d.Costs))
 	}
 	for _, c := range d.Costs {
-		if c.BareNs <= 0 || len(c.Differences) != d.Rounds || c.Latency.Low == nil || *c.Latency.Low > c.Latency.Value || c.Latency.Value > *c.Latency.High {
+		if c.BareNs <= 0 || len(c.Differences) != d.Rounds || c.Latency.Low == nil ||
+			*c.Latency.Low > c.Latency.Value || c.Latency.Value > *c.Latency.High {
 			t.Errorf("%s %s %s: %+v", c.Name, c.Kind, c.Side, c)
 		}
 		// Allocations are steadier than latencies; in blocks of a few hundred calls the runtime's own show too.
-		if c.Name == "otel" && c.Side == "server" && c.Kind == "unary" && (c.Allocs.Value < 10 || c.Allocs.Value > 200) {
+		if c.Name == "otel" && c.Side == "server" && c.Kind == "unary" &&
+			(c.Allocs.Value < 10 || c.Allocs.Value > 200) {
 			t.Errorf("otel allocates %v times a call", c.Allocs.Value)
 		}
-		if c.Group == "A/A" && c.Kind == "unary" && math.Abs(c.Allocs.Value) > 20 { // on a busy machine a block has some tens of calls
+		// on a busy machine a block has some tens of calls
+		if c.Group == "A/A" && c.Kind == "unary" && math.Abs(c.Allocs.Value) > 20 {
 			t.Errorf("nothing at all allocates %v times a call, %s side", c.Allocs.Value, c.Side)
 		}
 	}
@@ -129,8 +137,12 @@ func TestOverhead(t *testing.T) {
 
 func TestOverheadInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	p := plan.Overhead{Interceptors: []string{"logging"}, Kinds: []string{"unary"}, Sides: []string{"server"}, Budget: 10 * time.Second}
-	if _, err := Overhead(ctx, p, func(string) { cancel() }); err == nil || !strings.Contains(err.Error(), "interrupted") {
+	p := plan.Overhead{
+		Interceptors: []string{"logging"}, Kinds: []string{"unary"}, Sides: []string{"server"},
+		Budget: 10 * time.Second,
+	}
+	if _, err := Overhead(ctx, p, func(string) { cancel() }); err == nil ||
+		!strings.Contains(err.Error(), "interrupted") {
 		t.Errorf("an interrupted experiment ended with %v", err)
 	}
 }
@@ -162,14 +174,19 @@ func TestCostsAddUp(t *testing.T) {
 	}
 	quiet.Need(t)
 	with := func(group string, chain string) subject {
-		return subject{Subject: result.Subject{Name: chain, Group: group, Side: "server", Kind: "unary"}, target: []string{"-interceptors=" + chain, "-server-time=false"}}
+		return subject{
+			Subject: result.Subject{Name: chain, Group: group, Side: "server", Kind: "unary"},
+			target:  []string{"-interceptors=" + chain, "-server-time=false"},
+		}
 	}
 	ok := 0
 	for try := 0; try < 3 && ok < wanted(); try++ {
-		costs := compare(t, bare("server"), with("alone", "logging"), with("alone", "metrics"), with("chain", "logging,metrics"))
+		costs := compare(t, bare("server"), with("alone", "logging"), with("alone", "metrics"),
+			with("chain", "logging,metrics"))
 		half := func(i int) float64 { return (*costs[i].Latency.High - *costs[i].Latency.Low) / 2 }
 		both, sum := costs[2].Latency.Value, costs[0].Latency.Value+costs[1].Latency.Value
-		t.Logf("logging %.2f, metrics %.2f, both %.2f µs", costs[0].Latency.Value/1e3, costs[1].Latency.Value/1e3, both/1e3)
+		t.Logf("logging %.2f, metrics %.2f, both %.2f µs", costs[0].Latency.Value/1e3, costs[1].Latency.Value/1e3,
+			both/1e3)
 		if math.Abs(both-sum) <= half(0)+half(1)+half(2) && both > 0 {
 			ok++
 		}
@@ -204,8 +221,14 @@ func knownCost(t *testing.T, busy time.Duration) bool {
 	t.Helper()
 	costs := compare(t, bare("server"),
 		subject{Subject: result.Subject{Name: "nothing", Group: "A/A", Side: "server"}, target: noChain},
-		subject{Subject: result.Subject{Name: empty, Group: "empty", Side: "server"}, target: append(slices.Clone(noChain), "-busy=1ns")},
-		subject{Subject: result.Subject{Name: "busy", Group: "control", Side: "server", Over: empty}, target: append(slices.Clone(noChain), "-busy="+busy.String())},
+		subject{
+			Subject: result.Subject{Name: empty, Group: "empty", Side: "server"},
+			target:  append(slices.Clone(noChain), "-busy=1ns"),
+		},
+		subject{
+			Subject: result.Subject{Name: "busy", Group: "control", Side: "server", Over: empty},
+			target:  append(slices.Clone(noChain), "-busy="+busy.String()),
+		},
 	)
 	aa, known := costs[0].Latency, costs[2].Latency
 	swapped := make([]float64, 27)
@@ -214,7 +237,8 @@ func knownCost(t *testing.T, busy time.Duration) bool {
 	}
 	back := stats.Pair(swapped)
 	half := (*known.High - *known.Low) / 2
-	t.Logf("A/A %.2f µs (%.2f to %.2f); %v measured as %.2f µs (%.2f to %.2f)", aa.Value/1e3, *aa.Low/1e3, *aa.High/1e3, busy, known.Value/1e3, *known.Low/1e3, *known.High/1e3)
+	t.Logf("A/A %.2f µs (%.2f to %.2f); %v measured as %.2f µs (%.2f to %.2f)", aa.Value/1e3, *aa.Low/1e3,
+		*aa.High/1e3, busy, known.Value/1e3, *known.Low/1e3, *known.High/1e3)
 	// The estimate must be near the truth, up to the noise. In a hundred repetitions on a quiet machine the interval
 	// held 0 of A/A 94 times, 0.5 µs 97 times and 2 µs 94 times. A longer cost is not additive on Go's runtime: 10 µs
 	// came out between 6.7 (what the client does meanwhile anyway) and 12.2 (the goroutine that writes the answer has
@@ -232,7 +256,10 @@ func knownCost(t *testing.T, busy time.Duration) bool {
 func TestOverheadInterruptedLate(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	p := plan.Overhead{Interceptors: []string{"recovery"}, Kinds: []string{"unary"}, Sides: []string{"server"}, Budget: 20 * time.Second, Seed: 1}
+	p := plan.Overhead{
+		Interceptors: []string{"recovery"}, Kinds: []string{"unary"}, Sides: []string{"server"},
+		Budget: 20 * time.Second, Seed: 1,
+	}
 	d, err := Overhead(ctx, p, func(what string) {
 		if strings.HasPrefix(what, fmt.Sprintf("round %d of", discarded+enough+2)) {
 			cancel()
@@ -241,7 +268,8 @@ func TestOverheadInterruptedLate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.Rounds < enough || d.Rounds > enough+2 || len(d.Costs[0].Differences) != d.Rounds || d.DurationNs > int64(15*time.Second) {
+	if d.Rounds < enough || d.Rounds > enough+2 || len(d.Costs[0].Differences) != d.Rounds ||
+		d.DurationNs > int64(15*time.Second) {
 		t.Errorf("%d rounds in %v, %d differences", d.Rounds, time.Duration(d.DurationNs), len(d.Costs[0].Differences))
 	}
 }

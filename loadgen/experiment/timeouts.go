@@ -55,7 +55,8 @@ func Timeouts(ctx context.Context, p plan.Timeouts, progress func(string)) (*res
 	calls := int((p.Budget - fixed) / spacing / time.Duration(len(all)))
 	if calls < leastOf {
 		need := fixed + time.Duration(leastOf*len(all))*spacing
-		return nil, fmt.Errorf("-budget is too short for %d combinations: want %v or more, or fewer -transports or -deadlines", len(all), need.Round(time.Second))
+		return nil, fmt.Errorf("-budget is too short for %d combinations: want %v or more, or fewer -transports or "+
+			"-deadlines", len(all), need.Round(time.Second))
 	}
 	calls = min(calls, mostOf)
 	d := &result.Timeouts{
@@ -66,14 +67,16 @@ func Timeouts(ctx context.Context, p plan.Timeouts, progress func(string)) (*res
 		if err := ctx.Err(); err != nil {
 			return nil, errors.Join(errors.New("interrupted"), err)
 		}
-		progress(fmt.Sprintf("%d of %d: %s over %s, deadline %v, the server %s; %v left", i+1, len(all), c.kind, c.transport, c.deadline, c.behaviour, (p.Budget - time.Since(began)).Round(time.Second)))
+		progress(fmt.Sprintf("%d of %d: %s over %s, deadline %v, the server %s; %v left", i+1, len(all), c.kind,
+			c.transport, c.deadline, c.behaviour, (p.Budget - time.Since(began)).Round(time.Second)))
 		told, err := m.measure(ctx, c, calls)
 		if err != nil {
 			return nil, fmt.Errorf("%s over %s: %w", c.kind, c.transport, err)
 		}
 		d.Cells = append(d.Cells, told)
 		for _, w := range told.Wrong {
-			d.Wrong = append(d.Wrong, fmt.Sprintf("%s over %s, deadline %v, server %s: %s", c.kind, c.transport, c.deadline, c.behaviour, w))
+			d.Wrong = append(d.Wrong, fmt.Sprintf("%s over %s, deadline %v, server %s: %s", c.kind, c.transport,
+				c.deadline, c.behaviour, w))
 		}
 	}
 	d.DurationNs = int64(time.Since(began))

@@ -27,7 +27,10 @@ func TestPut(t *testing.T) {
 	const run = 7
 	at := int64(1_000_000_000_000)
 	id := func(seq uint64) string { return requestid.ID{Run: run, Seq: seq}.String() }
-	c := cell{transport: "grpc", kind: "unary", behaviour: ignores, deadline: 100 * time.Millisecond, delay: 300 * time.Millisecond}
+	c := cell{
+		transport: "grpc", kind: "unary", behaviour: ignores, deadline: 100 * time.Millisecond,
+		delay: 300 * time.Millisecond,
+	}
 	told := (&matrix{run: run}).put(c, map[uint64]heard{
 		1: {at, at + 101*ms, codes.DeadlineExceeded},
 		2: {at, at + 103*ms, codes.DeadlineExceeded},
@@ -41,7 +44,8 @@ func TestPut(t *testing.T) {
 		{ID: id(99), Received: at}, // another cell's
 		{ID: "nobody's"},
 	}, 3)
-	if told.Calls != 5 || told.NeverSent != 1 || told.NeverHandled != 1 || told.LateHandlers != 1 || told.Goroutines != 3 {
+	if told.Calls != 5 || told.NeverSent != 1 || told.NeverHandled != 1 || told.LateHandlers != 1 ||
+		told.Goroutines != 3 {
 		t.Errorf("%+v", told)
 	}
 	if diff := cmp.Diff(map[string]int64{"DEADLINE_EXCEEDED": 4, "CANCELLED": 1}, told.ClientCodes); diff != "" {
@@ -63,7 +67,11 @@ func TestPut(t *testing.T) {
 		t.Errorf("wasted %v, want %v", told.Wasted, want)
 	}
 	words := strings.Join(told.Wrong, "\n")
-	for _, says := range []string{"1 of 5 calls ended CANCELLED, want DEADLINE_EXCEEDED", "1 calls were sent and no handler saw them", "work on for 200ms", "1 handlers still ran", "3 goroutines are left"} {
+	for _, says := range []string{
+		"1 of 5 calls ended CANCELLED, want DEADLINE_EXCEEDED",
+		"1 calls were sent and no handler saw them", "work on for 200ms", "1 handlers still ran",
+		"3 goroutines are left",
+	} {
 		if !strings.Contains(words, says) {
 			t.Errorf("%q is not in\n%s", says, words)
 		}
@@ -72,7 +80,10 @@ func TestPut(t *testing.T) {
 
 // The matrix has what it should, and the target takes every cell's flags.
 func TestCells(t *testing.T) {
-	all := cells(plan.Timeouts{Transports: []string{"grpc", "wire", "rest"}, Deadlines: []time.Duration{50 * time.Millisecond}})
+	all := cells(plan.Timeouts{
+		Transports: []string{"grpc", "wire", "rest"},
+		Deadlines:  []time.Duration{50 * time.Millisecond},
+	})
 	n := map[string]int{}
 	for _, c := range all {
 		n[c.transport+" "+c.kind]++
@@ -91,7 +102,11 @@ func TestCells(t *testing.T) {
 
 // A small matrix, as a user runs it: counts add up, nothing is left, and it says who is wrong.
 func TestTimeouts(t *testing.T) {
-	d, err := Timeouts(t.Context(), plan.Timeouts{Transports: []string{"wire"}, Deadlines: []time.Duration{60 * time.Millisecond}, Budget: 9 * time.Second}, func(string) {})
+	d, err := Timeouts(t.Context(),
+		plan.Timeouts{
+			Transports: []string{"wire"}, Deadlines: []time.Duration{60 * time.Millisecond},
+			Budget: 9 * time.Second,
+		}, func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +118,9 @@ func TestTimeouts(t *testing.T) {
 		if c.Calls < leastOf || client != c.Calls || c.LateHandlers != 0 {
 			t.Errorf("%s %s: %+v", c.Kind, c.Behaviour, c)
 		}
-		if deaf := c.Behaviour == ignores || c.Behaviour == interceptor; deaf != slices.ContainsFunc(c.Wrong, func(w string) bool { return strings.Contains(w, "work on for") }) {
+		if deaf := c.Behaviour == ignores ||
+			c.Behaviour == interceptor; deaf != slices.ContainsFunc(c.Wrong,
+			func(w string) bool { return strings.Contains(w, "work on for") }) {
 			t.Errorf("%s %s: it says %q", c.Kind, c.Behaviour, c.Wrong)
 		}
 	}
@@ -111,7 +128,8 @@ func TestTimeouts(t *testing.T) {
 
 func TestTimeoutsRefuses(t *testing.T) {
 	p := plan.Timeouts{Transports: []string{"wire"}, Deadlines: []time.Duration{time.Second}, Budget: 3 * time.Second}
-	if _, err := Timeouts(t.Context(), p, func(string) {}); err == nil || !strings.Contains(err.Error(), "-budget is too short") {
+	if _, err := Timeouts(t.Context(), p, func(string) {}); err == nil ||
+		!strings.Contains(err.Error(), "-budget is too short") {
 		t.Errorf("a second's deadline in three seconds: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -146,7 +164,10 @@ func TestDeadlines(t *testing.T) {
 	const deadline, delay, calls = 100 * time.Millisecond, 500 * time.Millisecond, 300
 	for _, over := range []string{"grpc", "wire"} {
 		for _, behaviour := range []string{honours, ignores} {
-			c := cell{transport: over, kind: "unary", rpc: "Search", behaviour: behaviour, deadline: deadline, delay: delay}
+			c := cell{
+				transport: over, kind: "unary", rpc: "Search", behaviour: behaviour, deadline: deadline,
+				delay: delay,
+			}
 			t.Run(over+" "+behaviour, func(t *testing.T) {
 				m := matrixFor(t, c)
 				ok := 0
@@ -169,12 +190,13 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
-// deadlinesHold says what does not. MEASURING.md's limits are for a client and a server with a core each; here both are built
-// with the race detector and share two with everything else, so 99th percentiles get twice to four times as much.
+// deadlinesHold says what does not. MEASURING.md's limits are for a client and a server with a core each; here both are
+// built with the race detector and share two with everything else, so 99th percentiles get twice to four times as much.
 func deadlinesHold(c cell, d result.DeadlineCell) string {
 	linger := int64(10 * time.Millisecond)
 	switch {
-	case d.ClientCodes["DEADLINE_EXCEEDED"]*1000 < 999*d.Calls || d.ClientCodes["DEADLINE_EXCEEDED"]+d.ClientCodes["CANCELLED"] != d.Calls:
+	case d.ClientCodes["DEADLINE_EXCEEDED"]*1000 < 999*d.Calls ||
+		d.ClientCodes["DEADLINE_EXCEEDED"]+d.ClientCodes["CANCELLED"] != d.Calls:
 		return "codes"
 	case d.Overshoot.Min < -ms/10 || d.Overshoot.P50 > 1200*int64(time.Microsecond) || d.Overshoot.P99 > 20*ms:
 		return "overshoot"
@@ -182,7 +204,8 @@ func deadlinesHold(c cell, d result.DeadlineCell) string {
 		return "cancel lag"
 	case c.behaviour == honours && (d.Linger.P99 > 2*linger || d.LateHandlers > 0 || d.Goroutines > 2):
 		return "linger"
-	case c.behaviour == ignores && (d.Linger.P50 < 380*ms || d.Linger.P50 > 420*ms || d.Wasted < 0.78 || d.Wasted > 0.82):
+	case c.behaviour == ignores &&
+		(d.Linger.P50 < 380*ms || d.Linger.P50 > 420*ms || d.Wasted < 0.78 || d.Wasted > 0.82):
 		return "linger of a deaf handler"
 	}
 	return ""
@@ -195,33 +218,45 @@ func TestInflation(t *testing.T) {
 	for _, tt := range []struct {
 		transport string
 		low, high time.Duration
-	}{{"grpc", hold - 60*time.Millisecond, hold + 60*time.Millisecond}, {"wire", -time.Millisecond, 20 * time.Millisecond}} {
-		c := cell{transport: tt.transport, kind: "unary", rpc: "Search", behaviour: honours, deadline: 2 * hold, delay: hold, extra: []string{"-max-streams=1"}}
+	}{
+		{"grpc", hold - 60*time.Millisecond, hold + 60*time.Millisecond},
+		{"wire", -time.Millisecond, 20 * time.Millisecond},
+	} {
+		c := cell{
+			transport: tt.transport, kind: "unary", rpc: "Search", behaviour: honours, deadline: 2 * hold,
+			delay: hold, extra: []string{"-max-streams=1"},
+		}
 		m := matrixFor(t, c)
 		told, err := m.measure(t.Context(), c, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := time.Duration(told.Inflation.Max); got < tt.low || got > tt.high {
-			t.Errorf("%s: the server's deadline is late by %v, want %v to %v: %+v", tt.transport, got, tt.low, tt.high, told)
+			t.Errorf("%s: the server's deadline is late by %v, want %v to %v: %+v", tt.transport, got, tt.low, tt.high,
+				told)
 		}
 	}
 }
 
-// DT-6: four deaf handlers take all that a connection may have; the calls behind them are never handled though the server
-// is idle, and that is said.
+// DT-6: four deaf handlers take all that a connection may have; the calls behind them are never handled though the
+// server is idle, and that is said.
 func TestHandlersThatTakeTheQuota(t *testing.T) {
 	for _, over := range []string{"grpc", "wire"} {
-		c := cell{transport: over, kind: "unary", rpc: "Search", behaviour: ignores, deadline: 100 * time.Millisecond, delay: time.Second, extra: []string{"-max-streams=4"}}
+		c := cell{
+			transport: over, kind: "unary", rpc: "Search", behaviour: ignores, deadline: 100 * time.Millisecond,
+			delay: time.Second, extra: []string{"-max-streams=4"},
+		}
 		m := matrixFor(t, c)
 		told, err := m.measure(t.Context(), c, 12)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if told.ClientCodes["DEADLINE_EXCEEDED"] != 12 || told.NeverSent+told.NeverHandled < 4 || told.NeverSent+told.NeverHandled > 8 {
+		if told.ClientCodes["DEADLINE_EXCEEDED"] != 12 || told.NeverSent+told.NeverHandled < 4 ||
+			told.NeverSent+told.NeverHandled > 8 {
 			t.Errorf("%s: %+v, want 12 calls past their deadline, of which up to 8 no handler saw", over, told)
 		}
-		if words := strings.Join(told.Wrong, "; "); !strings.Contains(words, "never sent") && !strings.Contains(words, "no handler saw them") {
+		if words := strings.Join(told.Wrong, "; "); !strings.Contains(words, "never sent") &&
+			!strings.Contains(words, "no handler saw them") {
 			t.Errorf("%s: it says %q", over, words)
 		}
 	}
@@ -231,7 +266,10 @@ func TestHandlersThatTakeTheQuota(t *testing.T) {
 func TestDeadlineCountsFromTheSend(t *testing.T) {
 	const deadline, lateness = 100 * time.Millisecond, 50 * time.Millisecond
 	for _, name := range []string{"grpc", "wire"} {
-		c := cell{transport: name, kind: "unary", rpc: "Search", behaviour: honours, deadline: deadline, delay: time.Second}
+		c := cell{
+			transport: name, kind: "unary", rpc: "Search", behaviour: honours, deadline: deadline,
+			delay: time.Second,
+		}
 		m := matrixFor(t, c)
 		conn, err := m.dial(t.Context(), c)
 		if err != nil {
@@ -246,7 +284,8 @@ func TestDeadlineCountsFromTheSend(t *testing.T) {
 		}
 		conn.Flush()
 		l.left.Wait()
-		if got := time.Duration(call.End - call.Intended); got < deadline+lateness || got > deadline+lateness+30*time.Millisecond {
+		if got := time.Duration(call.End - call.Intended); got < deadline+lateness ||
+			got > deadline+lateness+30*time.Millisecond {
 			t.Errorf("%s: it ended %v after its intended start, want %v", name, got, deadline+lateness)
 		}
 		if err := conn.Close(); err != nil {
@@ -264,7 +303,10 @@ func TestCloseToTheDeadline(t *testing.T) {
 	const deadline = 100 * time.Millisecond
 	for _, over := range []string{"grpc", "wire"} {
 		for _, before := range []time.Duration{20 * time.Millisecond, time.Millisecond, 100 * time.Microsecond} {
-			c := cell{transport: over, kind: "unary", rpc: "Search", behaviour: honours, deadline: deadline, delay: deadline - before}
+			c := cell{
+				transport: over, kind: "unary", rpc: "Search", behaviour: honours, deadline: deadline,
+				delay: deadline - before,
+			}
 			m := matrixFor(t, c)
 			told, err := m.measure(t.Context(), c, 50)
 			if err != nil {
@@ -295,10 +337,12 @@ func TestWriteTimeouts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := folder.WriteExperiment(d, func(w io.Writer) error { _, err := io.WriteString(w, "report"); return err }); err != nil {
+	if err := folder.WriteExperiment(d,
+		func(w io.Writer) error { _, err := io.WriteString(w, "report"); return err }); err != nil {
 		t.Fatal(err)
 	}
-	if err := (result.Folder{Path: "/dev/null/nowhere"}).WriteExperiment(d, func(io.Writer) error { return nil }); err == nil {
+	if err := (result.Folder{Path: "/dev/null/nowhere"}).WriteExperiment(d,
+		func(io.Writer) error { return nil }); err == nil {
 		t.Error("a folder that cannot be was written to")
 	}
 }

@@ -11,7 +11,8 @@ import (
 	"grpcbench/loadgen/stats"
 )
 
-// Share is a part of a load's calls, by stretches of it that are equally long: in each N calls, of which K are in the part.
+// Share is a part of a load's calls, by stretches of it that are equally long: in each N calls, of which K are in the
+// part.
 type Share struct {
 	K, N []float64
 	// Effective is how many independent calls all are worth by what neighbouring calls say; 0 where that is not known.
@@ -40,8 +41,8 @@ func (s *Share) bounds() (share, low, high float64) {
 	return share, low, high
 }
 
-// lengthAt is how long a look at a rate takes: at low rates longer, until all looks together have the calls without which
-// nothing can be decided, but for a tenth of the budget at most.
+// lengthAt is how long a look at a rate takes: at low rates longer, until all looks together have the calls without
+// which nothing can be decided, but for a tenth of the budget at most.
 func (s *search) lengthAt(rate float64) time.Duration {
 	length := s.length
 	for _, o := range s.objectives {
@@ -105,12 +106,12 @@ func (s *search) try(ctx context.Context, rate float64, phase string) *result.Ca
 	return &t
 }
 
-// weight orders outcomes: of several objectives the heaviest counts. One that the server misses is missed, whatever the load
-// generator did to another.
+// weight orders outcomes: of several objectives the heaviest counts. One that the server misses is missed, whatever the
+// load generator did to another.
 var weight = map[string]int{pass: 0, undecided: 1, generator: 2, fail: 3}
 
-// explains says whether what the load generator itself added can be why a percentile is over a limit: without it, it may be
-// within. Calls without a success are the load generator's where they failed within it.
+// explains says whether what the load generator itself added can be why a percentile is over a limit: without it, it
+// may be within. Calls without a success are the load generator's where they failed within it.
 func explains(d *result.Document, series string, share float64, over time.Duration) bool {
 	if !d.Verdict.Client {
 		return false

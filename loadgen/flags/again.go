@@ -8,8 +8,8 @@ import (
 	"grpcbench/loadgen/plan"
 )
 
-// again is the command line that makes the same run once more: its flags that are not at their defaults, -rpc first, but
-// for those that say where the result goes.
+// again is the command line that makes the same run once more: its flags that are not at their defaults, -rpc first,
+// but for those that say where the result goes.
 func again(p *plan.Plan) []string {
 	var q plan.Plan
 	fs := flag.NewFlagSet("run", flag.ContinueOnError)
@@ -35,7 +35,10 @@ func again(p *plan.Plan) []string {
 			}
 			return
 		case "proto", "I", "protoset", "feed":
-			for _, v := range map[string][]string{"proto": p.Schema.Protos, "I": p.Schema.Imports, "protoset": p.Schema.Sets, "feed": p.Feeds}[f.Name] {
+			for _, v := range map[string][]string{
+				"proto": p.Schema.Protos, "I": p.Schema.Imports,
+				"protoset": p.Schema.Sets, "feed": p.Feeds,
+			}[f.Name] {
 				args = append(args, "-"+f.Name, v)
 			}
 			return
@@ -49,7 +52,8 @@ func again(p *plan.Plan) []string {
 				return
 			}
 		case "client-interceptors":
-			if slices.Equal(p.ClientInterceptors, defaults.ClientInterceptors) || p.Transport != defaults.Transport && len(p.ClientInterceptors) == 0 {
+			if slices.Equal(p.ClientInterceptors, defaults.ClientInterceptors) || p.Transport != defaults.Transport &&
+				len(p.ClientInterceptors) == 0 {
 				return
 			}
 			if value == "" {

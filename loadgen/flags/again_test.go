@@ -19,7 +19,8 @@ import (
 )
 
 // sameRun compares plans but for where the result goes, and which part of it this process made.
-var sameRun = cmp.Options{cmpopts.IgnoreFields(plan.Plan{}, "Force", "Shard", "Metadata", "Command", "Out", "Format", "Quiet"), cmpopts.EquateEmpty()}
+var sameRun = cmp.Options{cmpopts.IgnoreFields(plan.Plan{}, "Force", "Shard", "Metadata", "Command", "Out", "Format",
+	"Quiet"), cmpopts.EquateEmpty()}
 
 // kept is a plan as result.json holds it, which is where reports find it.
 func kept(t *testing.T, p plan.Plan) (q plan.Plan) {
@@ -40,10 +41,28 @@ var againLines = []struct {
 	args   []string
 }{
 	{"the defaults", []string{"-rpc", "Search"}},
-	{"somebody's service, by reflection", []string{"-rpc", "pkg.S/M", "-addr", "a:1", "-reflect-addr", "b:1", "-data", `{"a":"it's"}`}},
-	{"somebody's service, by files", []string{"-rpc", "M", "-addr", "a:1", "-proto", "a.proto", "-proto", "b.proto", "-I", "x", "-I", "p=y", "-protoset", "s.binpb", "-data", "@again_test.go"}},
-	{"a stream of theirs", []string{"-rpc", "M", "-addr", "a:1", "-stream", "half", "-receive", "3", "-receive-for", "2s", "-messages", "7"}},
-	{"data of feeds, and what is expected", []string{"-rpc", "M", "-addr", "a:1", "-data", "{\"a\":\"${row.b}\"}", "-feed", "x.csv,shuffle", "-feed", "users=y.jsonl", "-expect", "{\"a\":\"${users.c}\"}", "-H", "t: ${row.b}", "-H", "u: $${x}"}},
+	{
+		"somebody's service, by reflection",
+		[]string{"-rpc", "pkg.S/M", "-addr", "a:1", "-reflect-addr", "b:1", "-data", `{"a":"it's"}`},
+	},
+	{
+		"somebody's service, by files",
+		[]string{
+			"-rpc", "M", "-addr", "a:1", "-proto", "a.proto", "-proto", "b.proto", "-I", "x", "-I", "p=y",
+			"-protoset", "s.binpb", "-data", "@again_test.go",
+		},
+	},
+	{"a stream of theirs", []string{
+		"-rpc", "M", "-addr", "a:1", "-stream", "half", "-receive", "3", "-receive-for",
+		"2s", "-messages", "7",
+	}},
+	{
+		"data of feeds, and what is expected",
+		[]string{
+			"-rpc", "M", "-addr", "a:1", "-data", "{\"a\":\"${row.b}\"}", "-feed", "x.csv,shuffle", "-feed",
+			"users=y.jsonl", "-expect", "{\"a\":\"${users.c}\"}", "-H", "t: ${row.b}", "-H", "u: $${x}",
+		},
+	},
 	{"a scenario file", []string{"-f", "testdata/shop.yaml", "-rate", "5", "-addr", "b:1", "-feed", "users=z.csv"}},
 	{"a call that is to fail", []string{"-rpc", "M", "-addr", "a:1", "-expect-code", "not_found"}},
 	{"a feed that is gone through once", []string{"-rpc", "M", "-addr", "a:1", "-feed", "x.csv,once"}},
@@ -52,12 +71,18 @@ var againLines = []struct {
 	{"the defaults of a stream of answers", []string{"-rpc", "SearchOut"}},
 	{"an RPC's full name", []string{"-rpc", "person.SearchService/SearchIn"}},
 	{"an RPC in small letters", []string{"-rpc", "createrepo"}},
-	{"defaults, given", []string{"-rpc", "SearchIO", "-c", "50", "-conns", "1", "-d", "10s", "-n", "0", "-warmup", "1s", "-drain", "5s", "-timeout", "20s", "-messages", "100", "-size", "0", "-rate", "0", "-stages", ""}},
+	{"defaults, given", []string{
+		"-rpc", "SearchIO", "-c", "50", "-conns", "1", "-d", "10s", "-n", "0", "-warmup",
+		"1s", "-drain", "5s", "-timeout", "20s", "-messages", "100", "-size", "0", "-rate", "0", "-stages", "",
+	}},
 	{"short forms", []string{"-rpc", "Search", "-c", "8", "-conns", "2", "-d", "3s", "-n", "100"}},
 	{"long forms", []string{"-rpc", "Search", "-concurrency", "8", "-duration", "1m30s", "-total", "100"}},
 	{"-n alone", []string{"-rpc", "Search", "-n", "100"}},
 	{"-n with no duration", []string{"-rpc", "Search", "-n", "100", "-d", "0s"}},
-	{"a target of somebody else", []string{"-rpc", "Search", "-addr", "dns:///bench.example:50051", "-authority", "a.example", "-connect-timeout", "1s", "-timeout", "0s"}},
+	{"a target of somebody else", []string{
+		"-rpc", "Search", "-addr", "dns:///bench.example:50051", "-authority",
+		"a.example", "-connect-timeout", "1s", "-timeout", "0s",
+	}},
 	{"a socket with a space in its name", []string{"-rpc", "Search", "-addr", "unix:/tmp/a b"}},
 	{"wire", []string{"-rpc", "Search", "-transport", "wire"}},
 	{"wire, no interceptors given", []string{"-rpc", "Search", "-transport", "wire", "-client-interceptors", "none"}},
@@ -66,7 +91,10 @@ var againLines = []struct {
 	{"rest, POST", []string{"-rpc", "Search", "-transport", "rest", "-http-method", "post"}},
 	{"a rate", []string{"-rpc", "Search", "-rate", "0.5"}},
 	{"a rate that Go writes with an exponent", []string{"-rpc", "Search", "-rate", "1000000", "-n", "5"}},
-	{"random arrivals", []string{"-rpc", "Search", "-rate", "1e3", "-arrival", "poisson", "-seed", "18446744073709551615", "-spin"}},
+	{"random arrivals", []string{
+		"-rpc", "Search", "-rate", "1e3", "-arrival", "poisson", "-seed",
+		"18446744073709551615", "-spin",
+	}},
 	{"stages", []string{"-rpc", "Search", "-stages", "10s:100,30s:100..1000"}},
 	{"stages with their length given", []string{"-rpc", "Search", "-stages", "3s:1", "-d", "3s"}},
 	{"stages as long as the default duration", []string{"-rpc", "Search", "-stages", "10s:1"}},
@@ -76,33 +104,57 @@ var againLines = []struct {
 	{"a rate of messages", []string{"-rpc", "SearchIO", "-message-rate", "512.25", "-timeout", "1m"}},
 	{"one message a stream", []string{"-rpc", "SearchIO", "-messages", "1"}},
 	{"streams until the end", []string{"-rpc", "SearchIO", "-messages", "0"}},
-	{"streams until the end, with a deadline", []string{"-rpc", "SearchIO", "-messages", "0", "-timeout", "30s", "-warmup", "0s"}},
-	{"metadata, in its order", []string{"-rpc", "Search", "-H", "k: v", "-H", "K2 :  a: b ", "-H", "k:", "-H", "q: it's \"$HOME\" `x` \\ !"}},
+	{
+		"streams until the end, with a deadline",
+		[]string{"-rpc", "SearchIO", "-messages", "0", "-timeout", "30s", "-warmup", "0s"},
+	},
+	{"metadata, in its order", []string{
+		"-rpc", "Search", "-H", "k: v", "-H", "K2 :  a: b ", "-H", "k:", "-H",
+		"q: it's \"$HOME\" `x` \\ !",
+	}},
 	{"interceptors in their order", []string{"-rpc", "Search", "-client-interceptors", "metrics,requestid,logging"}},
 	{"no interceptors", []string{"-rpc", "Search", "-client-interceptors", "none"}},
 	{"TLS", []string{"-rpc", "Search", "-tls"}},
 	{"TLS by its CA", []string{"-rpc", "Search", "-cacert", "my ca.pem"}},
 	{"TLS with a certificate", []string{"-rpc", "Search", "-cert", "c.pem", "-key", "k.pem"}},
 	{"TLS without verifying", []string{"-rpc", "Search", "-insecure-skip-verify"}},
-	{"flags of the target", []string{"-rpc", "Search", "-target", "-interceptors=none  -inject=delay=5ms,error=0.1:NOT_FOUND -drain 1s"}},
+	{"flags of the target", []string{
+		"-rpc", "Search", "-target",
+		"-interceptors=none  -inject=delay=5ms,error=0.1:NOT_FOUND -drain 1s",
+	}},
 	{"no flags of the target", []string{"-rpc", "Search", "-target", " "}},
 	{"a histogram per worker", []string{"-rpc", "Search", "-per-worker"}},
 	{"a bool that is turned off", []string{"-rpc", "Search", "-per-worker=false", "-tls=false"}},
 	{"large messages", []string{"-rpc", "Search", "-max-message", "8MiB", "-gzip"}},
 	{"a server that is asked whether it is there", []string{"-rpc", "Search", "-keepalive", "30s"}},
 	{"a service config", []string{"-rpc", "Search", "-service-config", `{"loadBalancingConfig":[{"round_robin":{}}]}`}},
-	{"a target whose flags have blanks", []string{"-rpc", "Search", "-target", `-inject='error=1:NOT_FOUND' -drain "1s"`}},
-	{"figures and traces", []string{"-rpc", "Search", "-metrics", ":9095", "-otlp", "[::1]:4317", "-trace-ratio", "0.00001"}},
+	{
+		"a target whose flags have blanks",
+		[]string{"-rpc", "Search", "-target", `-inject='error=1:NOT_FOUND' -drain "1s"`},
+	},
+	{"figures and traces", []string{
+		"-rpc", "Search", "-metrics", ":9095", "-otlp", "[::1]:4317", "-trace-ratio",
+		"0.00001",
+	}},
 	{"traces of the default share", []string{"-rpc", "Search", "-otlp", "localhost:4317"}},
 	{"traces of none", []string{"-rpc", "Search", "-otlp", "localhost:4317", "-trace-ratio", "0"}},
 	{"no traces, which is said", []string{"-rpc", "Search", "-trace-ratio", "0"}},
 	{"objectives", []string{"-rpc", "Search", "-slo", "p99<10ms, p99.9(service)<50ms,errors<0.1%"}},
-	{"a label with all that shells mind", []string{"-rpc", "Search", "-name", "it's a 'b' \"c\" $(d) `e` *\\ ~;&|<>!#\tü"}},
+	{
+		"a label with all that shells mind",
+		[]string{"-rpc", "Search", "-name", "it's a 'b' \"c\" $(d) `e` *\\ ~;&|<>!#\tü"},
+	},
 	{"a label like a flag", []string{"-rpc", "Search", "-name", "-c"}},
 	{"a label of two lines", []string{"-rpc", "Search", "-name", "a\nb\n"}},
 	{"a limit that ends it", []string{"-rpc", "Search", "-abort-on", "errors>20%,p99>5s"}},
-	{"one process of several", []string{"-rpc", "Search", "-addr", "a:1", "-shard", "1/4", "-run", "r", "-meet", "b:1", "-meet-token", "a secret of some length", "-meet-timeout", "1m"}},
-	{"one process of several, in plaintext", []string{"-rpc", "Search", "-addr", "a:1", "-shard", "1/4", "-run", "r", "-meet", "b:1", "-meet-plaintext"}},
+	{"one process of several", []string{
+		"-rpc", "Search", "-addr", "a:1", "-shard", "1/4", "-run", "r", "-meet", "b:1",
+		"-meet-token", "a secret of some length", "-meet-timeout", "1m",
+	}},
+	{
+		"one process of several, in plaintext",
+		[]string{"-rpc", "Search", "-addr", "a:1", "-shard", "1/4", "-run", "r", "-meet", "b:1", "-meet-plaintext"},
+	},
 	{"where the result goes", []string{"-rpc", "Search", "-o", "/tmp/r", "-format", "md", "-q", "-force"}},
 }
 
@@ -120,7 +172,8 @@ func again(t *testing.T, p plan.Plan) plan.Plan {
 	return got
 }
 
-// What a run's command line is written as makes the same run, from the plan itself and from the one that its result holds.
+// What a run's command line is written as makes the same run, from the plan itself and from the one that its result
+// holds.
 func TestAgain(t *testing.T) {
 	for _, tt := range againLines {
 		t.Run(tt.reason, func(t *testing.T) {
@@ -145,11 +198,11 @@ func TestAgain(t *testing.T) {
 func TestAgainIsShort(t *testing.T) {
 	for args, want := range map[string]string{
 		"-rpc Search": "loadgen -rpc Search",
-		"-rpc person.SearchService/Search -concurrency 50 -o x -q -format md": "loadgen -rpc person.SearchService/Search",
-		"-rpc Search -total 100 -concurrency 8":                               "loadgen -rpc Search -c 8 -n 100",
-		"-rpc Search -stages 10s:100":                                         "loadgen -rpc Search -stages 10s:100",
-		"-rpc Search -client-interceptors none":                               "loadgen -rpc Search -client-interceptors none",
-		"-rpc Search -transport rest":                                         "loadgen -rpc Search -transport rest",
+		"-rpc person.SearchService/Search -concurrency 50 -o x -q": "loadgen -rpc person.SearchService/Search",
+		"-rpc Search -total 100 -concurrency 8":                    "loadgen -rpc Search -c 8 -n 100",
+		"-rpc Search -stages 10s:100":                              "loadgen -rpc Search -stages 10s:100",
+		"-rpc Search -client-interceptors none":                    "loadgen -rpc Search -client-interceptors none",
+		"-rpc Search -transport rest":                              "loadgen -rpc Search -transport rest",
 	} {
 		p, err := readRun(strings.Fields(args), io.Discard)
 		if err != nil {
@@ -218,7 +271,11 @@ func TestAgainOfBytes(t *testing.T) {
 
 // A text that happens to read true is no flag that takes no value.
 func TestAgainOfALabelTrue(t *testing.T) {
-	for _, args := range [][]string{{"-rpc", "Search", "-name", "true"}, {"-rpc", "Search", "-name", "true", "-slo", "p99<1s"}, {"-rpc", "Search", "-authority", "true"}} {
+	for _, args := range [][]string{
+		{"-rpc", "Search", "-name", "true"},
+		{"-rpc", "Search", "-name", "true", "-slo", "p99<1s"},
+		{"-rpc", "Search", "-authority", "true"},
+	} {
 		p, err := readRun(args, io.Discard)
 		if err != nil {
 			t.Fatal(err)
@@ -266,7 +323,10 @@ func TestLoad(t *testing.T) {
 		{"no warm-up", "-warmup 0s"},
 		{"figures elsewhere", "-metrics :9095"},
 	} {
-		for _, rpc := range []string{"Search", "SearchIO -messages 7 -c 8", "Search -rate 100", "Search -transport rest", "Search -client-interceptors none"} {
+		for _, rpc := range []string{
+			"Search", "SearchIO -messages 7 -c 8", "Search -rate 100",
+			"Search -transport rest", "Search -client-interceptors none",
+		} {
 			if strings.Contains(rpc, "-c ") && strings.HasPrefix(tt.rest, "-c") {
 				continue
 			}
@@ -276,14 +336,18 @@ func TestLoad(t *testing.T) {
 			}
 		}
 	}
-	if a, b := load("-rpc Search -rate 100 -arrival poisson -seed 1"), load("-rpc Search -rate 100 -arrival poisson -seed 2"); a != b {
+	if a, b := load("-rpc Search -rate 100 -arrival poisson -seed 1"),
+		load("-rpc Search -rate 100 -arrival poisson -seed 2"); a != b {
 		t.Errorf("another seed: %q is not %q", a, b)
 	}
 	of := map[string]string{}
 	for _, line := range []string{
-		"Search", "GetUser", "SearchIO", "Search -transport wire", "Search -transport rest", "Search -transport rest -http-method POST", "Search -c 8",
-		"Search -c 8 -conns 2", "Search -rate 100", "Search -rate 200", "Search -rate 100 -arrival poisson", "Search -stages 3s:100", "Search -stages 3s:200",
-		"SearchIO -messages 7", "SearchIO -messages 0", "SearchIO -messages 7 -interval 1ms", "SearchIO -messages 7 -message-rate 1000", "SearchIO -size 100",
+		"Search", "GetUser", "SearchIO", "Search -transport wire", "Search -transport rest",
+		"Search -transport rest -http-method POST", "Search -c 8",
+		"Search -c 8 -conns 2", "Search -rate 100", "Search -rate 200", "Search -rate 100 -arrival poisson",
+		"Search -stages 3s:100", "Search -stages 3s:200",
+		"SearchIO -messages 7", "SearchIO -messages 0", "SearchIO -messages 7 -interval 1ms",
+		"SearchIO -messages 7 -message-rate 1000", "SearchIO -size 100",
 		"Search -client-interceptors none", "Search -client-interceptors metrics,requestid",
 	} {
 		l := load("-rpc " + line)

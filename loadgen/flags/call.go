@@ -29,7 +29,8 @@ func ReadCall(args []string, usage io.Writer) (Call, error) {
 	var c Call
 	p, fs, problems := read("call", args, func(fs *flag.FlagSet, p *plan.Plan) {
 		common(fs, p)
-		fs.StringVar(&p.Data, "data", "", "request as `JSON`, @FILE or @-; without it, a stream takes one message per line of stdin, until a line quit")
+		fs.StringVar(&p.Data, "data", "", "request as `JSON`, @FILE or @-; without it, a stream takes one message "+
+			"per line of stdin, until a line quit")
 	})
 	if help(problems) {
 		printUsage(usage, "loadgen call -rpc NAME [-data JSON] [flags]", fs)
@@ -65,7 +66,8 @@ func ReadDescribe(command string, args []string, usage io.Writer) (Describe, err
 	common(fs, &d.Plan)
 	names, problems := flagset.ParseArgs(fs, args)
 	if help(problems) {
-		printUsage(usage, "loadgen "+command+" [NAME] [flags]   (without -addr, -proto and -protoset: the target's own)", fs)
+		printUsage(usage,
+			"loadgen "+command+" [NAME] [flags]   (without -addr, -proto and -protoset: the target's own)", fs)
 		return d, flag.ErrHelp
 	}
 	d.Transport = transport.GRPC

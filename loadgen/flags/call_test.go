@@ -25,11 +25,31 @@ func TestReadCall(t *testing.T) {
 		{"a unary call has a deadline", nil, func(*flags.Call) {}},
 		{"a request", []string{"-data", `{"id":"1"}`}, func(c *flags.Call) { c.Data, c.HasData = `{"id":"1"}`, true }},
 		{"an empty request is one", []string{"-data="}, func(c *flags.Call) { c.HasData = true }},
-		{"a chat may be given one", []string{"-rpc", "GetHelp", "-timeout", "3s"}, func(c *flags.Call) { c.RPC, c.Timeout, c.HasTimeout = "GetHelp", 3*time.Second, true }},
-		{"a server elsewhere", []string{"-addr", "dns:///a:1"}, func(c *flags.Call) { c.Addr, c.Target = "dns:///a:1", nil }},
-		{"the target's own flags", []string{"-target", "-interceptors=all"}, func(c *flags.Call) { c.Target = []string{"-interceptors=all"} }},
-		{"TLS by its CA", []string{"-cacert", "ca.pem"}, func(c *flags.Call) { c.TLS = plan.TLS{On: true, CA: "ca.pem"} }},
-		{"metadata", []string{"-H", "k: v"}, func(c *flags.Call) { c.Metadata, c.MetadataTold = []string{"k", "v"}, []string{"k", "v"} }},
+		{
+			"a chat may be given one",
+			[]string{"-rpc", "GetHelp", "-timeout", "3s"},
+			func(c *flags.Call) { c.RPC, c.Timeout, c.HasTimeout = "GetHelp", 3*time.Second, true },
+		},
+		{
+			"a server elsewhere",
+			[]string{"-addr", "dns:///a:1"},
+			func(c *flags.Call) { c.Addr, c.Target = "dns:///a:1", nil },
+		},
+		{
+			"the target's own flags",
+			[]string{"-target", "-interceptors=all"},
+			func(c *flags.Call) { c.Target = []string{"-interceptors=all"} },
+		},
+		{
+			"TLS by its CA",
+			[]string{"-cacert", "ca.pem"},
+			func(c *flags.Call) { c.TLS = plan.TLS{On: true, CA: "ca.pem"} },
+		},
+		{
+			"metadata",
+			[]string{"-H", "k: v"},
+			func(c *flags.Call) { c.Metadata, c.MetadataTold = []string{"k", "v"}, []string{"k", "v"} },
+		},
 	} {
 		got, err := flags.ReadCall(append([]string{"-rpc", "GetUser"}, tt.args...), io.Discard)
 		if err != nil {
@@ -37,8 +57,9 @@ func TestReadCall(t *testing.T) {
 			continue
 		}
 		want := flags.Call{Plan: plan.Plan{
-			RPC: "GetUser", Transport: "grpc", Timeout: 20 * time.Second, ConnectTimeout: 10 * time.Second, MaxMessage: 4 << 20,
-			Target: []string{"-interceptors=recovery,requestid"},
+			RPC: "GetUser", Transport: "grpc", Timeout: 20 * time.Second, ConnectTimeout: 10 * time.Second,
+			MaxMessage: 4 << 20,
+			Target:     []string{"-interceptors=recovery,requestid"},
 		}}
 		tt.set(&want)
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -54,9 +75,14 @@ func TestReadCallRefuses(t *testing.T) {
 	}{
 		{"a load run's flag", "-rpc Search -c 3", []string{"-c"}},
 		{"a request without its flag", `-rpc Search {}`, []string{`"{}"`}},
-		{"all at once", "-timeout -1s -connect-timeout 0s -cert x -bogus -rpc Search -addr a:1 -target -x=1 -insecure", []string{
-			"-timeout -1s", "-connect-timeout 0s", "-cert and -key", "-bogus", "-target", "plaintext is the default",
-		}},
+		{
+			"all at once", "-timeout -1s -connect-timeout 0s -cert x -bogus -rpc Search -addr a:1 -target -x=1 " +
+				"-insecure",
+			[]string{
+				"-timeout -1s", "-connect-timeout 0s", "-cert and -key", "-bogus", "-target",
+				"plaintext is the default",
+			},
+		},
 	} {
 		_, err := flags.ReadCall(strings.Fields(tt.args), io.Discard)
 		if _, ok := errors.AsType[*plan.UsageError](err); !ok {
@@ -79,9 +105,18 @@ func TestReadReport(t *testing.T) {
 		{"all results, for a pull request", "", flags.Report{Dirs: []string{"results"}, Format: "md"}},
 		{"a folder", "a", flags.Report{Dirs: []string{"a"}, Format: "md"}},
 		{"folders, in their order", "b a c", flags.Report{Dirs: []string{"b", "a", "c"}, Format: "md"}},
-		{"flags before folders", "-format html -o x.html a b", flags.Report{Dirs: []string{"a", "b"}, Out: "x.html", Format: "html"}},
-		{"flags after folders", "a b -format html -o x.html", flags.Report{Dirs: []string{"a", "b"}, Out: "x.html", Format: "html"}},
-		{"flags between folders", "a -format=csv b --o=x.csv c", flags.Report{Dirs: []string{"a", "b", "c"}, Out: "x.csv", Format: "csv"}},
+		{
+			"flags before folders", "-format html -o x.html a b",
+			flags.Report{Dirs: []string{"a", "b"}, Out: "x.html", Format: "html"},
+		},
+		{
+			"flags after folders", "a b -format html -o x.html",
+			flags.Report{Dirs: []string{"a", "b"}, Out: "x.html", Format: "html"},
+		},
+		{
+			"flags between folders", "a -format=csv b --o=x.csv c",
+			flags.Report{Dirs: []string{"a", "b", "c"}, Out: "x.csv", Format: "csv"},
+		},
 		{"flags alone", "-format json", flags.Report{Dirs: []string{"results"}, Format: "json"}},
 		{"a folder like a flag, after --", "-format text -- -a", flags.Report{Dirs: []string{"-a"}, Format: "text"}},
 	} {
@@ -130,8 +165,16 @@ func TestHelpOfSubcommands(t *testing.T) {
 		has  []string
 		not  []string
 	}{
-		{"call", func(a []string, w io.Writer) error { _, err := flags.ReadCall(a, w); return err }, []string{"loadgen call", "-data", "-rpc"}, []string{"-warmup", "-conns "}},
-		{"report", func(a []string, w io.Writer) error { _, err := flags.ReadReport(a, w); return err }, []string{"loadgen report", "-format", "-o file"}, []string{"-rpc"}},
+		{
+			"call", func(a []string, w io.Writer) error { _, err := flags.ReadCall(a, w); return err },
+			[]string{"loadgen call", "-data", "-rpc"},
+			[]string{"-warmup", "-conns "},
+		},
+		{
+			"report", func(a []string, w io.Writer) error { _, err := flags.ReadReport(a, w); return err },
+			[]string{"loadgen report", "-format", "-o file"},
+			[]string{"-rpc"},
+		},
 	} {
 		var usage bytes.Buffer
 		if err := tt.read([]string{"-h"}, &usage); !errors.Is(err, flag.ErrHelp) {

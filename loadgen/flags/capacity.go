@@ -13,14 +13,15 @@ import (
 	"grpcbench/server/flagset"
 )
 
-// ReadCapacity reads the command line of `loadgen capacity`: that of a run, but for its rate and length, and the search's own.
-// Errors are as for [Run].
+// ReadCapacity reads the command line of `loadgen capacity`: that of a run, but for its rate and length, and the
+// search's own. Errors are as for [Run].
 func ReadCapacity(args []string, stdin io.Reader, usage io.Writer) (plan.Capacity, error) {
 	var c plan.Capacity
 	p, fs, problems := read("capacity", args, func(fs *flag.FlagSet, p *plan.Plan) {
 		common(fs, p)
 		load(fs, p)
-		flagset.NumberVar(fs, &c.From, "from", 0, "lowest rate to try, in calls a second; 0 is where a half of what a closed loop reaches leads")
+		flagset.NumberVar(fs, &c.From, "from", 0,
+			"lowest rate to try, in calls a second; 0 is where a half of what a closed loop reaches leads")
 		flagset.NumberVar(fs, &c.To, "to", 0, "highest rate to try; 0 is as high as passes")
 		fs.Var(percentFlag{&c.Precision}, "precision", "how far apart the rates may be that pass and fail, as `5%`")
 		flagset.DurationVar(fs, &c.Budget, "budget", 10*time.Minute, "time for all of it")
@@ -29,7 +30,8 @@ func ReadCapacity(args []string, stdin io.Reader, usage io.Writer) (plan.Capacit
 		}
 	})
 	if help(problems) {
-		printUsage(usage, "loadgen capacity -rpc NAME|-f FILE -slo 'p99<10ms,errors<0.1%' [flags]   (-slo 'capacity>40000' too)", fs)
+		printUsage(usage, "loadgen capacity -rpc NAME|-f FILE -slo 'p99<10ms,errors<0.1%' [flags]   (-slo "+
+			"'capacity>40000' too)", fs)
 		return c, flag.ErrHelp
 	}
 	set := given(fs)
@@ -89,7 +91,10 @@ func ReadCapacity(args []string, stdin io.Reader, usage io.Writer) (plan.Capacit
 }
 
 // notCapacitys are the flags of a run that a search sets itself.
-var notCapacitys = []string{"rate", "stages", "d", "duration", "n", "total", "arrival", "warmup", "abort-on", "messages"}
+var notCapacitys = []string{
+	"rate", "stages", "d", "duration", "n", "total", "arrival", "warmup", "abort-on",
+	"messages",
+}
 
 const leastBudget = 30 * time.Second
 

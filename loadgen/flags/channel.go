@@ -14,8 +14,8 @@ import (
 	"grpcbench/loadgen/transport"
 )
 
-// resolveServiceConfig reads the service config out of its file, so that the plan says what was used, whatever becomes of
-// the file. A file that cannot be read stays named, for serviceConfig to say why.
+// resolveServiceConfig reads the service config out of its file, so that the plan says what was used, whatever becomes
+// of the file. A file that cannot be read stays named, for serviceConfig to say why.
 func resolveServiceConfig(p *plan.Plan) {
 	if file, ok := strings.CutPrefix(p.ServiceConfig, "@"); ok {
 		if text, err := os.ReadFile(file); err == nil {
@@ -39,7 +39,8 @@ func serviceConfig(p *plan.Plan) error {
 		return fmt.Errorf("-service-config: want JSON, not the name of a further file, %s", file)
 	}
 	// Nothing is connected to before a call.
-	cc, err := grpc.NewClient("passthrough:///check", grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultServiceConfig(p.ServiceConfig))
+	cc, err := grpc.NewClient("passthrough:///check", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultServiceConfig(p.ServiceConfig))
 	if err != nil {
 		return fmt.Errorf("-service-config: %w", err)
 	}
@@ -57,7 +58,8 @@ func keepalive(p *plan.Plan) error {
 	case p.Transport == transport.REST:
 		return errors.New("-keepalive: HTTP/1.1 has no PING; it is for -transport grpc and wire")
 	case p.Keepalive < leastKeepalive:
-		return fmt.Errorf("-keepalive %v: want %v or more, for grpc-go and many servers take no less", p.Keepalive, leastKeepalive)
+		return fmt.Errorf("-keepalive %v: want %v or more, for grpc-go and many servers take no less", p.Keepalive,
+			leastKeepalive)
 	}
 	return nil
 }

@@ -22,7 +22,10 @@ func TestServiceConfig(t *testing.T) {
 		{"as it is", "grpc", good, good, ""},
 		{"from a file, whose text the plan keeps", "grpc", file("good", good+"\n"), good, ""},
 		{"no JSON", "grpc", "{", "", "-service-config: "},
-		{"JSON of the wrong kind", "grpc", `{"methodConfig":[{"name":[{}],"retryPolicy":{"maxAttempts":1}}]}`, "", "-service-config: "},
+		{
+			"JSON of the wrong kind", "grpc", `{"methodConfig":[{"name":[{}],"retryPolicy":{"maxAttempts":1}}]}`, "",
+			"-service-config: ",
+		},
 		{"no such file", "grpc", "@" + filepath.Join(dir, "none"), "", "no such file"},
 		{"a file that names another", "grpc", file("chain", file("good2", good)), "", "want JSON"},
 		{"over wire, which knows none", "wire", good, "", "it is for -transport grpc"},

@@ -28,7 +28,8 @@ func ReadCompare(args []string, usage io.Writer) (Compare, error) {
 	var failOn string
 	fs := flag.NewFlagSet("compare", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	fs.StringVar(&failOn, "fail-on", "", "`changes` to fail on, as in 'p99>+5%,rate<-5%,errors>+0.1%': exit code 3 where one is beyond its limit and is not noise")
+	fs.StringVar(&failOn, "fail-on", "", "`changes` to fail on, as in 'p99>+5%,rate<-5%,errors>+0.1%': exit code 3 "+
+		"where one is beyond its limit and is not noise")
 	fs.StringVar(&c.Out, "o", "", "`file` to write; default the terminal")
 	fs.StringVar(&c.Format, "format", "text", "`text|md|json|bench`; bench is for benchstat -col side")
 	dirs, problems := flagset.ParseArgs(fs, args)

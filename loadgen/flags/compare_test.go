@@ -21,8 +21,16 @@ func TestReadCompare(t *testing.T) {
 		{"two folders", "a b", flags.Compare{Old: "a", New: "b", Format: "text"}, ""},
 		{"flags before", "-format md a b", flags.Compare{Old: "a", New: "b", Format: "md"}, ""},
 		{"flags between", "a -format=json b", flags.Compare{Old: "a", New: "b", Format: "json"}, ""},
-		{"flags behind", "a b --format bench -o out.txt", flags.Compare{Old: "a", New: "b", Format: "bench", Out: "out.txt"}, ""},
-		{"limits", "a b -fail-on p99>+5%,rate<-5%", flags.Compare{Old: "a", New: "b", Format: "text"}, "p99>+5% rate<-5%"},
+		{
+			"flags behind", "a b --format bench -o out.txt",
+			flags.Compare{Old: "a", New: "b", Format: "bench", Out: "out.txt"},
+			"",
+		},
+		{
+			"limits", "a b -fail-on p99>+5%,rate<-5%",
+			flags.Compare{Old: "a", New: "b", Format: "text"},
+			"p99>+5% rate<-5%",
+		},
 		{"the same folder twice", "a a", flags.Compare{Old: "a", New: "a", Format: "text"}, ""},
 	} {
 		got, err := flags.ReadCompare(strings.Fields(tt.args), failingWriter{t})
@@ -34,7 +42,8 @@ func TestReadCompare(t *testing.T) {
 		for _, l := range got.FailOn {
 			limits = append(limits, l.Text)
 		}
-		if got.Old != tt.want.Old || got.New != tt.want.New || got.Format != tt.want.Format || got.Out != tt.want.Out || strings.Join(limits, " ") != tt.limits {
+		if got.Old != tt.want.Old || got.New != tt.want.New || got.Format != tt.want.Format ||
+			got.Out != tt.want.Out || strings.Join(limits, " ") != tt.limits {
 			t.Errorf("%s: %+v, want %+v and limits %s", tt.reason, got, tt.want, tt.limits)
 		}
 	}
@@ -52,7 +61,10 @@ func TestReadCompareRefuses(t *testing.T) {
 		{"a format of reports", "a b -format html", []string{`"html"`, "text, md, json, bench"}},
 		{"a limit without a sign", "a b -fail-on p99>5%", []string{"-fail-on", `"p99>5%"`}},
 		{"an unknown flag", "a b -nosuch", []string{"-nosuch"}},
-		{"all of it", "-nosuch x -format pdf -fail-on slow a", []string{"-nosuch", `"pdf"`, "-fail-on", `"slow"`, "two folders"}},
+		{
+			"all of it", "-nosuch x -format pdf -fail-on slow a",
+			[]string{"-nosuch", `"pdf"`, "-fail-on", `"slow"`, "two folders"},
+		},
 	} {
 		p, err := flags.ReadCompare(strings.Fields(tt.args), failingWriter{t})
 		if _, ok := errors.AsType[*plan.UsageError](err); !ok {
@@ -81,7 +93,10 @@ func TestCompareHelp(t *testing.T) {
 		if _, err := flags.ReadCompare(strings.Fields(args), &usage); !errors.Is(err, flag.ErrHelp) {
 			t.Errorf("%s: %v, want flag.ErrHelp", args, err)
 		}
-		for _, want := range []string{"usage: loadgen compare OLD NEW", "-fail-on changes", "-format text|md|json|bench", "-o file", "exit code 3"} {
+		for _, want := range []string{
+			"usage: loadgen compare OLD NEW", "-fail-on changes",
+			"-format text|md|json|bench", "-o file", "exit code 3",
+		} {
 			if !strings.Contains(usage.String(), want) {
 				t.Errorf("%s: the usage does not show %q:\n%s", args, want, &usage)
 			}

@@ -140,7 +140,8 @@ func readFile(p *plan.Plan, given map[string]bool) (problems []error) {
 			wrong("%s: it has steps and an rpc of its own: want one of them", where)
 		}
 		if len(flow.Steps) > maxSteps {
-			wrong("%s: it has %d steps: want at most %d, as many as request ids tell apart", where, len(flow.Steps), maxSteps)
+			wrong("%s: it has %d steps: want at most %d, as many as request ids tell apart", where, len(flow.Steps),
+				maxSteps)
 		}
 		for k, s := range flow.Steps {
 			out.Steps = append(out.Steps, step(fmt.Sprintf("%s.steps[%d]", where, k), s))

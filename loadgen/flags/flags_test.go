@@ -39,24 +39,56 @@ func TestRun(t *testing.T) {
 		{"two dashes", []string{"--c", "8"}, func(p *plan.Plan) { p.Workers = 8 }},
 		{"two dashes and =", []string{"--concurrency=8"}, func(p *plan.Plan) { p.Workers = 8 }},
 		{"one dash and =", []string{"-c=8"}, func(p *plan.Plan) { p.Workers = 8 }},
-		{"the last of two forms counts", []string{"-c", "8", "-concurrency", "9"}, func(p *plan.Plan) { p.Workers = 9 }},
+		{
+			"the last of two forms counts",
+			[]string{"-c", "8", "-concurrency", "9"},
+			func(p *plan.Plan) { p.Workers = 9 },
+		},
 		{"as many workers as ids can tell apart", []string{"-c", "65536"}, func(p *plan.Plan) { p.Workers = 65536 }},
 		{"connections", []string{"-conns", "50"}, func(p *plan.Plan) { p.Conns = 50 }},
 		{"duration", []string{"-d", "1m30s"}, func(p *plan.Plan) { p.D = 90 * time.Second }},
 		{"duration, long form", []string{"-duration", "500ms"}, func(p *plan.Plan) { p.D = 500 * time.Millisecond }},
 		{"-n without -d has no duration", []string{"-n", "100"}, func(p *plan.Plan) { p.Total, p.D = 100, 0 }},
 		{"-total without -d has no duration", []string{"--total", "100"}, func(p *plan.Plan) { p.Total, p.D = 100, 0 }},
-		{"-n with -d has both", []string{"-n", "100", "-d", "3s"}, func(p *plan.Plan) { p.Total, p.D = 100, 3*time.Second }},
-		{"-n with -duration has both", []string{"-duration", "3s", "-n", "100"}, func(p *plan.Plan) { p.Total, p.D = 100, 3*time.Second }},
+		{
+			"-n with -d has both",
+			[]string{"-n", "100", "-d", "3s"},
+			func(p *plan.Plan) { p.Total, p.D = 100, 3*time.Second },
+		},
+		{
+			"-n with -duration has both",
+			[]string{"-duration", "3s", "-n", "100"},
+			func(p *plan.Plan) { p.Total, p.D = 100, 3*time.Second },
+		},
 		{"-n with the default -d, given", []string{"-n", "100", "-d", "10s"}, func(p *plan.Plan) { p.Total = 100 }},
 		{"-n with -d 0s", []string{"-n", "100", "-d", "0s"}, func(p *plan.Plan) { p.Total, p.D = 100, 0 }},
 		{"a rate makes an open loop", []string{"-rate", "1000"}, func(p *plan.Plan) { p.Rate = 1000 }},
 		{"a part of a call per second", []string{"-rate=0.5"}, func(p *plan.Plan) { p.Rate = 0.5 }},
-		{"random arrivals", []string{"-rate", "10", "-arrival", "poisson", "-seed", "7"}, func(p *plan.Plan) { p.Rate, p.Arrival, p.Seed = 10, "poisson", 7 }},
-		{"stages set the duration", []string{"-stages", "10s:100,30s:100..1000"}, func(p *plan.Plan) { p.Stages, p.D = "10s:100,30s:100..1000", 40*time.Second }},
-		{"their own duration may be given", []string{"-stages", "3s:1", "-d", "3s"}, func(p *plan.Plan) { p.Stages, p.D = "3s:1", 3*time.Second }},
-		{"stages with a total", []string{"-stages", "3s:100", "-n", "5"}, func(p *plan.Plan) { p.Stages, p.D, p.Total = "3s:100", 3*time.Second, 5 }},
-		{"a rate with a total alone", []string{"-rate", "100", "-n", "5"}, func(p *plan.Plan) { p.Rate, p.D, p.Total = 100, 0, 5 }},
+		{
+			"random arrivals",
+			[]string{"-rate", "10", "-arrival", "poisson", "-seed", "7"},
+			func(p *plan.Plan) { p.Rate, p.Arrival, p.Seed = 10, "poisson", 7 },
+		},
+		{
+			"stages set the duration",
+			[]string{"-stages", "10s:100,30s:100..1000"},
+			func(p *plan.Plan) { p.Stages, p.D = "10s:100,30s:100..1000", 40*time.Second },
+		},
+		{
+			"their own duration may be given",
+			[]string{"-stages", "3s:1", "-d", "3s"},
+			func(p *plan.Plan) { p.Stages, p.D = "3s:1", 3*time.Second },
+		},
+		{
+			"stages with a total",
+			[]string{"-stages", "3s:100", "-n", "5"},
+			func(p *plan.Plan) { p.Stages, p.D, p.Total = "3s:100", 3*time.Second, 5 },
+		},
+		{
+			"a rate with a total alone",
+			[]string{"-rate", "100", "-n", "5"},
+			func(p *plan.Plan) { p.Rate, p.D, p.Total = 100, 0, 5 },
+		},
 		{"a precise wait", []string{"-rate", "10", "-spin"}, func(p *plan.Plan) { p.Rate, p.Spin = 10, true }},
 		{"a rate of messages", []string{"-message-rate", "500"}, func(p *plan.Plan) { p.MessageRate = 500 }},
 		{"objectives", []string{"-slo", "p99<10ms,errors<0.1%"}, func(p *plan.Plan) { p.SLO = "p99<10ms,errors<0.1%" }},
@@ -66,25 +98,61 @@ func TestRun(t *testing.T) {
 		{"no deadline", []string{"-timeout", "0s"}, func(p *plan.Plan) { p.Timeout = 0 }},
 		{"connecting", []string{"-connect-timeout", "1s"}, func(p *plan.Plan) { p.ConnectTimeout = time.Second }},
 		{"messages of a stream", []string{"-messages", "7"}, func(p *plan.Plan) { p.Messages = 7 }},
-		{"a stream until the run ends has no deadline", []string{"-messages", "0"}, func(p *plan.Plan) { p.Messages, p.Timeout, p.Warmup = 0, 0, 0 }},
-		{"unless one is given", []string{"-messages", "0", "-timeout", "20s"}, func(p *plan.Plan) { p.Messages, p.Warmup = 0, 0 }},
+		{
+			"a stream until the run ends has no deadline",
+			[]string{"-messages", "0"},
+			func(p *plan.Plan) { p.Messages, p.Timeout, p.Warmup = 0, 0, 0 },
+		},
+		{
+			"unless one is given",
+			[]string{"-messages", "0", "-timeout", "20s"},
+			func(p *plan.Plan) { p.Messages, p.Warmup = 0, 0 },
+		},
 		{"messages apart", []string{"-interval", "5ms"}, func(p *plan.Plan) { p.Interval = 5 * time.Millisecond }},
 		{"payload", []string{"-size", "1024"}, func(p *plan.Plan) { p.Size = 1024 }},
 		{"payload with a unit", []string{"-size", "4KiB"}, func(p *plan.Plan) { p.Size = 4096 }},
 		{"histograms per worker", []string{"-per-worker"}, func(p *plan.Plan) { p.PerWorker = true }},
-		{"an address", []string{"-addr", "unix:/tmp/x"}, func(p *plan.Plan) { p.Addr, p.Messages = "unix:/tmp/x", plan.ByData }},
+		{
+			"an address",
+			[]string{"-addr", "unix:/tmp/x"},
+			func(p *plan.Plan) { p.Addr, p.Messages = "unix:/tmp/x", plan.ByData },
+		},
 		{"TLS", []string{"-tls"}, func(p *plan.Plan) { p.TLS.On = true }},
-		{"a CA is about TLS", []string{"-cacert", "ca.pem"}, func(p *plan.Plan) { p.TLS = plan.TLS{On: true, CA: "ca.pem"} }},
-		{"so is a certificate", []string{"-cert", "c.pem", "-key", "k.pem"}, func(p *plan.Plan) { p.TLS = plan.TLS{On: true, Cert: "c.pem", Key: "k.pem"} }},
-		{"so is not to verify one", []string{"-insecure-skip-verify"}, func(p *plan.Plan) { p.TLS = plan.TLS{On: true, SkipVerify: true} }},
-		{"an authority alone is not", []string{"-authority", "a.example"}, func(p *plan.Plan) { p.Authority = "a.example" }},
+		{
+			"a CA is about TLS",
+			[]string{"-cacert", "ca.pem"},
+			func(p *plan.Plan) { p.TLS = plan.TLS{On: true, CA: "ca.pem"} },
+		},
+		{
+			"so is a certificate",
+			[]string{"-cert", "c.pem", "-key", "k.pem"},
+			func(p *plan.Plan) { p.TLS = plan.TLS{On: true, Cert: "c.pem", Key: "k.pem"} },
+		},
+		{
+			"so is not to verify one",
+			[]string{"-insecure-skip-verify"},
+			func(p *plan.Plan) { p.TLS = plan.TLS{On: true, SkipVerify: true} },
+		},
+		{
+			"an authority alone is not",
+			[]string{"-authority", "a.example"},
+			func(p *plan.Plan) { p.Authority = "a.example" },
+		},
 		{"the target's flags", []string{"-target", "-interceptors=none  -inject=delay=5ms"}, func(p *plan.Plan) {
 			p.Target = []string{"-interceptors=none", "-inject=delay=5ms"}
 		}},
-		{"client interceptors, in their order", []string{"-client-interceptors", "metrics,requestid"}, func(p *plan.Plan) {
-			p.ClientInterceptors = []string{"metrics", "requestid"}
-		}},
-		{"no client interceptors", []string{"-client-interceptors", "none"}, func(p *plan.Plan) { p.ClientInterceptors = nil }},
+		{
+			"client interceptors, in their order",
+			[]string{"-client-interceptors", "metrics,requestid"},
+			func(p *plan.Plan) {
+				p.ClientInterceptors = []string{"metrics", "requestid"}
+			},
+		},
+		{
+			"no client interceptors",
+			[]string{"-client-interceptors", "none"},
+			func(p *plan.Plan) { p.ClientInterceptors = nil },
+		},
 		{"a folder", []string{"-o", "/tmp/r"}, func(p *plan.Plan) { p.Out = "/tmp/r" }},
 		{"a label", []string{"-name", "before"}, func(p *plan.Plan) { p.Name = "before" }},
 		{"a format", []string{"-format", "md"}, func(p *plan.Plan) { p.Format = "md" }},
@@ -193,7 +261,10 @@ func TestHelp(t *testing.T) {
 		if _, err := readRun(strings.Fields(args), &usage); !errors.Is(err, flag.ErrHelp) {
 			t.Errorf("%s: %v, want flag.ErrHelp", args, err)
 		}
-		for _, want := range []string{"usage: loadgen", "-concurrency", "(default 50)", "-d ", "-duration", "-connect-timeout", "-H 'key: value'", "grpc|wire|rest"} {
+		for _, want := range []string{
+			"usage: loadgen", "-concurrency", "(default 50)", "-d ", "-duration",
+			"-connect-timeout", "-H 'key: value'", "grpc|wire|rest",
+		} {
 			if !strings.Contains(usage.String(), want) {
 				t.Errorf("%s: the usage does not show %q", args, want)
 			}

@@ -25,7 +25,8 @@ func ReadMerge(args []string, usage io.Writer) (Merge, error) {
 	fs.SetOutput(io.Discard)
 	fs.StringVar(&m.Out, "o", "", "`folder` of the run of all")
 	fs.BoolVar(&m.Force, "force", false, "replace what an earlier run wrote to -o")
-	fs.BoolVar(&m.Partial, "partial", false, "merge although shards are missing, or did not make all of their part: the result is INVALID, and says how much is lost")
+	fs.BoolVar(&m.Partial, "partial", false, "merge although shards are missing, or did not make all of their part: "+
+		"the result is INVALID, and says how much is lost")
 	fs.StringVar(&m.Format, "format", "text", "what goes to the terminal: `text|json|md|csv`")
 	dirs, problems := flagset.ParseArgs(fs, args)
 	if help(problems) {
@@ -83,7 +84,8 @@ func ReadRecipe(args []string, stdin io.Reader, usage io.Writer) (Recipe, error)
 	}
 	problems := flagset.ParseFlags(fs, args)
 	if help(problems) {
-		printUsage(usage, "loadgen shards kubernetes|slurm|parallel -n 8 -- RUN FLAGS   (prints what runs it there)", fs)
+		printUsage(usage, "loadgen shards kubernetes|slurm|parallel -n 8 -- RUN FLAGS   (prints what runs it there)",
+			fs)
 		return r, flag.ErrHelp
 	}
 	if err := oneOf("", r.Engine, Engines); err != nil {

@@ -71,10 +71,12 @@ var transportKeys = []string{
 	"transfer-encoding", "trailer", "upgrade", "expect",
 }
 
-// resolveValue reads a value of the form @FILE or $NAME, and then tells that form: what it stands for is in no file that
-// a run writes. A value that begins with @ or $ itself has it doubled.
+// resolveValue reads a value of the form @FILE or $NAME, and then tells that form: what it stands for is in no file
+// that a run writes. A value that begins with @ or $ itself has it doubled.
 func resolveValue(value string) (resolved, told string, err error) {
-	if value == "" || value[0] != '@' && value[0] != '$' || strings.HasPrefix(value, "${") || strings.HasPrefix(value, "$${") { // slots
+	// slots
+	if value == "" || value[0] != '@' && value[0] != '$' || strings.HasPrefix(value, "${") ||
+		strings.HasPrefix(value, "$${") {
 
 		return value, "", nil
 	}
@@ -97,7 +99,8 @@ func resolveValue(value string) (resolved, told string, err error) {
 
 // escaped is the value as a flag has it.
 func escaped(value string) string {
-	if value != "" && (value[0] == '@' || value[0] == '$') && !strings.HasPrefix(value, "${") && !strings.HasPrefix(value, "$${") {
+	if value != "" && (value[0] == '@' || value[0] == '$') && !strings.HasPrefix(value, "${") &&
+		!strings.HasPrefix(value, "$${") {
 		return value[:1] + value
 	}
 	return value
@@ -112,8 +115,10 @@ func variable(key string) string {
 func metadataProblems(p *plan.Plan) (all []error) {
 	for i := 0; i+1 < len(p.Metadata); i += 2 {
 		key := p.Metadata[i]
-		if strings.HasPrefix(key, "grpc-") && (p.Transport != transport.REST || !strings.HasPrefix(key, "grpc-metadata-")) {
-			all = append(all, fmt.Errorf("-H %s: keys that begin with grpc- are gRPC's own (with -transport rest, grpc-metadata-KEY is the gateway's way to pass KEY on)", key))
+		if strings.HasPrefix(key, "grpc-") &&
+			(p.Transport != transport.REST || !strings.HasPrefix(key, "grpc-metadata-")) {
+			all = append(all, fmt.Errorf("-H %s: keys that begin with grpc- are gRPC's own (with -transport rest, "+
+				"grpc-metadata-KEY is the gateway's way to pass KEY on)", key))
 		}
 	}
 	return all

@@ -44,7 +44,8 @@ func TestMetadataValues(t *testing.T) {
 			continue
 		}
 		if p.Metadata[1] != tt.sent || p.MetadataTold[1] != tt.told {
-			t.Errorf("%s: %q is sent, %q told; want %q and %q", tt.reason, p.Metadata[1], p.MetadataTold[1], tt.sent, tt.told)
+			t.Errorf("%s: %q is sent, %q told; want %q and %q", tt.reason, p.Metadata[1], p.MetadataTold[1], tt.sent,
+				tt.told)
 		}
 		text, err := json.Marshal(p)
 		if err != nil {
@@ -67,7 +68,8 @@ func TestMetadataByTransport(t *testing.T) {
 		{"grpc", "grpc-metadata-tenant: blue", false},
 		{"wire", "grpc-metadata-tenant: blue", false},
 	} {
-		if _, err := readRun([]string{"-rpc", "Search", "-transport", tt.transport, "-H", tt.header}, io.Discard); (err == nil) != tt.ok {
+		if _, err := readRun([]string{"-rpc", "Search", "-transport", tt.transport, "-H", tt.header},
+			io.Discard); (err == nil) != tt.ok {
 			t.Errorf("over %s -H %q: %v, want it taken: %v", tt.transport, tt.header, err, tt.ok)
 		}
 	}

@@ -36,13 +36,22 @@ func TestArrivals(t *testing.T) {
 		reason, args     string
 		measured, warmup []time.Duration
 	}{
-		{"evenly, and the warm-up alike", "-rate 4 -d 1s -warmup 500ms", []time.Duration{0, 250 * ms, 500 * ms, 750 * ms}, []time.Duration{0, 250 * ms}},
+		{
+			"evenly, and the warm-up alike", "-rate 4 -d 1s -warmup 500ms",
+			[]time.Duration{0, 250 * ms, 500 * ms, 750 * ms},
+			[]time.Duration{0, 250 * ms},
+		},
 		{"no warm-up", "-rate 2 -d 1s -warmup 0s", []time.Duration{0, 500 * ms}, nil},
 		{"less than one a second", "-rate 0.5 -d 5s -warmup 0s", []time.Duration{0, 2000 * ms, 4000 * ms}, nil},
-		{"stages, the warm-up as the first begins", "-stages 1s:2,1s:4 -warmup 1s", []time.Duration{0, 500 * ms, 1000 * ms, 1250 * ms, 1500 * ms, 1750 * ms}, []time.Duration{0, 500 * ms}},
+		{
+			"stages, the warm-up as the first begins", "-stages 1s:2,1s:4 -warmup 1s",
+			[]time.Duration{0, 500 * ms, 1000 * ms, 1250 * ms, 1500 * ms, 1750 * ms},
+			[]time.Duration{0, 500 * ms},
+		},
 	} {
 		measured, warmup := arrivals(t, planOf(t, "-rpc Search "+tt.args), 100)
-		near := func(a, b time.Duration) bool { return (a - b).Abs() <= time.Nanosecond } // stages are computed in floating point
+		// stages are computed in floating point
+		near := func(a, b time.Duration) bool { return (a - b).Abs() <= time.Nanosecond }
 		if !slices.EqualFunc(measured, tt.measured, near) || !slices.EqualFunc(warmup, tt.warmup, near) {
 			t.Errorf("%s: %v after %v, want %v after %v", tt.reason, measured, warmup, tt.measured, tt.warmup)
 		}
@@ -74,7 +83,8 @@ func TestArrivalsUntilTheTotal(t *testing.T) {
 	for _, arrival := range []string{"uniform", "poisson"} {
 		measured, _ := arrivals(t, planOf(t, "-rpc Search -rate 1000 -n 50000 -arrival "+arrival), 50_000)
 		if len(measured) != 50_000 || measured[49_999] < 48*time.Second || measured[49_999] > 52*time.Second {
-			t.Errorf("%s: %d arrivals, the last at %v, want 50000 within about 50 s", arrival, len(measured), measured[len(measured)-1])
+			t.Errorf("%s: %d arrivals, the last at %v, want 50000 within about 50 s", arrival, len(measured),
+				measured[len(measured)-1])
 		}
 	}
 }

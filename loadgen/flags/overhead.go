@@ -15,7 +15,10 @@ import (
 
 // ReadOverhead reads the command line of `loadgen overhead`. Errors are as for [Run].
 func ReadOverhead(args []string, usage io.Writer) (plan.Overhead, error) {
-	o := plan.Overhead{Interceptors: slices.Clone(plan.OverheadInterceptors), Kinds: slices.Clone(plan.OverheadKinds), Sides: slices.Clone(plan.OverheadSides)}
+	o := plan.Overhead{
+		Interceptors: slices.Clone(plan.OverheadInterceptors), Kinds: slices.Clone(plan.OverheadKinds),
+		Sides: slices.Clone(plan.OverheadSides),
+	}
 	fs := flag.NewFlagSet("overhead", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Var((*listFlag)(&o.Interceptors), "interceptors", "`list` of what to measure")
@@ -32,14 +35,19 @@ func ReadOverhead(args []string, usage io.Writer) (plan.Overhead, error) {
 	for _, l := range []struct {
 		flag       string
 		got, known []string
-	}{{"interceptors", o.Interceptors, plan.OverheadInterceptors}, {"kinds", o.Kinds, plan.OverheadKinds}, {"sides", o.Sides, plan.OverheadSides}} {
+	}{
+		{"interceptors", o.Interceptors, plan.OverheadInterceptors},
+		{"kinds", o.Kinds, plan.OverheadKinds},
+		{"sides", o.Sides, plan.OverheadSides},
+	} {
 		if len(l.got) == 0 {
 			problems = append(problems, fmt.Errorf("-%s: want some of %s", l.flag, strings.Join(l.known, ",")))
 		}
 		for i, name := range l.got {
 			switch {
 			case !slices.Contains(l.known, name):
-				problems = append(problems, fmt.Errorf("-%s: unknown %q, want some of %s", l.flag, name, strings.Join(l.known, ",")))
+				problems = append(problems, fmt.Errorf("-%s: unknown %q, want some of %s", l.flag, name,
+					strings.Join(l.known, ",")))
 			case slices.Contains(l.got[:i], name):
 				problems = append(problems, fmt.Errorf("-%s: %s named twice", l.flag, name))
 			}
@@ -48,7 +56,9 @@ func ReadOverhead(args []string, usage io.Writer) (plan.Overhead, error) {
 	if o.Budget <= 0 {
 		problems = append(problems, fmt.Errorf("-budget %v: want a positive duration", o.Budget))
 	}
-	return o, plan.Usage(append(problems, outputProblems(&o.Format, o.Quiet, given(fs), o.SLO, func(s string) error { _, err := verdict.ParseCostLimits(s); return err })...)...)
+	return o, plan.Usage(append(problems,
+		outputProblems(&o.Format, o.Quiet, given(fs), o.SLO,
+			func(s string) error { _, err := verdict.ParseCostLimits(s); return err })...)...)
 }
 
 // output are the flags of an experiment that say what becomes of its document.
@@ -61,7 +71,9 @@ func output(fs *flag.FlagSet, slo, out, name, format *string, force, quiet *bool
 }
 
 // outputProblems checks them.
-func outputProblems(format *string, quiet bool, given map[string]bool, slo string, parse func(string) error) (problems []error) {
+func outputProblems(format *string, quiet bool, given map[string]bool, slo string,
+	parse func(string) error,
+) (problems []error) {
 	if quiet && !given["format"] {
 		*format = plan.Silent
 	} else if err := oneOf("format", *format, []string{"text", "json", "md"}); err != nil {

@@ -40,7 +40,8 @@ func TestOptions(t *testing.T) {
 
 // result.json holds a plan as it is: what is read back is the same plan.
 func TestJSONRoundTrip(t *testing.T) {
-	p, err := readRun(strings.Fields("-rpc SearchIO -tls -cacert ca.pem -cert c -key k -d 3s -n 7 -size 99 -per-worker -q -name x -o y -authority z -target -drain=1s"), io.Discard)
+	p, err := readRun(strings.Fields("-rpc SearchIO -tls -cacert ca.pem -cert c -key k -d 3s -n 7 -size 99 "+
+		"-per-worker -q -name x -o y -authority z -target -drain=1s"), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +57,10 @@ func TestJSONRoundTrip(t *testing.T) {
 		t.Errorf("read back (-want +got):\n%s", diff)
 	}
 	// Scripts read durations by these names, in nanoseconds.
-	for _, field := range []string{`"rpc":"SearchIO"`, `"duration_ns":3000000000`, `"total":7`, `"warmup_ns":1000000000`, `"timeout_ns":20000000000`, `"concurrency":50`} {
+	for _, field := range []string{
+		`"rpc":"SearchIO"`, `"duration_ns":3000000000`, `"total":7`,
+		`"warmup_ns":1000000000`, `"timeout_ns":20000000000`, `"concurrency":50`,
+	} {
 		if !bytes.Contains(data, []byte(field)) {
 			t.Errorf("%s does not hold %s", data, field)
 		}
@@ -81,7 +85,8 @@ func consistent(p plan.Plan) (broken []string) {
 		"a rate":        p.Rate >= 0 && p.Rate <= 1e9 && p.MessageRate >= 0 && p.MessageRate <= 1e9,
 		"one schedule":  p.Rate == 0 || p.Stages == "",
 		"the target":    p.Embedded() || len(p.Target) == 0,
-		"interceptors":  !slices.ContainsFunc(p.ClientInterceptors, func(s string) bool { return !slices.Contains(plan.ClientInterceptors, s) }),
+		"interceptors": !slices.ContainsFunc(p.ClientInterceptors,
+			func(s string) bool { return !slices.Contains(plan.ClientInterceptors, s) }),
 	} {
 		if !ok {
 			broken = append(broken, what)
@@ -92,7 +97,8 @@ func consistent(p plan.Plan) (broken []string) {
 			broken = append(broken, "the key "+key)
 		}
 	}
-	if measured, warmup, err := p.Arrivals(); err != nil || (measured != nil) != p.Open() || (warmup != nil) != p.Open() {
+	if measured, warmup, err := p.Arrivals(); err != nil || (measured != nil) != p.Open() ||
+		(warmup != nil) != p.Open() {
 		broken = append(broken, fmt.Sprintf("the arrivals (%v)", err))
 	}
 	if _, err := verdict.ParseSLO(p.SLO); err != nil {
@@ -111,11 +117,16 @@ func consistent(p plan.Plan) (broken []string) {
 // FuzzRun: no command line panics, a refused one says why, and an accepted one can be carried out.
 func FuzzRun(f *testing.F) {
 	for _, line := range []string{
-		"-rpc SearchIO", "-rpc Search -c 1 -conns 1 -n 1", "--rpc=GetUser --total=5 -d 1s", "-rpc Search -transport rest -http-method post",
-		"-rpc CreateRepo -messages 0 -size 65536", "-rpc SearchIO -messages 100 -interval 1s", "-rpc GetHelp -H a:b -H c-bin:d -client-interceptors none",
-		"-rpc Watch -size 1", "-rpc Search -insecure", "-rpc Search -cert a -key b -insecure-skip-verify", "-rpc Search -addr x -target y",
-		"-c", "-h", "--", "- -c 3", "-rpc Search -c=99999999999999999999", "-rpc Search -d 9223372036854775807ns", "-rpc Search -q -format none",
-		"-rpc Search -rate 100 -arrival poisson -seed 9 -spin", "-rpc SearchIO -stages 1s:1,2s:5..9 -message-rate 3", "-rpc Search -rate NaN", "-rpc Search -slo p99<1ms",
+		"-rpc SearchIO", "-rpc Search -c 1 -conns 1 -n 1", "--rpc=GetUser --total=5 -d 1s",
+		"-rpc Search -transport rest -http-method post",
+		"-rpc CreateRepo -messages 0 -size 65536", "-rpc SearchIO -messages 100 -interval 1s",
+		"-rpc GetHelp -H a:b -H c-bin:d -client-interceptors none",
+		"-rpc Watch -size 1", "-rpc Search -insecure", "-rpc Search -cert a -key b -insecure-skip-verify",
+		"-rpc Search -addr x -target y",
+		"-c", "-h", "--", "- -c 3", "-rpc Search -c=99999999999999999999", "-rpc Search -d 9223372036854775807ns",
+		"-rpc Search -q -format none",
+		"-rpc Search -rate 100 -arrival poisson -seed 9 -spin", "-rpc SearchIO -stages 1s:1,2s:5..9 -message-rate 3",
+		"-rpc Search -rate NaN", "-rpc Search -slo p99<1ms",
 		"-rpc Search -timeout -0s -connect-timeout 1ns -warmup 0s -drain 0s",
 	} {
 		f.Add(line)
@@ -128,7 +139,8 @@ func FuzzRun(f *testing.F) {
 		case errors.Is(err, flag.ErrHelp):
 			return
 		case errors.As(err, &usage):
-			if len(usage.Problems) == 0 || slices.ContainsFunc(usage.Problems, func(e error) bool { return e.Error() == "" }) {
+			if len(usage.Problems) == 0 ||
+				slices.ContainsFunc(usage.Problems, func(e error) bool { return e.Error() == "" }) {
 				t.Errorf("refused without a reason: %q", usage.Problems)
 			}
 			return

@@ -21,7 +21,8 @@ func TestEveryFlagIsInTheReadme(t *testing.T) {
 			continue
 		}
 		row = strings.ReplaceAll(row, `\|`, "/")
-		for _, word := range strings.FieldsFunc(strings.SplitN(row, "|", 3)[1], func(r rune) bool { return strings.ContainsRune(" `,", r) }) {
+		for _, word := range strings.FieldsFunc(strings.SplitN(row, "|", 3)[1],
+			func(r rune) bool { return strings.ContainsRune(" `,", r) }) {
 			if name, ok := strings.CutPrefix(word, "-"); ok && rows[name] == "" {
 				rows[name] = row
 			}
@@ -46,7 +47,8 @@ func TestEveryFlagIsInTheReadme(t *testing.T) {
 		case "", "0", "0s", "false", "-1":
 			return
 		}
-		if cells := strings.Split(row, "|"); !other[f.Name] && !strings.Contains(cells[2], f.DefValue) && !strings.Contains(cells[2], strings.TrimSuffix(f.DefValue, "0s")) {
+		if cells := strings.Split(row, "|"); !other[f.Name] && !strings.Contains(cells[2], f.DefValue) &&
+			!strings.Contains(cells[2], strings.TrimSuffix(f.DefValue, "0s")) {
 			t.Errorf("-%s is %s by default, and the table says %q", f.Name, f.DefValue, cells[2])
 		}
 	})

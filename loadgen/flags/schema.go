@@ -13,9 +13,11 @@ import (
 
 // schemaFlags say where methods and types come from.
 func schemaFlags(fs *flag.FlagSet, s *plan.Schema) {
-	fs.Var((*eachFlag)(&s.Protos), "proto", "`.proto` file of the service; repeatable. Without -proto and -protoset the server is asked, by reflection")
+	fs.Var((*eachFlag)(&s.Protos), "proto",
+		"`.proto` file of the service; repeatable. Without -proto and -protoset the server is asked, by reflection")
 	fs.Var((*eachFlag)(&s.Imports), "I", "`folder` of .proto files and their imports, or PREFIX=DIR; repeatable")
-	fs.Var((*eachFlag)(&s.Sets), "protoset", "`file` of a descriptor set (protoc --include_imports --descriptor_set_out, buf build -o); repeatable")
+	fs.Var((*eachFlag)(&s.Sets), "protoset",
+		"`file` of a descriptor set (protoc --include_imports --descriptor_set_out, buf build -o); repeatable")
 	fs.StringVar(&s.ReflectAddr, "reflect-addr", "", "`address` to ask by reflection, where that is another")
 }
 

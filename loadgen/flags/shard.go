@@ -16,10 +16,14 @@ import (
 
 // shardFlags are those of a run that several processes make together.
 func shardFlags(fs *flag.FlagSet, s *plan.Shard) {
-	fs.Var(shardFlag{s}, "shard", "this process makes part `i/n` of the run, from 0/n on, together with the others; -rate, -c, -n, stages and feeds are the whole run's. auto, or auto/n where the engine does not tell n, reads the environment of Slurm, a Kubernetes Indexed Job, GNU parallel, AWS Batch or Cloud Run")
+	fs.Var(shardFlag{s}, "shard", "this process makes part `i/n` of the run, from 0/n on, together with the others; "+
+		"-rate, -c, -n, stages and feeds are the whole run's. auto, or auto/n where the engine does not tell n, "+
+		"reads the environment of Slurm, a Kubernetes Indexed Job, GNU parallel, AWS Batch or Cloud Run")
 	fs.StringVar(&s.Run, "run", s.Run, "with -shard, the run's `name`, the same for all")
-	fs.StringVar(&s.Meet, "meet", s.Meet, "with -shard, where all meet: `host:port` of shard 0, or a folder that all see, with a slash in its name")
-	fs.Var(secretFlag{&s.Token}, "meet-token", "with -shard, a `secret` that all share, @FILE or $NAME: it secures their meeting")
+	fs.StringVar(&s.Meet, "meet", s.Meet,
+		"with -shard, where all meet: `host:port` of shard 0, or a folder that all see, with a slash in its name")
+	fs.Var(secretFlag{&s.Token}, "meet-token",
+		"with -shard, a `secret` that all share, @FILE or $NAME: it secures their meeting")
 	fs.BoolVar(&s.Plaintext, "meet-plaintext", false, "with -shard, meet without a secret, in plaintext")
 	flagset.DurationVar(fs, &s.Timeout, "meet-timeout", 2*time.Minute, "with -shard, longest wait for the others")
 }
@@ -58,8 +62,8 @@ func (f shardFlag) check() error {
 
 const maxShards = 1024
 
-// engines tell a process which of several it is, in variables of these names. Slurm's arrays stand before its steps: their
-// tasks have a step's variables too, all of them 0.
+// engines tell a process which of several it is, in variables of these names. Slurm's arrays stand before its steps:
+// their tasks have a step's variables too, all of them 0.
 var engines = []struct {
 	name, index, count, run string
 	first                   int // the lowest index
@@ -106,7 +110,8 @@ func (f shardFlag) auto(count string) error {
 		f.From = fmt.Sprintf("%s (%s=%s)", e.name, e.index, index)
 		return f.check()
 	}
-	return errors.New("auto: the environment has none of an engine's variables: JOB_COMPLETION_INDEX, SLURM_PROCID, PARALLEL_SEQ and others; say i/n")
+	return errors.New("auto: the environment has none of an engine's variables: JOB_COMPLETION_INDEX, SLURM_PROCID, " +
+		"PARALLEL_SEQ and others; say i/n")
 }
 
 // meetPort is where shard 0 listens where only its host is known.

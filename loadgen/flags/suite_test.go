@@ -11,7 +11,10 @@ import (
 )
 
 // lines are as the suite has them, for each RPC.
-var lines = [][]string{{"-rpc", "Search", "-name", "Search-grpc"}, {"-rpc", "SearchIO", "-rate", "50", "-name", "SearchIO-open"}}
+var lines = [][]string{
+	{"-rpc", "Search", "-name", "Search-grpc"},
+	{"-rpc", "SearchIO", "-rate", "50", "-name", "SearchIO-open"},
+}
 
 // All is within the budget, in one folder.
 func TestReadSuite(t *testing.T) {
@@ -27,7 +30,8 @@ func TestReadSuite(t *testing.T) {
 	names := map[string]bool{}
 	for _, p := range s.Runs {
 		total += p.D + p.Warmup
-		if names[p.Name] || p.Out != filepath.Join("dir", p.Name) || !p.Quiet || p.Open() != strings.HasSuffix(p.Name, "-open") {
+		if names[p.Name] || p.Out != filepath.Join("dir", p.Name) || !p.Quiet ||
+			p.Open() != strings.HasSuffix(p.Name, "-open") {
 			t.Errorf("%s: %+v", p.Name, p)
 		}
 		names[p.Name] = true

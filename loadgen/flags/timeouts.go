@@ -31,7 +31,8 @@ func ReadTimeouts(args []string, usage io.Writer) (plan.Timeouts, error) {
 	}
 	for _, name := range t.Transports {
 		if !slices.Contains(transport.Names, name) {
-			problems = append(problems, fmt.Errorf("-transports: unknown %q, want some of %s", name, strings.Join(transport.Names, ",")))
+			problems = append(problems, fmt.Errorf("-transports: unknown %q, want some of %s", name,
+				strings.Join(transport.Names, ",")))
 		}
 	}
 	if len(t.Transports) == 0 {

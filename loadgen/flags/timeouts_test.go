@@ -15,8 +15,12 @@ import (
 )
 
 func TestReadTimeouts(t *testing.T) {
-	got, err := flags.ReadTimeouts(strings.Fields("-transports wire,grpc -deadlines 20ms -budget 10s -name x -format json"), io.Discard)
-	want := plan.Timeouts{Transports: []string{"wire", "grpc"}, Deadlines: []time.Duration{20 * time.Millisecond}, Budget: 10 * time.Second, Name: "x", Format: "json"}
+	got, err := flags.ReadTimeouts(
+		strings.Fields("-transports wire,grpc -deadlines 20ms -budget 10s -name x -format json"), io.Discard)
+	want := plan.Timeouts{
+		Transports: []string{"wire", "grpc"}, Deadlines: []time.Duration{20 * time.Millisecond},
+		Budget: 10 * time.Second, Name: "x", Format: "json",
+	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
@@ -30,11 +34,15 @@ func TestReadTimeouts(t *testing.T) {
 }
 
 func TestReadTimeoutsRefuses(t *testing.T) {
-	_, err := flags.ReadTimeouts(strings.Fields("-transports http -deadlines 1ms,soon -budget -1s -slo p99<1ms -format html"), io.Discard)
+	_, err := flags.ReadTimeouts(
+		strings.Fields("-transports http -deadlines 1ms,soon -budget -1s -slo p99<1ms -format html"), io.Discard)
 	if _, ok := errors.AsType[*plan.UsageError](err); !ok {
 		t.Fatalf("%v, want a usage error", err)
 	}
-	for _, says := range []string{`-transports: unknown "http"`, `-deadlines "1ms"`, `-deadlines "soon"`, "-budget -1s", "-slo:", `-format "html"`} {
+	for _, says := range []string{
+		`-transports: unknown "http"`, `-deadlines "1ms"`, `-deadlines "soon"`,
+		"-budget -1s", "-slo:", `-format "html"`,
+	} {
 		if !strings.Contains(err.Error(), says) {
 			t.Errorf("%q is not in\n%v", says, err)
 		}

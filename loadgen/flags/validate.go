@@ -63,13 +63,17 @@ func resolveTLS(p *plan.Plan, given map[string]bool) {
 // problemsOf names everything that is wrong with the plan, as far as that can be said before its RPC is known.
 func problemsOf(p *plan.Plan, given map[string]bool) (all []error) {
 	wrong := func(format string, args ...any) { all = append(all, fmt.Errorf(format, args...)) }
-	for _, flag := range []string{"rpc", "data", "expect", "expect-code", "messages", "size", "http-rule", "http-method"} {
+	for _, flag := range []string{
+		"rpc", "data", "expect", "expect-code", "messages", "size", "http-rule",
+		"http-method",
+	} {
 		if p.File != "" && given[flag] {
 			wrong("-%s and -f: the file says what is called", flag)
 		}
 	}
 	if p.Messages == 0 && p.Warmup > 0 {
-		wrong("-warmup %v: with -messages 0 the streams of the warm-up would last to the end, and nothing be measured", p.Warmup)
+		wrong("-warmup %v: with -messages 0 the streams of the warm-up would last to the end, and nothing be measured",
+			p.Warmup)
 	}
 	all = append(all, limits(p, given)...)
 	all = append(all, choices(p, given)...)
@@ -105,7 +109,8 @@ func interchange(p *plan.Plan) (all []error) {
 		least      uint64 // port 0 is any that is free
 	}{{"metrics", p.Metrics, 0}, {"otlp", p.OTLP, 1}} {
 		_, port, err := net.SplitHostPort(f.addr)
-		if n, portErr := strconv.ParseUint(port, 10, 16); f.addr != "" && (err != nil || portErr != nil || n < f.least) {
+		if n, portErr := strconv.ParseUint(port, 10, 16); f.addr != "" &&
+			(err != nil || portErr != nil || n < f.least) {
 			all = append(all, fmt.Errorf("-%s %q: want host:port, such as 127.0.0.1:9095", f.name, f.addr))
 		}
 	}
@@ -236,11 +241,13 @@ func choices(p *plan.Plan, given map[string]bool) (all []error) {
 		all = append(all, oneOf("format", p.Format, plan.Formats))
 	}
 	if p.Gzip && p.Transport == transport.REST {
-		all = append(all, errors.New("-gzip: a gateway does not understand compressed requests; it is for -transport grpc and wire"))
+		all = append(all, errors.New(
+			"-gzip: a gateway does not understand compressed requests; it is for -transport grpc and wire"))
 	}
 	all = append(all, serviceConfig(p), keepalive(p))
 	if p.Out == "-" {
-		all = append(all, errors.New("-o -: a run has several files; for the result alone on the terminal, -q -format json"))
+		all = append(all, errors.New(
+			"-o -: a run has several files; for the result alone on the terminal, -q -format json"))
 	}
 	if p.Transport == transport.REST && p.HTTPMethod != "" {
 		all = append(all, oneOf("http-method", p.HTTPMethod, plan.HTTPMethods))
@@ -258,7 +265,8 @@ func choices(p *plan.Plan, given map[string]bool) (all []error) {
 	}
 	for i, name := range p.ClientInterceptors {
 		if !slices.Contains(plan.ClientInterceptors, name) {
-			all = append(all, fmt.Errorf("-client-interceptors: unknown %q, want some of %s", name, strings.Join(plan.ClientInterceptors, ",")))
+			all = append(all, fmt.Errorf("-client-interceptors: unknown %q, want some of %s", name,
+				strings.Join(plan.ClientInterceptors, ",")))
 		} else if slices.Contains(p.ClientInterceptors[:i], name) {
 			all = append(all, fmt.Errorf("-client-interceptors: %q named twice", name))
 		}

@@ -78,7 +78,10 @@ func TestRunRefuses(t *testing.T) {
 		{"two feeds of one name", "-feed a.csv -feed b.csv", "there is a feed row already"},
 		{"a feed's name that no slot has", "-feed a:b=c.csv", "cannot be a feed's name"},
 		{"an unknown code", "-expect-code GONE", `-expect-code "GONE": want one of CANCELLED`},
-		{"an answer of a call that is to fail", "-expect-code not_found -expect {}", "a call that is to fail has no answer"},
+		{
+			"an answer of a call that is to fail", "-expect-code not_found -expect {}",
+			"a call that is to fail has no answer",
+		},
 		{"a warm-up that uses rows up", "-addr x:1 -feed a.csv,once -warmup 1s", "-warmup 1s: it would use up rows"},
 		{"an expectation that is not there", "-addr x:1 -expect @nosuch.json", "-expect: open nosuch.json"},
 		{"a precise wait of a closed loop", "-spin", "-spin is for an open loop"},
@@ -91,7 +94,10 @@ func TestRunRefuses(t *testing.T) {
 		{"a drain without a unit", "-drain 5", "flag -drain: want a duration with a unit"},
 		{"a deadline without a unit", "-timeout 5", "flag -timeout: want a duration with a unit"},
 		{"an interval without a unit", "-interval 5", "flag -interval: want a duration with a unit"},
-		{"a connect timeout without a unit", "-connect-timeout 5", "flag -connect-timeout: want a duration with a unit"},
+		{
+			"a connect timeout without a unit", "-connect-timeout 5",
+			"flag -connect-timeout: want a duration with a unit",
+		},
 		{"no duration at all", "-d soon", "flag -d: want a duration with a unit"},
 		{"negative messages", "-messages -1", "-messages -1"},
 		{"a negative size", "-size -1", "flag -size"},
@@ -101,7 +107,10 @@ func TestRunRefuses(t *testing.T) {
 		{"an unknown format", "-format xml", `-format "xml": want one of text, json, md, csv`},
 		{"a report's format", "-format html", `-format "html"`},
 		{"a REST method without REST", "-http-method GET", "-http-method is for -transport rest"},
-		{"an unknown interceptor", "-client-interceptors requestid,tracing", `unknown "tracing", want some of requestid,metrics,logging`},
+		{
+			"an unknown interceptor", "-client-interceptors requestid,tracing",
+			`unknown "tracing", want some of requestid,metrics,logging`,
+		},
 		{"an empty interceptor", "-client-interceptors requestid,", `unknown ""`},
 		{"an interceptor twice", "-client-interceptors metrics,metrics", `"metrics" named twice`},
 		{"a certificate without its key", "-cert c.pem", "-cert and -key"},
@@ -134,8 +143,14 @@ func TestRunRefusesForTheRPC(t *testing.T) {
 		{"a rate of messages of a unary call", "-rpc Search -message-rate 5", "-message-rate: Search sends one"},
 		{"an interval of a unary call", "-rpc Search -interval 1ms", "-interval 1ms"},
 		{"a payload of health", "-rpc Check -size 100", "-size 100"},
-		{"an unknown REST method", "-rpc Search -transport rest -http-method PATCH", "-http-method PATCH: the routes are [GET /api/person/"},
-		{"grpc-go's interceptors over REST", "-rpc Search -transport rest -client-interceptors requestid", "-client-interceptors are for -transport grpc"},
+		{
+			"an unknown REST method", "-rpc Search -transport rest -http-method PATCH",
+			"-http-method PATCH: the routes are [GET /api/person/",
+		},
+		{
+			"grpc-go's interceptors over REST", "-rpc Search -transport rest -client-interceptors requestid",
+			"-client-interceptors are for -transport grpc",
+		},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			got := refused(t, strings.Fields(tt.args)...)
@@ -146,7 +161,10 @@ func TestRunRefusesForTheRPC(t *testing.T) {
 	}
 	for _, args := range []string{"-c 1", "-rpc Serach"} {
 		got := strings.Join(refused(t, strings.Fields(args)...), "\n")
-		for _, known := range []string{"Search,", "SearchIn", "SearchOut", "SearchIO", "CreateRepo", "GetUser", "GetHelp", "Check", "Watch"} {
+		for _, known := range []string{
+			"Search,", "SearchIn", "SearchOut", "SearchIO", "CreateRepo", "GetUser",
+			"GetHelp", "Check", "Watch",
+		} {
 			if !strings.Contains(got, known) {
 				t.Errorf("%s: %q does not name %s", args, got, known)
 			}

@@ -53,7 +53,8 @@ func New(w io.Writer, quiet bool) *View {
 	}
 	v := &View{w: w}
 	every := plain
-	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb" { // which knows no cursor
+	// which knows no cursor
+	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb" {
 		v.width = func() int {
 			if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
 				return width
@@ -208,7 +209,8 @@ func cut(s string, columns int) string {
 	used := 0
 	for i, r := range s {
 		wide := columnsOf(r)
-		if used+wide > columns || used+wide == columns && i+len(string(r)) < len(s) { // no room for it, or for the mark after it
+		// no room for it, or for the mark after it
+		if used+wide > columns || used+wide == columns && i+len(string(r)) < len(s) {
 			return s[:i] + strings.Repeat("…", min(1, max(0, columns-used)))
 		}
 		used += wide

@@ -37,7 +37,8 @@ func openTerminal(t *testing.T, columns uint16) (ours, theirs *os.File) {
 	return ours, theirs
 }
 
-// A real terminal is known as one, by its real width; and the kernel's line discipline makes of the output what the fake one does.
+// A real terminal is known as one, by its real width; and the kernel's line discipline makes of the output what the
+// fake one does.
 func TestNewOnATerminal(t *testing.T) {
 	ours, theirs := openTerminal(t, 57)
 	x := &terminal{width: 57}

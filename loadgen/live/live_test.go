@@ -33,7 +33,8 @@ type terminal struct {
 
 // columns of a character: those of East Asia are two wide.
 func columns(r rune) int {
-	if r >= 0x1100 && r <= 0x115f || r >= 0x2e80 && r <= 0xa4cf || r >= 0xac00 && r <= 0xd7a3 || r >= 0xff00 && r <= 0xff60 || r >= 0x1f300 && r <= 0x1f64f {
+	if r >= 0x1100 && r <= 0x115f || r >= 0x2e80 && r <= 0xa4cf || r >= 0xac00 && r <= 0xd7a3 || r >= 0xff00 &&
+		r <= 0xff60 || r >= 0x1f300 && r <= 0x1f64f {
 		return 2
 	}
 	return 1
@@ -154,7 +155,8 @@ func (x *terminal) sound(t *testing.T) {
 		t.Errorf("the terminal was told %q", x.wrong)
 	}
 	if x.wrapped > 0 {
-		t.Errorf("%d lines did not fit the terminal's %d columns, which the next drawing does not know", x.wrapped, x.width)
+		t.Errorf("%d lines did not fit the terminal's %d columns, which the next drawing does not know", x.wrapped,
+			x.width)
 	}
 	if x.col != 0 {
 		t.Errorf("the cursor is left in column %d", x.col)
@@ -172,7 +174,8 @@ func (x *terminal) shows(t *testing.T, when, want string) {
 func second(p99 time.Duration, failed map[string]int64) Second {
 	s := Second{
 		Point:  result.Point{OK: 100, P50Ns: int64(p99) / 2, P99Ns: int64(p99)},
-		Length: time.Second, Messages: 200, InFlight: 3, Codes: map[string]int64{}, Verdict: verdict.Verdict{Status: verdict.Valid},
+		Length: time.Second, Messages: 200, InFlight: 3, Codes: map[string]int64{},
+		Verdict: verdict.Verdict{Status: verdict.Valid},
 	}
 	for code, n := range failed {
 		s.Codes[code] = n
@@ -197,11 +200,13 @@ func TestPhasesOnATerminal(t *testing.T) {
 		r := v.Run("Search", 200)
 		r.Warming(time.Second)
 		pass(500 * time.Millisecond)
-		x.shows(t, "half-way through the warm-up", "loadgen: Search over grpc\nSearch  warming up ━━━━━━━━━━━━━───────────── 500ms of 1s")
+		x.shows(t, "half-way through the warm-up",
+			"loadgen: Search over grpc\nSearch  warming up ━━━━━━━━━━━━━───────────── 500ms of 1s")
 		pass(500 * time.Millisecond)
 		r.Measuring(4 * time.Second)
 		pass(250 * time.Millisecond)
-		x.shows(t, "before the first second is over", "loadgen: Search over grpc\nSearch  measuring ━───────────────────────── 200ms of 4s")
+		x.shows(t, "before the first second is over",
+			"loadgen: Search over grpc\nSearch  measuring ━───────────────────────── 200ms of 4s")
 		pass(750 * time.Millisecond)
 		r.Second(second(8*time.Millisecond, nil))
 		pass(250 * time.Millisecond)
@@ -214,7 +219,10 @@ Search  measuring ━━━━━━━━────────────�
 		pass(750 * time.Millisecond)
 		worse := second(4*time.Millisecond, map[string]int64{"UNAVAILABLE": 2, "DEADLINE_EXCEEDED": 7, "INTERNAL": 2})
 		worse.Length = 500 * time.Millisecond
-		worse.Verdict = verdict.Verdict{Status: verdict.Suspect, Reasons: []string{"the machine stood still", "another", "a third"}}
+		worse.Verdict = verdict.Verdict{
+			Status:  verdict.Suspect,
+			Reasons: []string{"the machine stood still", "another", "a third"},
+		}
 		r.Second(worse)
 		pass(250 * time.Millisecond)
 		x.shows(t, "after two seconds", `loadgen: Search over grpc
@@ -225,7 +233,8 @@ Search  measuring ━━━━━━━━━━━━━━──────�
   so far    SUSPECT: the machine stood still (and 2 more)`)
 		r.Draining(5 * time.Second)
 		pass(2500 * time.Millisecond)
-		if got := x.screen(); !strings.Contains(got, "Search  draining ━━━━━━━━━━━━━───────────── 2.5s of 5s\n") || !strings.Contains(got, "189 ok") {
+		if got := x.screen(); !strings.Contains(got, "Search  draining ━━━━━━━━━━━━━───────────── 2.5s of 5s\n") ||
+			!strings.Contains(got, "189 ok") {
 			t.Errorf("while it drains the screen shows:\n%s", got)
 		}
 		r.Writing()
@@ -280,8 +289,15 @@ func TestLinesFitTheTerminal(t *testing.T) {
 			time.Sleep(time.Second)
 			r.Measuring(100 * time.Second)
 			for i := range 70 { // more than a sparkline has room for
-				s := second(time.Duration(i)*time.Millisecond, map[string]int64{"UNAVAILABLE": 1, "DEADLINE_EXCEEDED": 2, "RESOURCE_EXHAUSTED": 3, "FAILED_PRECONDITION": 4})
-				s.Verdict = verdict.Verdict{Status: verdict.Invalid, Reasons: []string{strings.Repeat("many words ", 30)}}
+				s := second(time.Duration(i)*time.Millisecond,
+					map[string]int64{
+						"UNAVAILABLE": 1, "DEADLINE_EXCEEDED": 2, "RESOURCE_EXHAUSTED": 3,
+						"FAILED_PRECONDITION": 4,
+					})
+				s.Verdict = verdict.Verdict{
+					Status:  verdict.Invalid,
+					Reasons: []string{strings.Repeat("many words ", 30)},
+				}
 				r.Second(s)
 				time.Sleep(time.Second)
 			}
@@ -396,7 +412,8 @@ func TestSayAndStepOnATerminal(t *testing.T) {
 		v.Run("GetUser", 0).Measuring(10 * time.Second)
 		time.Sleep(redraw)
 		synctest.Wait()
-		x.shows(t, "with the next run", "loadgen: one of 2\nloadgen: two of 2\nGetUser  measuring ──────────────────── 0s of 10s")
+		x.shows(t, "with the next run",
+			"loadgen: one of 2\nloadgen: two of 2\nGetUser  measuring ──────────────────── 0s of 10s")
 		v.Close()
 		x.shows(t, "at the end", "loadgen: one of 2\nloadgen: two of 2")
 		x.sound(t)
@@ -447,9 +464,11 @@ func TestPlainLines(t *testing.T) {
 		for range 3 {
 			r.Second(second(8*time.Millisecond, nil))
 		}
-		wrote(3*time.Second, "loadgen: Search: 9s of 30s, 100/s, 3 in flight, p50 4.00 ms, p99 8.00 ms, 300 ok, so far VALID\n")
+		wrote(3*time.Second, "loadgen: Search: 9s of 30s, 100/s, 3 in flight, p50 4.00 ms, p99 8.00 ms, 300 ok, so "+
+			"far VALID\n")
 		r.Second(second(8*time.Millisecond, map[string]int64{"UNAVAILABLE": 1, "INTERNAL": 9}))
-		wrote(5*time.Second, "loadgen: Search: 14s of 30s, 100/s, 3 in flight, p50 4.00 ms, p99 8.00 ms, 390 ok, failed: INTERNAL 9, UNAVAILABLE 1, so far VALID\n")
+		wrote(5*time.Second, "loadgen: Search: 14s of 30s, 100/s, 3 in flight, p50 4.00 ms, p99 8.00 ms, 390 ok, "+
+			"failed: INTERNAL 9, UNAVAILABLE 1, so far VALID\n")
 		r.Draining(20 * time.Second)
 		wrote(5*time.Second, "loadgen: Search: draining 5s of 20s\n")
 		r.Writing()
@@ -502,7 +521,8 @@ func TestNoTerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := string(text); strings.ContainsAny(got, "\x1b\r") || strings.Count(got, "\n") != 3 || strings.Count(got, "loadgen: ") != 3 {
+	if got := string(text); strings.ContainsAny(got, "\x1b\r") || strings.Count(got, "\n") != 3 ||
+		strings.Count(got, "loadgen: ") != 3 {
 		t.Errorf("to a file went %q", got)
 	}
 }
@@ -696,7 +716,8 @@ func TestStepsOnATerminal(t *testing.T) {
 		synctest.Wait()
 		want := "    Search                    70.0/s, p50 1.00 ms, p99 2.00 ms\n" +
 			"    auth.Auth/Login           30.0/s, p50 ≥ 3.00 ms, p99 ≥ 4.00 ms, failed 10\n" +
-			"    a name that is by far t…  0.00/s\n" + strings.Repeat("    more                      1.00/s, p50 1.00 ms, p99 1.00 ms\n", mostParts-3) + "    and 3 more"
+			"    a name that is by far t…  0.00/s\n" + strings.Repeat("    more                      1.00/s, p50 "+
+			"1.00 ms, p99 1.00 ms\n", mostParts-3) + "    and 3 more"
 		_, got, _ := strings.Cut(x.screen(), "VALID\n")
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("of the steps the screen shows (-want +got):\n%s", diff)

@@ -13,8 +13,8 @@ import (
 	"grpcbench/loadgen/verdict"
 )
 
-// Run shows one load run. Its methods are called as things happen, and do not wait for anyone to read; of a nil Run they
-// show nothing.
+// Run shows one load run. Its methods are called as things happen, and do not wait for anyone to read; of a nil Run
+// they show nothing.
 type Run struct {
 	view    *View
 	name    string
@@ -128,7 +128,8 @@ func (r *Run) lines(p phase, width int) []string {
 		lines = append(lines, "  waiting   "+waiting)
 	}
 	return append(append(lines,
-		fmt.Sprintf("  rate      %s, %s in flight, %s messages/s", rate, number.Count(s.InFlight), number.Rate(perSecond(s.Messages))),
+		fmt.Sprintf("  rate      %s, %s in flight, %s messages/s", rate, number.Count(s.InFlight),
+			number.Rate(perSecond(s.Messages))),
 		"  calls     "+calls,
 		fmt.Sprintf("  response  %s  %s", s.response(), sparkline(r.p99, max(8, min(60, width-48)))),
 		"  so far    "+strings.ToUpper(string(s.Verdict.Status))+reasons(s.Verdict),
@@ -169,7 +170,8 @@ func (r *Run) line(p phase) string {
 	}
 	s := r.last
 	line := fmt.Sprintf("%s: %s, %s/s, %s in flight, %s, %s ok", r.name, p.times(),
-		number.Rate(float64(s.OK+s.Failed)/max(s.Length.Seconds(), 1e-3)), number.Count(s.InFlight), s.response(), number.Count(r.ok))
+		number.Rate(float64(s.OK+s.Failed)/max(s.Length.Seconds(), 1e-3)), number.Count(s.InFlight), s.response(),
+		number.Count(r.ok))
 	if waiting := s.waiting(); waiting != "" {
 		line += ", " + waiting
 	}

@@ -17,9 +17,9 @@ import (
 	"time"
 )
 
-// In a folder each direction of a link is a file, to which one side appends lines and which the other reads as it grows:
-// guest-3 is what shard 3 says, host-3 what it is told. A shared filesystem may take its time, so clocks are compared to
-// some milliseconds only.
+// In a folder each direction of a link is a file, to which one side appends lines and which the other reads as it
+// grows: guest-3 is what shard 3 says, host-3 what it is told. A shared filesystem may take its time, so clocks are
+// compared to some milliseconds only.
 const (
 	guestFile = "guest-"
 	hostFile  = "host-"
@@ -93,7 +93,8 @@ func dialFolder(ctx context.Context, dir string, index int, patience func() time
 	name := strconv.Itoa(index)
 	out, err := os.OpenFile(filepath.Join(dir, guestFile+name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
 	if errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("%w: shard %d is in %s already, or an earlier run had the same name: -run says another", ErrRefused, index, dir)
+		return nil, fmt.Errorf("%w: shard %d is in %s already, or an earlier run had the same name: -run says another",
+			ErrRefused, index, dir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("meet in a folder: %w", err)
@@ -128,7 +129,8 @@ func listenFolder(dir string, patience func() time.Duration, take func(l link, f
 	}
 	own, err := os.OpenFile(filepath.Join(dir, "host"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
 	if err != nil {
-		return nil, fmt.Errorf("meet in a folder: an earlier run had the same name, or shard 0 is there already: %w", err)
+		return nil, fmt.Errorf("meet in a folder: an earlier run had the same name, or shard 0 is there already: %w",
+			err)
 	}
 	if err := own.Close(); err != nil {
 		return nil, fmt.Errorf("meet in a folder: %w", err)

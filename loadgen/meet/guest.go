@@ -62,8 +62,8 @@ type Guest struct {
 	err error      // why nothing is heard any more; set before over is closed
 }
 
-// Join meets shard 0, for as long as the timeout. Stop is called where shard 0 says that the run is to stop, or is lost.
-// Its errors say why it was refused ([ErrRefused]), or that there is nobody.
+// Join meets shard 0, for as long as the timeout. Stop is called where shard 0 says that the run is to stop, or is
+// lost. Its errors say why it was refused ([ErrRefused]), or that there is nobody.
 func Join(ctx context.Context, cfg Config, stop func(reason string)) (*Guest, error) {
 	deadline := fmt.Errorf("shard 0 is not at %s, or does not answer, within %v", cfg.Meet, cfg.Timeout)
 	joining, cancel := context.WithTimeoutCause(ctx, cfg.Timeout, deadline)
@@ -96,7 +96,8 @@ func Join(ctx context.Context, cfg Config, stop func(reason string)) (*Guest, er
 		return nil, fmt.Errorf("meet the other shards: %w", err)
 	}
 	g := &Guest{
-		cfg: cfg, link: l, stop: stop, start: make(chan int64, 1), bye: make(chan struct{}), over: make(chan struct{}), ended: make(chan struct{}), begun: &begun,
+		cfg: cfg, link: l, stop: stop, start: make(chan int64, 1), bye: make(chan struct{}), over: make(chan struct{}),
+		ended: make(chan struct{}), begun: &begun,
 	}
 	go func() {
 		defer close(g.over)
@@ -119,9 +120,11 @@ const comeAgain = 20 * time.Millisecond
 
 var errLater = errors.New("shard 0 still makes the round before")
 
-// knock opens a link, which lives as long as living, and says hello. The link is nil where there is none, and closed where the
-// guest is to come again.
-func knock(joining, living context.Context, cfg *Config, patience func() time.Duration) (l link, offer json.RawMessage, err error) {
+// knock opens a link, which lives as long as living, and says hello. The link is nil where there is none, and closed
+// where the guest is to come again.
+func knock(joining, living context.Context, cfg *Config, patience func() time.Duration) (l link, offer json.RawMessage,
+	err error,
+) {
 	if cfg.Folder {
 		l, err = dialFolder(joining, cfg.dir(), cfg.Hello.Index, patience)
 	} else {
@@ -131,7 +134,8 @@ func knock(joining, living context.Context, cfg *Config, patience func() time.Du
 		offer, err = greet(joining, l, cfg)
 	}
 	// The server of the round before may end while it is asked: then the next is soon there.
-	ending := cfg.Hello.Round > 1 && !cfg.Folder && joining.Err() == nil && !errors.Is(err, ErrRefused) && !errors.Is(err, errToken)
+	ending := cfg.Hello.Round > 1 && !cfg.Folder && joining.Err() == nil && !errors.Is(err, ErrRefused) &&
+		!errors.Is(err, errToken)
 	if errors.Is(err, errLater) || err != nil && ending {
 		if l != nil {
 			_ = l.Close() // nothing was said

@@ -62,7 +62,10 @@ type sample struct{ offset, rtt int64 }
 
 // Listen is shard 0 at the meeting's place.
 func Listen(ctx context.Context, cfg Config, events Events) (*Host, error) {
-	h := &Host{cfg: cfg, events: events, guests: make([]*guest, cfg.Hello.Count), changed: make(chan struct{}, 1), done: make(chan struct{})}
+	h := &Host{
+		cfg: cfg, events: events, guests: make([]*guest, cfg.Hello.Count), changed: make(chan struct{}, 1),
+		done: make(chan struct{}),
+	}
 	var err error
 	if cfg.Folder {
 		h.closer, err = listenFolder(cfg.dir(), h.begun.patience, h.take)
@@ -227,8 +230,8 @@ func (g *guest) tell(m *Message) error {
 	return nil
 }
 
-// How many exchanges compare a guest's clock at the start and at the end. The one that took least time says most: an answer
-// lies between the ping and the pong, and the middle is off by half of that at most (Cristian, 1989).
+// How many exchanges compare a guest's clock at the start and at the end. The one that took least time says most: an
+// answer lies between the ping and the pong, and the middle is off by half of that at most (Cristian, 1989).
 const (
 	opening = 20
 	closing = 5
@@ -263,8 +266,8 @@ func (g *guest) answer() (s sample, ok bool) {
 	}
 }
 
-// Start waits until all are here and ready, compares the clocks, and tells all when to start: at, a reading of the host's
-// clock. What it returns after the timeout names who is missing.
+// Start waits until all are here and ready, compares the clocks, and tells all when to start: at, a reading of the
+// host's clock. What it returns after the timeout names who is missing.
 func (h *Host) Start(ctx context.Context) (at int64, err error) {
 	late := time.NewTimer(h.cfg.Timeout)
 	defer late.Stop()
@@ -277,9 +280,11 @@ func (h *Host) Start(ctx context.Context) (at int64, err error) {
 		case <-h.changed:
 		case <-late.C:
 			if len(missing) > 0 {
-				return 0, h.giveUp(fmt.Errorf("of %d shards these did not come within %v: %s", h.cfg.Hello.Count, h.cfg.Timeout, list(missing)))
+				return 0, h.giveUp(fmt.Errorf("of %d shards these did not come within %v: %s", h.cfg.Hello.Count,
+					h.cfg.Timeout, list(missing)))
 			}
-			return 0, h.giveUp(fmt.Errorf("all shards are here, but not all connected to the server within %v", h.cfg.Timeout))
+			return 0, h.giveUp(fmt.Errorf("all shards are here, but not all connected to the server within %v",
+				h.cfg.Timeout))
 		case <-ctx.Done():
 			return 0, h.giveUp(context.Cause(ctx))
 		}

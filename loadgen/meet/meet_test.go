@@ -48,7 +48,10 @@ func clock(ahead time.Duration) func() int64 {
 
 // of is the i-th shard's configuration, whose clock is i hours ahead.
 func (p place) of(c Config, index, count int) Config {
-	c.Hello = Hello{Run: "r", Index: index, Count: count, Version: "v", Plan: json.RawMessage(`{"rate":1,"c":2}`), Host: fmt.Sprint("host", index)}
+	c.Hello = Hello{
+		Run: "r", Index: index, Count: count, Version: "v", Plan: json.RawMessage(`{"rate":1,"c":2}`),
+		Host: fmt.Sprint("host", index),
+	}
 	c.Timeout, c.Now = 10*time.Second, clock(time.Duration(index)*time.Hour)
 	return c
 }
@@ -145,9 +148,12 @@ func TestMeet(t *testing.T) {
 			for i := 1; i < count; i++ {
 				off := time.Duration(starts[i] - starts[0]).Abs()
 				if off > time.Duration(clocks[i].RTT/2) {
-					t.Errorf("shard %d starts %v from shard 0, and its clock is known to %v", i, off, time.Duration(clocks[i].RTT/2))
+					t.Errorf("shard %d starts %v from shard 0, and its clock is known to %v", i, off,
+						time.Duration(clocks[i].RTT/2))
 				}
-				if drift := time.Duration(clocks[i].Drift).Abs(); drift > time.Duration(clocks[i].RTT/2+clocks[i].DriftRTT/2) || clocks[i].DriftRTT == 0 {
+				if drift := time.Duration(
+					clocks[i].Drift).Abs(); drift > time.Duration(clocks[i].RTT/2+clocks[i].DriftRTT/2) ||
+					clocks[i].DriftRTT == 0 {
 					t.Errorf("shard %d: %+v, want no drift", i, clocks[i])
 				}
 				for k := range 3 {
@@ -167,7 +173,10 @@ func TestRefused(t *testing.T) {
 			change func(*Config)
 			want   string
 		}{
-			{"another plan", func(c *Config) { c.Hello.Plan = json.RawMessage(`{"rate":2,"c":2,"n":1}`) }, "its plan is another: n, rate"},
+			{
+				"another plan", func(c *Config) { c.Hello.Plan = json.RawMessage(`{"rate":2,"c":2,"n":1}`) },
+				"its plan is another: n, rate",
+			},
 			{"another version", func(c *Config) { c.Hello.Version = "w" }, "loadgen v, not w"},
 			{"another count", func(c *Config) { c.Hello.Count = 5 }, "made by 2 processes, not 5"},
 			{"an index that there is not", func(c *Config) { c.Hello.Index = 2 }, "it calls itself shard 2 of 2"},
@@ -209,7 +218,8 @@ func TestTwoAlikeAndLate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := Join(t.Context(), p.of(c, 1, 2), func(string) {}); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "is here already, from host1") {
+			if _, err := Join(t.Context(), p.of(c, 1, 2), func(string) {}); !errors.Is(err, ErrRefused) ||
+				!strings.Contains(err.Error(), "is here already, from host1") {
 				t.Errorf("the second of the index hears %v", err)
 			}
 			var group sync.WaitGroup
@@ -222,7 +232,8 @@ func TestTwoAlikeAndLate(t *testing.T) {
 				t.Fatal(err)
 			}
 			group.Wait()
-			if _, err := Join(t.Context(), p.of(c, 1, 2), func(string) {}); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "has begun without it") {
+			if _, err := Join(t.Context(), p.of(c, 1, 2), func(string) {}); !errors.Is(err, ErrRefused) ||
+				!strings.Contains(err.Error(), "has begun without it") {
 				t.Errorf("one that comes late hears %v", err)
 			}
 			if err := g.End(json.RawMessage(`1`), 5*time.Second); err != nil {
@@ -281,7 +292,8 @@ func TestMissing(t *testing.T) {
 				}
 				_ = g.End(nil, 0)
 			})
-			if _, err := h.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "of 4 shards these did not come within 500ms: 1, 3") {
+			if _, err := h.Start(t.Context()); err == nil ||
+				!strings.Contains(err.Error(), "of 4 shards these did not come within 500ms: 1, 3") {
 				t.Errorf("shard 0 says %v", err)
 			}
 			group.Wait()
@@ -295,13 +307,15 @@ func TestNobodyThere(t *testing.T) {
 		c := p.config(t)
 		cfg := p.of(c, 1, 2)
 		cfg.Timeout = 300 * time.Millisecond
-		if _, err := Join(t.Context(), cfg, func(string) {}); err == nil || !strings.Contains(err.Error(), c.Meet) || !strings.Contains(err.Error(), "within 300ms") {
+		if _, err := Join(t.Context(), cfg, func(string) {}); err == nil || !strings.Contains(err.Error(), c.Meet) ||
+			!strings.Contains(err.Error(), "within 300ms") {
 			t.Errorf("%s: it says %v", p.name, err)
 		}
 	}
 }
 
-// A guest that is gone in mid-run is lost; what shard 0 tells the others reaches them; and a host that is gone stops all.
+// A guest that is gone in mid-run is lost; what shard 0 tells the others reaches them; and a host that is gone stops
+// all.
 func TestLostAndStopped(t *testing.T) {
 	for _, p := range places[:2] {
 		t.Run(p.name, func(t *testing.T) {
@@ -313,7 +327,8 @@ func TestLostAndStopped(t *testing.T) {
 			}
 			var guests [3]*Guest
 			for i := 1; i < 3; i++ {
-				if guests[i], err = Join(t.Context(), p.of(c, i, 3), func(reason string) { stopped.add("%d: %s", i, reason) }); err != nil {
+				if guests[i], err = Join(t.Context(), p.of(c, i, 3),
+					func(reason string) { stopped.add("%d: %s", i, reason) }); err != nil {
 					t.Fatal(err)
 				}
 			}

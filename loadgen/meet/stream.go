@@ -69,7 +69,8 @@ func dialStream(ctx context.Context, addr string, c *Config) (link, error) {
 		grpc.WithTransportCredentials(transport), grpc.WithNoProxy(),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: silent, Timeout: silent, PermitWithoutStream: true}),
 		grpc.WithConnectParams(grpc.ConnectParams{MinConnectTimeout: 5 * time.Second}),
-		grpc.WithDefaultCallOptions(grpc.ForceCodec(codec{}), grpc.WaitForReady(true), grpc.MaxCallRecvMsgSize(mostMessage)),
+		grpc.WithDefaultCallOptions(grpc.ForceCodec(codec{}), grpc.WaitForReady(true),
+			grpc.MaxCallRecvMsgSize(mostMessage)),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("connect to shard 0: %w", err)
@@ -133,14 +134,18 @@ func listenStreams(ctx context.Context, addr string, c *Config, take func(l link
 	s := &streams{server: grpc.NewServer(options...)}
 	s.server.RegisterService(&grpc.ServiceDesc{
 		ServiceName: service, HandlerType: (*any)(nil),
-		Streams: []grpc.StreamDesc{{StreamName: join, ServerStreams: true, ClientStreams: true, Handler: func(_ any, stream grpc.ServerStream) error { //nolint:contextcheck // the stream has it
-			from := "an unknown address"
-			if p, ok := peer.FromContext(stream.Context()); ok {
-				from = p.Addr.String()
-			}
-			take(streamLink{stream, func() error { return nil }}, from)
-			return nil
-		}}},
+		// the stream has it
+		Streams: []grpc.StreamDesc{{
+			StreamName: join, ServerStreams: true, ClientStreams: true,
+			Handler: func(_ any, stream grpc.ServerStream) error { //nolint:contextcheck
+				from := "an unknown address"
+				if p, ok := peer.FromContext(stream.Context()); ok {
+					from = p.Addr.String()
+				}
+				take(streamLink{stream, func() error { return nil }}, from)
+				return nil
+			},
+		}},
 	}, nil)
 	s.serving.Go(func() { _ = s.server.Serve(listener) }) // until it is stopped
 	return s, nil

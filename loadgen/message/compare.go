@@ -13,7 +13,8 @@ func compareFields(wants []want, got, wanted protoreflect.Message) error {
 		w := &wants[i]
 		if w.absent || w.anything {
 			if has := got.Has(w.field); has != w.anything {
-				return fmt.Errorf("%s: got %s, want %s", w.path, told(w.field, got.Get(w.field), has), map[bool]string{true: "something", false: "nothing"}[w.anything])
+				return fmt.Errorf("%s: got %s, want %s", w.path, told(w.field, got.Get(w.field), has),
+					map[bool]string{true: "something", false: "nothing"}[w.anything])
 			}
 			continue
 		}
@@ -67,7 +68,8 @@ func (w *want) compareOne(got, wanted protoreflect.Value, has bool) error {
 		return compareFields(w.within, got.Message(), wanted.Message())
 	}
 	if !w.anything && !got.Equal(wanted) {
-		return fmt.Errorf("%s: got %s, want %s", w.path, told(w.field, got, has || !w.field.HasPresence()), told(w.field, wanted, true))
+		return fmt.Errorf("%s: got %s, want %s", w.path, told(w.field, got, has || !w.field.HasPresence()),
+			told(w.field, wanted, true))
 	}
 	return nil
 }

@@ -14,8 +14,8 @@ import (
 )
 
 // Compile makes programs of JSON with slots: one message, an array of messages, or several one after the other. No data
-// is the empty message; of a feed of whole messages, named row, its row. An error says where in the data it is, and what
-// the type has there.
+// is the empty message; of a feed of whole messages, named row, its row. An error says where in the data it is, and
+// what the type has there.
 func (e *Slots) Compile(data []byte, desc protoreflect.MessageDescriptor, types Resolver) ([]*Program, error) {
 	if f := e.Feeds["row"]; f != nil && len(bytes.TrimSpace(data)) == 0 {
 		if f.messages != nil {
@@ -74,7 +74,9 @@ func split(data []byte, desc protoreflect.MessageDescriptor) (all []json.RawMess
 }
 
 // compile makes the program of one message.
-func (e *Slots) compile(data []byte, desc protoreflect.MessageDescriptor, types Resolver, where string) (*Program, error) {
+func (e *Slots) compile(data []byte, desc protoreflect.MessageDescriptor, types Resolver, where string) (*Program,
+	error,
+) {
 	c := compiler{slots: e, types: types, where: where}
 	if !bytes.Contains(data, []byte("${")) {
 		m, err := parse(data, desc, types, false)
@@ -106,7 +108,8 @@ func (e *Slots) compile(data []byte, desc protoreflect.MessageDescriptor, types 
 	if err != nil {
 		return nil, err
 	}
-	if _, err := parse(withoutSlots(data), desc, types, false); err != nil && strings.Contains(err.Error(), "duplicate") {
+	if _, err := parse(withoutSlots(data), desc, types, false); err != nil &&
+		strings.Contains(err.Error(), "duplicate") {
 		return nil, err // which decoding would hide
 	}
 	return p, nil
@@ -136,7 +139,8 @@ type compiler struct {
 	types Resolver
 	where string
 	found []*slot
-	// names are where in the message the compiler is: fields by their names in proto, keys of maps, and indices of lists.
+	// names are where in the message the compiler is: fields by their names in proto, keys of maps, and indices of
+	// lists.
 	names  []any
 	leaves []leafAt
 	// keyed is that a map's key has slots.

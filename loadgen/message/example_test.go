@@ -13,7 +13,8 @@ import (
 // JSON with slots becomes a program; each call's message is made of the call's number alone, so it can be made again.
 func Example() {
 	slots := &message.Slots{Seed: 1}
-	programs, err := slots.Compile([]byte(`{"name":"user-${seq}","version":"v${int(1,9)}"}`), (&apipb.Api{}).ProtoReflect().Descriptor(), protoregistry.GlobalTypes)
+	programs, err := slots.Compile([]byte(`{"name":"user-${seq}","version":"v${int(1,9)}"}`),
+		(&apipb.Api{}).ProtoReflect().Descriptor(), protoregistry.GlobalTypes)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -15,8 +15,8 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// Expectation is what an answer has to hold: fields, and within them fields. What it does not name may be anything; a list
-// is held where it has the same length and each element is, a map where it has each of the keys. It may be used
+// Expectation is what an answer has to hold: fields, and within them fields. What it does not name may be anything; a
+// list is held where it has the same length and each element is, a map where it has each of the keys. It may be used
 // concurrently.
 type Expectation struct {
 	program *Program // makes the expected message
@@ -45,10 +45,15 @@ type want struct {
 	keys             []string
 }
 
-// Expect compiles what is expected of answers to what requests send: JSON of the answer's type, one for all answers, or in
-// turn, of which the last is for all that follow.
-func (e *Slots) Expect(data []byte, desc protoreflect.MessageDescriptor, types Resolver, requests []*Program) ([]*Expectation, error) {
-	answers := &Slots{Seed: e.Seed, Run: e.Run, Feeds: e.Feeds, Step: e.Step, Saved: e.Saved, Known: e.Known, answer: true}
+// Expect compiles what is expected of answers to what requests send: JSON of the answer's type, one for all answers, or
+// in turn, of which the last is for all that follow.
+func (e *Slots) Expect(data []byte, desc protoreflect.MessageDescriptor, types Resolver,
+	requests []*Program,
+) ([]*Expectation, error) {
+	answers := &Slots{
+		Seed: e.Seed, Run: e.Run, Feeds: e.Feeds, Step: e.Step, Saved: e.Saved, Known: e.Known,
+		answer: true,
+	}
 	for _, p := range requests {
 		answers.asked = append(answers.asked, p.slots...)
 	}
@@ -87,7 +92,9 @@ func (e *Slots) expect(data []byte, desc protoreflect.MessageDescriptor, types R
 }
 
 // wantsOf are the fields that an object names; it was compiled, so that they exist.
-func (x *Expectation) wantsOf(path string, desc protoreflect.MessageDescriptor, object map[string]any, e *Slots) (all []want) {
+func (x *Expectation) wantsOf(path string, desc protoreflect.MessageDescriptor, object map[string]any,
+	e *Slots,
+) (all []want) {
 	keys := make([]string, 0, len(object))
 	for key := range object {
 		keys = append(keys, key)
@@ -180,9 +187,15 @@ func (x *Expectation) leafOf(path string, field protoreflect.FieldDescriptor, v 
 	case protoreflect.BytesKind:
 		return &op{code: opText, text: literalText(string(m.Bytes()))}
 	case protoreflect.BoolKind:
-		return &op{code: opVarint, field: field, kind: field.Kind(), slot: &slot{kind: slotConst, from: int64(b2i(m.Bool()))}}
+		return &op{
+			code: opVarint, field: field, kind: field.Kind(),
+			slot: &slot{kind: slotConst, from: int64(b2i(m.Bool()))},
+		}
 	case protoreflect.EnumKind:
-		return &op{code: opVarint, field: field, kind: field.Kind(), slot: &slot{kind: slotConst, from: int64(m.Enum())}}
+		return &op{
+			code: opVarint, field: field, kind: field.Kind(),
+			slot: &slot{kind: slotConst, from: int64(m.Enum())},
+		}
 	case protoreflect.FloatKind:
 		return &op{code: opFixed32, field: field, kind: field.Kind(), slot: &slot{kind: slotFloat, low: m.Float()}}
 	case protoreflect.DoubleKind:
@@ -206,7 +219,8 @@ func (o *op) unsent() bool {
 	if o.code == opText {
 		return len(o.text) == 0
 	}
-	return o.slot.kind == slotConst && o.slot.from == 0 || o.slot.kind == slotFloat && o.slot.low == 0 && o.slot.wide == 0
+	return o.slot.kind == slotConst && o.slot.from == 0 || o.slot.kind == slotFloat && o.slot.low == 0 &&
+		o.slot.wide == 0
 }
 
 func literalText(s string) text {
@@ -238,7 +252,8 @@ func (x *Expectation) find(path string) (v protoreflect.Value, ok bool) {
 	return v, true
 }
 
-// Check says what of an answer is not as expected. It decodes the answer only where its bytes do not say that all is well.
+// Check says what of an answer is not as expected. It decodes the answer only where its bytes do not say that all is
+// well.
 func (x *Expectation) Check(body []byte, m *Moment) error {
 	whole := x.whole.Load()
 	if whole {

@@ -16,7 +16,9 @@ import (
 )
 
 // message compiles what is within a message. Sample is the same with values in the slots' places.
-func (c *compiler) message(path string, desc protoreflect.MessageDescriptor, v any) (body []node, sample any, err error) {
+func (c *compiler) message(path string, desc protoreflect.MessageDescriptor, v any) (body []node, sample any,
+	err error,
+) {
 	if desc.FullName().Parent() == "google.protobuf" {
 		if body, sample, ok, err := c.wellKnown(path, desc, v); ok || err != nil {
 			return body, sample, err
@@ -86,9 +88,12 @@ func (c *compiler) fixed(desc protoreflect.MessageDescriptor, v any) []byte {
 }
 
 // field finds what a key of JSON means: either spelling of a name, or an extension's in brackets.
-func (c *compiler) field(path string, desc protoreflect.MessageDescriptor, key string) (protoreflect.FieldDescriptor, error) {
+func (c *compiler) field(path string, desc protoreflect.MessageDescriptor, key string) (protoreflect.FieldDescriptor,
+	error,
+) {
 	if name, ok := strings.CutPrefix(key, "["); ok && c.types != nil {
-		if x, err := c.types.FindExtensionByName(protoreflect.FullName(strings.TrimSuffix(name, "]"))); err == nil && x.TypeDescriptor().ContainingMessage().FullName() == desc.FullName() {
+		if x, err := c.types.FindExtensionByName(protoreflect.FullName(strings.TrimSuffix(name, "]"))); err == nil &&
+			x.TypeDescriptor().ContainingMessage().FullName() == desc.FullName() {
 			return x.TypeDescriptor(), nil
 		}
 		return nil, fmt.Errorf("%s.%s: %s has no such extension", path, key, desc.FullName())
@@ -104,7 +109,9 @@ func (c *compiler) field(path string, desc protoreflect.MessageDescriptor, key s
 }
 
 // fieldValue compiles a field. Same is the part of a map that has no slots.
-func (c *compiler) fieldValue(path string, field protoreflect.FieldDescriptor, v any) (nodes []node, same, sample any, err error) {
+func (c *compiler) fieldValue(path string, field protoreflect.FieldDescriptor, v any) (nodes []node, same, sample any,
+	err error,
+) {
 	switch {
 	case field.IsMap():
 		return c.mapped(path, field, v)
@@ -116,7 +123,9 @@ func (c *compiler) fieldValue(path string, field protoreflect.FieldDescriptor, v
 	return nodes, nil, sample, err
 }
 
-func (c *compiler) mapped(path string, field protoreflect.FieldDescriptor, v any) (nodes []node, same, sample any, err error) {
+func (c *compiler) mapped(path string, field protoreflect.FieldDescriptor, v any) (nodes []node, same, sample any,
+	err error,
+) {
 	object, ok := v.(map[string]any)
 	if !ok {
 		return nil, nil, nil, fmt.Errorf("%s: want an object, for a map: not %s", path, kindOf(v))
@@ -204,7 +213,9 @@ func wireType(k protoreflect.Kind) protowire.Type {
 }
 
 // value compiles one value of a field, its tag included; implicit is that the default is not sent.
-func (c *compiler) value(path string, field protoreflect.FieldDescriptor, v any, implicit bool) (nodes []node, sample any, err error) {
+func (c *compiler) value(path string, field protoreflect.FieldDescriptor, v any, implicit bool) (nodes []node,
+	sample any, err error,
+) {
 	if !slotted(v) {
 		literal, err := c.single(path, field, v)
 		return []node{{literal: literal}}, v, err
@@ -215,7 +226,8 @@ func (c *compiler) value(path string, field protoreflect.FieldDescriptor, v any,
 			return nil, nil, err
 		}
 		if field.Kind() == protoreflect.GroupKind {
-			nodes = append(append([]node{{literal: tag(field, protowire.StartGroupType)}}, body...), node{literal: tag(field, protowire.EndGroupType)})
+			nodes = append(append([]node{{literal: tag(field, protowire.StartGroupType)}}, body...),
+				node{literal: tag(field, protowire.EndGroupType)})
 			return nodes, sample, nil
 		}
 		return []node{{literal: tag(field, protowire.BytesType), group: body, grouped: true}}, sample, nil
@@ -231,7 +243,8 @@ func (c *compiler) value(path string, field protoreflect.FieldDescriptor, v any,
 	switch field.Kind() {
 	case protoreflect.BytesKind:
 		c.leaf(t, true, true)
-	case protoreflect.StringKind, protoreflect.EnumKind, protoreflect.Int64Kind, protoreflect.Uint64Kind, protoreflect.Sint64Kind,
+	case protoreflect.StringKind, protoreflect.EnumKind, protoreflect.Int64Kind, protoreflect.Uint64Kind,
+		protoreflect.Sint64Kind,
 		protoreflect.Fixed64Kind, protoreflect.Sfixed64Kind:
 		c.leaf(t, true, false)
 	default:

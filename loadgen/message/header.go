@@ -50,7 +50,8 @@ func (h *Header) Append(dst []byte, call uint64) ([]byte, error) {
 func printable(value []byte) error {
 	for _, c := range value {
 		if c < ' ' || c > '~' {
-			return fmt.Errorf("%q: metadata may hold printable ASCII only; a key that ends in -bin takes any bytes", clip(string(value)))
+			return fmt.Errorf("%q: metadata may hold printable ASCII only; a key that ends in -bin takes any bytes",
+				clip(string(value)))
 		}
 	}
 	return nil

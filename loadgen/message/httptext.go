@@ -14,7 +14,8 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 )
 
-// Texts makes the text of a request over HTTP: a target, or a body in JSON. It is read-only and may be used concurrently.
+// Texts makes the text of a request over HTTP: a target, or a body in JSON. It is read-only and may be used
+// concurrently.
 type Texts struct{ pieces []piece }
 
 // piece is literal text, or that of a leaf, escaped for where it stands.
@@ -28,7 +29,8 @@ type piece struct {
 // private area), and each way to escape text leaves them together.
 const mark = "\uf8ff"
 
-var marked = regexp.MustCompile(`"?(?:` + mark + `|` + url.QueryEscape(mark) + `)(\d+)(?:` + mark + `|` + url.QueryEscape(mark) + `)"?`)
+var marked = regexp.MustCompile(`"?(?:` + mark + `|` + url.QueryEscape(mark) + `)(\d+)(?:` + mark + `|` +
+	url.QueryEscape(mark) + `)"?`)
 
 // tree is the program's example as JSON has it, with marks in the places of its leaves.
 func (p *Program) tree() (map[string]any, error) {
@@ -80,7 +82,8 @@ func place(in any, names []any, value string) error {
 	return nil
 }
 
-// texts parts a text at its marks. A target's are escaped as paths are, before its question mark, and as queries behind.
+// texts parts a text at its marks. A target's are escaped as paths are, before its question mark, and as queries
+// behind.
 func (p *Program) texts(s string, target bool) *Texts {
 	t := &Texts{}
 	query := strings.IndexByte(s, '?')

@@ -22,8 +22,8 @@ type Resolver interface {
 	protoregistry.ExtensionTypeResolver
 }
 
-// ParseJSON reads data of a type, without slots: one message as JSON, an array of messages, or several one after the other.
-// No data is the empty message. An error says where in the data it is, and what the type has there.
+// ParseJSON reads data of a type, without slots: one message as JSON, an array of messages, or several one after the
+// other. No data is the empty message. An error says where in the data it is, and what the type has there.
 func ParseJSON(data []byte, desc protoreflect.MessageDescriptor, types Resolver) ([]proto.Message, error) {
 	each, err := split(data, desc)
 	if err != nil {
@@ -63,8 +63,8 @@ func parse(data []byte, desc protoreflect.MessageDescriptor, types Resolver, par
 	return nil, fmt.Errorf("not a %s: %s", desc.FullName(), why)
 }
 
-// misfit finds the first place where v is not of the type, with words for whoever wrote it. It knows less than protojson
-// does, and says nothing where it does not know.
+// misfit finds the first place where v is not of the type, with words for whoever wrote it. It knows less than
+// protojson does, and says nothing where it does not know.
 func misfit(path string, desc protoreflect.MessageDescriptor, v any) error {
 	if desc.ParentFile() != nil && desc.FullName().Parent() == "google.protobuf" {
 		return nil // they have a JSON of their own
@@ -157,7 +157,8 @@ func misfitValue(path string, field protoreflect.FieldDescriptor, v any) error {
 			for i := range min(values.Len(), 20) {
 				names = append(names, string(values.Get(i).Name()))
 			}
-			return fmt.Errorf("%s: %s has no %q; it has %s", path, field.Enum().FullName(), clip(text), strings.Join(names, ", "))
+			return fmt.Errorf("%s: %s has no %q; it has %s", path, field.Enum().FullName(), clip(text),
+				strings.Join(names, ", "))
 		}
 		if !isText && !isNumber {
 			return wrong("a name of " + string(field.Enum().FullName()))
@@ -206,8 +207,8 @@ func fieldNames(desc protoreflect.MessageDescriptor) string {
 	return strings.Join(names, ", ")
 }
 
-// ParsesAs judges a sample of answers by whether they are messages of the type: to look at each would cost more than the
-// call.
+// ParsesAs judges a sample of answers by whether they are messages of the type: to look at each would cost more than
+// the call.
 func ParsesAs(desc protoreflect.MessageDescriptor) func(seq uint64, i int, body []byte) error {
 	return func(seq uint64, i int, body []byte) error {
 		if seq%sampled != 0 || i >= sampled {
@@ -226,7 +227,8 @@ func ParsesAsJSON(desc protoreflect.MessageDescriptor) func(seq uint64, i int, b
 		if seq%sampled != 0 {
 			return nil
 		}
-		if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(body, dynamicpb.NewMessage(desc)); err != nil {
+		if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(body,
+			dynamicpb.NewMessage(desc)); err != nil {
 			return fmt.Errorf("it is no %s: %s", desc.FullName(), clip(string(body)))
 		}
 		return nil

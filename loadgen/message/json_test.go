@@ -23,13 +23,20 @@ func TestParseJSON(t *testing.T) {
 		{"one", `{"name":"a"}`, []string{`{"name":"a"}`}, nil},
 		{"names as in the .proto", `{"book_id":7}`, []string{`{"bookId":7}`}, nil},
 		{"an array", `[{"name":"a"},{}]`, []string{`{"name":"a"}`, `{}`}, nil},
-		{"one after the other", "{\"name\":\"a\"}\n{\"name\":\"b\"} [{},{}]", []string{`{"name":"a"}`, `{"name":"b"}`, `{}`, `{}`}, nil},
+		{
+			"one after the other", "{\"name\":\"a\"}\n{\"name\":\"b\"} [{},{}]",
+			[]string{`{"name":"a"}`, `{"name":"b"}`, `{}`, `{}`},
+			nil,
+		},
 		{"null is not set", `{"name":null}`, []string{`{}`}, nil},
 		{"an empty array", `[]`, nil, []string{"not a lib.Shelf", "an array without any"}},
 		{"no JSON", `{"name":`, nil, []string{"not a lib.Shelf", "JSON"}},
 		{"text behind it", `{} x`, nil, []string{"JSON"}},
 		{"no object", `"a"`, nil, []string{"$", "want an object", `the string "a"`}},
-		{"an unknown field", `{"nmae":"a"}`, nil, []string{"$.nmae", "lib.Shelf has no such field", "name, bookId, tags"}},
+		{
+			"an unknown field", `{"nmae":"a"}`, nil,
+			[]string{"$.nmae", "lib.Shelf has no such field", "name, bookId, tags"},
+		},
 		{"an unknown field within", `{"of":{"of":{"nmae":"a"}}}`, nil, []string{"$.of.of.nmae"}},
 		{"an unknown field in a list", `{"all":[{},{"x":1}]}`, nil, []string{"$.all[1].x"}},
 		{"in the second message", `{} {"x":1}`, nil, []string{"message 1", "$.x"}},
@@ -69,7 +76,10 @@ func TestParseJSON(t *testing.T) {
 
 // Whatever data is, there is a message or an error, and what is said to be a misfit is none of the type.
 func FuzzParseJSON(f *testing.F) {
-	for _, seed := range []string{`{"name":"a","all":[{"of":{"kind":"ODD"}}]}`, `[{"raw":"AA=="}] {}`, `{"bookId":1e3}`, `{"tags":[1]}`, `{"[x]":1}`} {
+	for _, seed := range []string{
+		`{"name":"a","all":[{"of":{"kind":"ODD"}}]}`, `[{"raw":"AA=="}] {}`,
+		`{"bookId":1e3}`, `{"tags":[1]}`, `{"[x]":1}`,
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -12,8 +12,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Program makes messages: an encoded message with slots, compiled. It is read-only and may be used concurrently. The zero
-// Program makes the empty message.
+// Program makes messages: an encoded message with slots, compiled. It is read-only and may be used concurrently. The
+// zero Program makes the empty message.
 type Program struct {
 	ops []op
 	// slots are all that stand in it.
@@ -97,7 +97,8 @@ func (p *Program) append(dst []byte, m *Moment, from, to int) ([]byte, error) {
 			case o.code == opVarint:
 				dst = binary.AppendUvarint(dst, v)
 			case o.code == opFixed32:
-				dst = binary.LittleEndian.AppendUint32(dst, uint32(v)) //nolint:gosec // 32 bits of a field that has as many
+				// 32 bits of a field that has as many
+				dst = binary.LittleEndian.AppendUint32(dst, uint32(v)) //nolint:gosec
 			default:
 				dst = binary.LittleEndian.AppendUint64(dst, v)
 			}

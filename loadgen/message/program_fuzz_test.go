@@ -29,9 +29,14 @@ func anyFile(r *rand.Rand) (protoreflect.FileDescriptor, error) {
 	type field = descriptorpb.FieldDescriptorProto
 	file := &descriptorpb.FileDescriptorProto{
 		Name: new("any.proto"), Package: new("any"),
-		Dependency: []string{"google/protobuf/any.proto", "google/protobuf/struct.proto", "google/protobuf/timestamp.proto", "google/protobuf/wrappers.proto"},
+		Dependency: []string{
+			"google/protobuf/any.proto", "google/protobuf/struct.proto",
+			"google/protobuf/timestamp.proto", "google/protobuf/wrappers.proto",
+		},
 		EnumType: []*descriptorpb.EnumDescriptorProto{{Name: new("E"), Value: []*descriptorpb.EnumValueDescriptorProto{
-			{Name: new("NONE"), Number: new(int32(0))}, {Name: new("ONE"), Number: new(int32(1))}, {Name: new("LAST"), Number: new(int32(-7))},
+			{Name: new("NONE"), Number: new(int32(0))},
+			{Name: new("ONE"), Number: new(int32(1))},
+			{Name: new("LAST"), Number: new(int32(-7))},
 		}}},
 	}
 	syntax := r.IntN(3)
@@ -43,16 +48,24 @@ func anyFile(r *rand.Rand) (protoreflect.FileDescriptor, error) {
 	default:
 		file.Syntax, file.Edition = new("editions"), descriptorpb.Edition_EDITION_2023.Enum()
 	}
-	known := []string{".any.M0", ".any.M1", ".google.protobuf.Value", ".google.protobuf.Struct", ".google.protobuf.ListValue", ".google.protobuf.StringValue", ".google.protobuf.Int64Value", ".google.protobuf.BoolValue"}
+	known := []string{
+		".any.M0", ".any.M1", ".google.protobuf.Value", ".google.protobuf.Struct",
+		".google.protobuf.ListValue", ".google.protobuf.StringValue", ".google.protobuf.Int64Value",
+		".google.protobuf.BoolValue",
+	}
 	for m := range 2 {
 		msg := &descriptorpb.DescriptorProto{Name: new(fmt.Sprintf("M%d", m))}
 		for n := range 1 + r.IntN(6) {
-			f := &field{Name: new(fmt.Sprintf("f_%d", n)), Number: new(int32(1 + n*n*n*37)), Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum()}
+			f := &field{
+				Name: new(fmt.Sprintf("f_%d", n)), Number: new(int32(1 + n*n*n*37)),
+				Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(),
+			}
 			kind := descriptorpb.FieldDescriptorProto_Type(1 + r.IntN(18)) //nolint:gosec // one of them
 			if kind == descriptorpb.FieldDescriptorProto_TYPE_GROUP {
 				kind = descriptorpb.FieldDescriptorProto_TYPE_MESSAGE
 				if syntax == 2 {
-					f.Options = &descriptorpb.FieldOptions{Features: &descriptorpb.FeatureSet{MessageEncoding: descriptorpb.FeatureSet_DELIMITED.Enum()}}
+					delimited := &descriptorpb.FeatureSet{MessageEncoding: descriptorpb.FeatureSet_DELIMITED.Enum()}
+					f.Options = &descriptorpb.FieldOptions{Features: delimited}
 				}
 			}
 			f.Type = kind.Enum()
@@ -66,22 +79,37 @@ func anyFile(r *rand.Rand) (protoreflect.FileDescriptor, error) {
 			switch r.IntN(5) {
 			case 0:
 				f.Label = descriptorpb.FieldDescriptorProto_LABEL_REPEATED.Enum()
-				if scalar := kind != descriptorpb.FieldDescriptorProto_TYPE_MESSAGE && kind != descriptorpb.FieldDescriptorProto_TYPE_STRING && kind != descriptorpb.FieldDescriptorProto_TYPE_BYTES; scalar && syntax < 2 && r.IntN(2) == 0 {
+				if scalar := kind != descriptorpb.FieldDescriptorProto_TYPE_MESSAGE &&
+					kind != descriptorpb.FieldDescriptorProto_TYPE_STRING &&
+					kind != descriptorpb.FieldDescriptorProto_TYPE_BYTES; scalar && syntax < 2 && r.IntN(2) == 0 {
 					f.Options = &descriptorpb.FieldOptions{Packed: new(r.IntN(2) == 0)}
 				}
 			case 1: // a map
-				entry := &descriptorpb.DescriptorProto{Name: new(fmt.Sprintf("F%dEntry", n)), Options: &descriptorpb.MessageOptions{MapEntry: new(true)}}
-				keys := []descriptorpb.FieldDescriptorProto_Type{descriptorpb.FieldDescriptorProto_TYPE_STRING, descriptorpb.FieldDescriptorProto_TYPE_INT32, descriptorpb.FieldDescriptorProto_TYPE_UINT64, descriptorpb.FieldDescriptorProto_TYPE_BOOL}
-				key := &field{Name: new("key"), Number: new(int32(1)), Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(), Type: keys[r.IntN(len(keys))].Enum()}
+				entry := &descriptorpb.DescriptorProto{
+					Name:    new(fmt.Sprintf("F%dEntry", n)),
+					Options: &descriptorpb.MessageOptions{MapEntry: new(true)},
+				}
+				keys := []descriptorpb.FieldDescriptorProto_Type{
+					descriptorpb.FieldDescriptorProto_TYPE_STRING,
+					descriptorpb.FieldDescriptorProto_TYPE_INT32, descriptorpb.FieldDescriptorProto_TYPE_UINT64,
+					descriptorpb.FieldDescriptorProto_TYPE_BOOL,
+				}
+				key := &field{
+					Name: new("key"), Number: new(int32(1)),
+					Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(),
+					Type:  keys[r.IntN(len(keys))].Enum(),
+				}
 				value := proto.Clone(f).(*field) //nolint:errcheck // it is one
 				value.Name, value.Number, value.Options = new("value"), new(int32(2)), nil
 				entry.Field = []*field{key, value}
 				msg.NestedType = append(msg.NestedType, entry)
-				f.Label, f.Type, f.Options = descriptorpb.FieldDescriptorProto_LABEL_REPEATED.Enum(), descriptorpb.FieldDescriptorProto_TYPE_MESSAGE.Enum(), nil
+				f.Label, f.Type, f.Options = descriptorpb.FieldDescriptorProto_LABEL_REPEATED.Enum(),
+					descriptorpb.FieldDescriptorProto_TYPE_MESSAGE.Enum(), nil
 				f.TypeName = new(fmt.Sprintf(".any.M%d.F%dEntry", m, n))
 			case 2: // a oneof of its own
 				f.OneofIndex = new(int32(len(msg.OneofDecl))) //nolint:gosec // few
-				msg.OneofDecl = append(msg.OneofDecl, &descriptorpb.OneofDescriptorProto{Name: new(fmt.Sprintf("o_%d", n))})
+				msg.OneofDecl = append(msg.OneofDecl,
+					&descriptorpb.OneofDescriptorProto{Name: new(fmt.Sprintf("o_%d", n))})
 			}
 			msg.Field = append(msg.Field, f)
 		}
@@ -283,7 +311,8 @@ func (w *writer) text() pair {
 	return pair{slots.String(), values.String()}
 }
 
-// round compiles one random message of a random type, and holds what it makes against what protojson makes of the values.
+// round compiles one random message of a random type, and holds what it makes against what protojson makes of the
+// values.
 func round(t *testing.T, seed uint64, feed *Feed) (compared, held bool) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(seed, 1))
@@ -357,8 +386,8 @@ func feedOf(t testing.TB, name, content string) *Feed {
 	return f
 }
 
-// Data of any type and shape makes the bytes that protojson makes of it with the values put in. ROUNDS=10000000 is for a
-// night.
+// Data of any type and shape makes the bytes that protojson makes of it with the values put in. ROUNDS=10000000 is for
+// a night.
 func TestProgramsAreWhatProtojsonMakes(t *testing.T) {
 	rounds, _ := strconv.ParseUint(os.Getenv("ROUNDS"), 10, 64)
 	from, _ := strconv.ParseUint(os.Getenv("FROM"), 10, 64)

@@ -38,7 +38,8 @@ func (w *words) below(n uint64) uint64 {
 // unit is a number of 0 to 1, without 1, in steps of 2^-53.
 func (w *words) unit() float64 { return float64(w.next()>>11) * (1.0 / (1 << 53)) }
 
-// keyOf makes a slot's key of the seed and of where the slot stands, by FNV-1a, so that another slot beside it changes nothing.
+// keyOf makes a slot's key of the seed and of where the slot stands, by FNV-1a, so that another slot beside it changes
+// nothing.
 func keyOf(seed uint64, where string) uint64 {
 	h := uint64(0xcbf29ce484222325)
 	for i := range len(where) {
@@ -101,8 +102,8 @@ func expOver(x float64) float64 {
 	return 1 + x*0.5*(1+x/3*(1+0.25*x))
 }
 
-// permutation is one of 0 to n-1, without a table: a Feistel network of four rounds on the least power of two that holds
-// n, walked until it comes back below n (Black, Rogaway: "Ciphers with arbitrary finite domains", 2002).
+// permutation is one of 0 to n-1, without a table: a Feistel network of four rounds on the least power of two that
+// holds n, walked until it comes back below n (Black, Rogaway: "Ciphers with arbitrary finite domains", 2002).
 type permutation struct {
 	n           uint64
 	low         uint   // bits of the right side

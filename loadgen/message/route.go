@@ -20,8 +20,8 @@ import (
 type Route struct {
 	// HTTPMethod is GET and the like, Template the path with its variables.
 	HTTPMethod, Template string
-	// Body is the field that the request's body is, "*" for what is not in the path, empty for none; ResponseBody is the
-	// field of the answer that is sent, empty for all of it.
+	// Body is the field that the request's body is, "*" for what is not in the path, empty for none; ResponseBody is
+	// the field of the answer that is sent, empty for all of it.
 	Body, ResponseBody string
 }
 
@@ -63,8 +63,8 @@ func Routes(md protoreflect.MethodDescriptor) []Route {
 	return all
 }
 
-// Request is a program's messages as they travel by the route: the request target, and the body; without is that the route
-// has none. An error says which field does not fit.
+// Request is a program's messages as they travel by the route: the request target, and the body; without is that the
+// route has none. An error says which field does not fit.
 func (r Route) Request(p *Program) (target, body *Texts, without bool, err error) {
 	if p.keyed {
 		return nil, nil, false, fmt.Errorf("%v: over HTTP the key of a map can have no slots", r)
@@ -134,7 +134,8 @@ func (r Route) path(m proto.Message, fields map[string]any) (string, error) {
 			return "", fmt.Errorf("the path needs the field %s, which is empty", name)
 		}
 		if !fits(value, pattern) {
-			return "", fmt.Errorf("the path takes %s as the field %s, not %q", cmp.Or(pattern, "one segment"), name, clip(value))
+			return "", fmt.Errorf("the path takes %s as the field %s, not %q", cmp.Or(pattern, "one segment"), name,
+				clip(value))
 		}
 		segments := strings.Split(value, "/")
 		for i := range segments {

@@ -49,10 +49,16 @@ func TestRequest(t *testing.T) {
 	}{
 		{"a variable", "GET", "/v1/{name}", "", `{"name":"a"}`, "/v1/a", "", ""},
 		{"what is to be escaped", "GET", "/v1/{name}", "", `{"name":"a b?c#%ü"}`, "/v1/a%20b%3Fc%23%25%C3%BC", "", ""},
-		{"a pattern of several segments", "GET", "/v1/{name=shelves/*/books/*}:read", "", `{"name":"shelves/1/books/a b"}`, "/v1/shelves/1/books/a%20b:read", "", ""},
+		{
+			"a pattern of several segments", "GET", "/v1/{name=shelves/*/books/*}:read", "",
+			`{"name":"shelves/1/books/a b"}`, "/v1/shelves/1/books/a%20b:read", "", "",
+		},
 		{"all that follow", "GET", "/v1/{name=files/**}", "", `{"name":"files/a/b/c"}`, "/v1/files/a/b/c", "", ""},
 		{"a literal that it is", "GET", "/v1/{name=qm}/x", "", `{"name":"qm"}`, "/v1/qm/x", "", ""},
-		{"a literal that it is not", "GET", "/v1/{name=qm}/x", "", `{"name":"other"}`, "", "", `takes qm as the field name, not "other"`},
+		{
+			"a literal that it is not", "GET", "/v1/{name=qm}/x", "", `{"name":"other"}`, "", "",
+			`takes qm as the field name, not "other"`,
+		},
 		{"two segments for one", "GET", "/v1/{name}", "", `{"name":"a/b"}`, "", "", "one segment"},
 		{"a field within", "GET", "/v1/{of.of.name}", "", `{"of":{"of":{"name":"deep"}}}`, "/v1/deep", "", ""},
 		{"a number that is not set", "GET", "/v1/{book_id}", "", `{}`, "/v1/0", "", ""},
@@ -60,13 +66,27 @@ func TestRequest(t *testing.T) {
 		{"an enum and a bool that are not set", "GET", "/v1/{kind}/{on}", "", `{}`, "/v1/NONE/false", "", ""},
 		{"no such field", "GET", "/v1/{nmae}", "", `{}`, "", "", "lib.Shelf has no field nmae"},
 		{
-			"the rest in the query", "GET", "/v1/{name}", "", `{"name":"a","bookId":"7","tags":["x","y z"],"kind":"ODD","raw":"+/8=","on":true,"of":{"name":"b","of":{"on":true}}}`,
+			"the rest in the query", "GET", "/v1/{name}", "",
+			`{"name":"a","bookId":"7","tags":["x","y z"],"kind":"ODD","raw":"+/8=","on":true,"of":{"name":"b","of":{"on":true}}}`,
 			"/v1/a?book_id=7&kind=ODD&of.name=b&of.of.on=true&on=true&raw=%2B%2F8%3D&tags=x&tags=y+z", "", "",
 		},
-		{"what no query has", "GET", "/v1/x", "", `{"all":[{"name":"a"}]}`, "", "", "the field all cannot be in a query"},
-		{"all of it is the body", "POST", "/v1", "*", `{"name":"a","all":[{"on":true}]}`, "/v1", `{"all":[{"on":true}],"name":"a"}`, ""},
-		{"what the path leaves is", "POST", "/v1/{name}:do", "*", `{"name":"a","on":true}`, "/v1/a:do", `{"on":true}`, ""},
-		{"a field is, and the rest is the query", "PUT", "/v1/{name}", "of", `{"name":"a","on":true,"of":{"bookId":"3"}}`, "/v1/a?on=true", `{"book_id":"3"}`, ""},
+		{
+			"what no query has", "GET", "/v1/x", "", `{"all":[{"name":"a"}]}`, "", "",
+			"the field all cannot be in a query",
+		},
+		{
+			"all of it is the body", "POST", "/v1", "*", `{"name":"a","all":[{"on":true}]}`, "/v1",
+			`{"all":[{"on":true}],"name":"a"}`, "",
+		},
+		{
+			"what the path leaves is", "POST", "/v1/{name}:do", "*", `{"name":"a","on":true}`, "/v1/a:do",
+			`{"on":true}`,
+			"",
+		},
+		{
+			"a field is, and the rest is the query", "PUT", "/v1/{name}", "of",
+			`{"name":"a","on":true,"of":{"bookId":"3"}}`, "/v1/a?on=true", `{"book_id":"3"}`, "",
+		},
 		{"a field is that is not set", "PUT", "/v1/{name}", "of", `{"name":"a"}`, "/v1/a", `{}`, ""},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
@@ -74,7 +94,10 @@ func TestRequest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			where, what, without, err := message.Route{HTTPMethod: tt.method, Template: tt.path, Body: tt.body}.Request(programs[0])
+			where, what, without, err := message.Route{
+				HTTPMethod: tt.method, Template: tt.path,
+				Body: tt.body,
+			}.Request(programs[0])
 			var target, body string
 			if err == nil {
 				target, _ = where.Literal()
@@ -99,19 +122,30 @@ func TestRequest(t *testing.T) {
 func TestRequestWithSlots(t *testing.T) {
 	e := &message.Slots{}
 	for _, tt := range []struct{ reason, method, path, body, data, target, sent string }{
-		{"in the path and the query", "GET", "/v1/{name}", "", `{"name":"a b/${seq}","bookId":"${seq}","of":{"name":"c&${seq}"}}`, "/v1/a%20b%2F7?book_id=7&of.name=c%267", ""},
 		{
-			"in the body, as text and as a number", "POST", "/v1/{name}", "*", `{"name":"n${seq}","on":"${pick(true)}","raw":"<${seq}>","tags":["\"${seq}"],"bookId":"${seq}","kind":"${pick(ODD)}"}`,
+			"in the path and the query", "GET", "/v1/{name}", "",
+			`{"name":"a b/${seq}","bookId":"${seq}","of":{"name":"c&${seq}"}}`,
+			"/v1/a%20b%2F7?book_id=7&of.name=c%267", "",
+		},
+		{
+			"in the body, as text and as a number", "POST", "/v1/{name}", "*",
+			`{"name":"n${seq}","on":"${pick(true)}","raw":"<${seq}>","tags":["\"${seq}"],"bookId":"${seq}","kind":"${pick(ODD)}"}`,
 			"/v1/n7", `{"book_id":"7","kind":"ODD","on":true,"raw":"PDc+","tags":["\"7"]}`,
 		},
-		{"in a field that is the body", "PUT", "/v1/{name}", "of", `{"name":"x","of":{"name":"${seq}"}}`, "/v1/x", `{"name":"7"}`},
+		{
+			"in a field that is the body", "PUT", "/v1/{name}", "of", `{"name":"x","of":{"name":"${seq}"}}`, "/v1/x",
+			`{"name":"7"}`,
+		},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			programs, err := e.Compile([]byte(tt.data), shelf(t), protoregistry.GlobalTypes)
 			if err != nil {
 				t.Fatal(err)
 			}
-			target, body, _, err := message.Route{HTTPMethod: tt.method, Template: tt.path, Body: tt.body}.Request(programs[0])
+			target, body, _, err := message.Route{
+				HTTPMethod: tt.method, Template: tt.path,
+				Body: tt.body,
+			}.Request(programs[0])
 			if err != nil {
 				t.Fatal(err)
 			}

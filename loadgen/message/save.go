@@ -73,20 +73,23 @@ type saveStep struct {
 	index int // of a list; else -1, the last that is there
 }
 
-// NewSave compiles what to take, and to keep under its number: the path of a field in an answer of a type, as session.token or items.0.id.
+// NewSave compiles what to take, and to keep under its number: the path of a field in an answer of a type, as
+// session.token or items.0.id.
 func NewSave(into *Saved, number int, name, path string, desc protoreflect.MessageDescriptor) (*Save, error) {
 	s := &Save{into: into, number: number, name: name, path: path}
 	parts := strings.Split(path, ".")
 	for i := 0; i < len(parts); i++ {
 		if desc == nil {
-			return nil, fmt.Errorf("save %s: %s: there are no fields below %s", name, path, strings.Join(parts[:i], "."))
+			return nil, fmt.Errorf("save %s: %s: there are no fields below %s", name, path,
+				strings.Join(parts[:i], "."))
 		}
 		field := desc.Fields().ByJSONName(parts[i])
 		if field == nil {
 			field = desc.Fields().ByTextName(parts[i])
 		}
 		if field == nil {
-			return nil, fmt.Errorf("save %s: %s: %s has no field %s; it has %s", name, path, desc.FullName(), parts[i], fieldNames(desc))
+			return nil, fmt.Errorf("save %s: %s: %s has no field %s; it has %s", name, path, desc.FullName(), parts[i],
+				fieldNames(desc))
 		}
 		step := saveStep{field: field, index: -1}
 		if field.IsMap() {
@@ -127,7 +130,8 @@ func (s *Save) find(dst, body []byte) ([]byte, error) {
 	for i, step := range s.steps {
 		value, kind, ok := step.find(body)
 		if last := i == len(s.steps)-1; last {
-			if !ok && step.index < 0 && !step.field.HasPresence() && step.field.Kind() != protoreflect.StringKind && step.field.Kind() != protoreflect.BytesKind {
+			if !ok && step.index < 0 && !step.field.HasPresence() && step.field.Kind() != protoreflect.StringKind &&
+				step.field.Kind() != protoreflect.BytesKind {
 				return appendScalar(dst, step.field, 0), nil // a default is not sent
 			}
 			if !ok {
@@ -163,7 +167,8 @@ func (s *saveStep) find(body []byte) (found []byte, kind protowire.Type, ok bool
 		if num != s.field.Number() {
 			continue
 		}
-		packed := typ == protowire.BytesType && wireType(s.field.Kind()) != protowire.BytesType && s.field.Kind() != protoreflect.GroupKind
+		packed := typ == protowire.BytesType && wireType(s.field.Kind()) != protowire.BytesType &&
+			s.field.Kind() != protoreflect.GroupKind
 		switch {
 		case packed:
 			value, _ = protowire.ConsumeBytes(value)
@@ -211,7 +216,8 @@ func appendScalar(dst []byte, field protoreflect.FieldDescriptor, v uint64) []by
 	case protoreflect.BoolKind:
 		return strconv.AppendBool(dst, v != 0)
 	case protoreflect.EnumKind:
-		if value := field.Enum().Values().ByNumber(protoreflect.EnumNumber(v)); value != nil { //nolint:gosec // as varints have it
+		// as varints have it
+		if value := field.Enum().Values().ByNumber(protoreflect.EnumNumber(v)); value != nil { //nolint:gosec
 			return append(dst, value.Name()...)
 		}
 		return strconv.AppendInt(dst, int64(int32(v)), 10) //nolint:gosec // as above

@@ -104,7 +104,8 @@ func TestSavedNumbers(t *testing.T) {
 			}
 		}
 	}
-	if _, err := (&message.Slots{Saved: saved}).Compile([]byte(`{"name":"${v}"}`), desc, protoregistry.GlobalTypes); err == nil || !strings.Contains(err.Error(), "unknown slot") {
+	if _, err := (&message.Slots{Saved: saved}).Compile([]byte(`{"name":"${v}"}`), desc,
+		protoregistry.GlobalTypes); err == nil || !strings.Contains(err.Error(), "unknown slot") {
 		t.Errorf("a name that no earlier step saves: %v", err)
 	}
 }

@@ -15,8 +15,8 @@ type Moment struct {
 	now    int64
 }
 
-// MomentOf takes a call's key apart: its worker stands in the upper 16 bits, which step of its flow it is in the 8 below,
-// and the arrival's number in the last 40. All steps of a flow have the same number.
+// MomentOf takes a call's key apart: its worker stands in the upper 16 bits, which step of its flow it is in the 8
+// below, and the arrival's number in the last 40. All steps of a flow have the same number.
 func MomentOf(call uint64, i int) Moment {
 	return Moment{step: call >> 40 & 0xff, Seq: call & (1<<40 - 1), Worker: int(call >> 48), I: i}
 }
@@ -215,8 +215,8 @@ func hex16(v uint64) (b [16]byte) {
 	return b
 }
 
-// hex8 is 32 bits as eight digits, the first of them highest: each digit is spread to a byte of its own, and turned into
-// its letter, all at once.
+// hex8 is 32 bits as eight digits, the first of them highest: each digit is spread to a byte of its own, and turned
+// into its letter, all at once.
 func hex8(x uint64) uint64 {
 	x = (x | x<<16) & 0x0000ffff0000ffff
 	x = (x | x<<8) & 0x00ff00ff00ff00ff

@@ -32,7 +32,10 @@ type Slots struct {
 }
 
 // names are what a slot may be called.
-var names = []string{"seq", "i", "worker", "shard", "id", "now", "uuid", "hex(n)", "text(n)", "bytes(n)", "int(a,b)", "float(a,b)", "zipf(n,s)", "pick(a,b)", "file(name)"}
+var names = []string{
+	"seq", "i", "worker", "shard", "id", "now", "uuid", "hex(n)", "text(n)", "bytes(n)", "int(a,b)",
+	"float(a,b)", "zipf(n,s)", "pick(a,b)", "file(name)",
+}
 
 // most is the longest text, hex or bytes, as is grpc-go's limit of a message.
 const most = 64 << 20
@@ -53,13 +56,15 @@ func (e *Slots) parse(source, where string) (*slot, error) {
 		}
 	}
 	if len(same) != 1 {
-		return nil, fmt.Errorf("${%s}: in an answer it means what the request has, and the request has %d of it", source, len(same))
+		return nil, fmt.Errorf("${%s}: in an answer it means what the request has, and the request has %d of it",
+			source, len(same))
 	}
 	return same[0], nil
 }
 
 func (e *Slots) fill(s *slot) error {
-	if feed, column, ok := strings.Cut(s.source, "."); ok && !strings.Contains(feed, "(") && !strings.Contains(feed, ":") {
+	if feed, column, ok := strings.Cut(s.source, "."); ok && !strings.Contains(feed, "(") &&
+		!strings.Contains(feed, ":") {
 		return e.fillRow(s, feed, column)
 	}
 	call, formatted, hasFormat := cutLast(s.source)
@@ -83,7 +88,10 @@ func (e *Slots) fill(s *slot) error {
 	}
 	switch name {
 	case "seq", "i", "worker", "shard", "id", "uuid":
-		s.kind = map[string]kind{"seq": slotSeq, "i": slotI, "worker": slotWorker, "shard": slotShard, "id": slotID, "uuid": slotUUID}[name]
+		s.kind = map[string]kind{
+			"seq": slotSeq, "i": slotI, "worker": slotWorker, "shard": slotShard, "id": slotID,
+			"uuid": slotUUID,
+		}[name]
 		s.text = fmt.Sprintf("%08x", e.Run)
 		wants(0)
 	case "sent", "any":
@@ -143,7 +151,8 @@ func (e *Slots) fill(s *slot) error {
 	case "zipf":
 		if s.kind = slotZipf; wants(2) {
 			var n, skew float64
-			if n, skew, err = twoFloats(args); err == nil && !(n >= 1 && n <= 1<<48 && n == math.Trunc(n) && skew > 0 && skew <= 100) {
+			if n, skew, err = twoFloats(args); err == nil &&
+				!(n >= 1 && n <= 1<<48 && n == math.Trunc(n) && skew > 0 && skew <= 100) {
 				err = errors.New("want a number of values, and a skew above 0")
 			}
 			if err == nil {

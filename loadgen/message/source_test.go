@@ -69,7 +69,14 @@ func made(t testing.TB, s *message.Source, desc protoreflect.MessageDescriptor, 
 // What each slot makes.
 func TestSlots(t *testing.T) {
 	desc := shelf(t)
-	e := &message.Slots{Seed: 7, Run: 0xabc, Feeds: map[string]*message.Feed{"row": open(t, "p.csv", people, message.Loop), "j": open(t, "j.jsonl", "{\"a\":{\"b\":[5,\"x\"]},\"c\":\"d\"}\n{\"a\":{\"b\":[6]},\"c\":null}\n", message.Loop)}}
+	e := &message.Slots{
+		Seed: 7, Run: 0xabc,
+		Feeds: map[string]*message.Feed{
+			"row": open(t, "p.csv", people, message.Loop),
+			"j": open(t, "j.jsonl", "{\"a\":{\"b\":[5,\"x\"]},\"c\":\"d\"}\n{\"a\":{\"b\":[6]},\"c\":null}\n",
+				message.Loop),
+		},
+	}
 	file := filepath.Join(t.TempDir(), "f")
 	if err := os.WriteFile(file, []byte("content"), 0o600); err != nil {
 		t.Fatal(err)
@@ -91,7 +98,10 @@ func TestSlots(t *testing.T) {
 		{"an enum by name", `{"kind":"${pick(ODD)}"}`, `{"kind":"ODD"}`},
 		{"a bool", `{"on":"${pick(true)}"}`, `{"on":true}`},
 		{"bytes as they are", `{"raw":"a/${seq}"}`, `{"raw":"YS80"}`},
-		{"of several lists", `{"tags":["a","${seq}","b"],"all":[{"name":"x"},{"name":"${i}"}]}`, `{"tags":["a","4","b"],"all":[{"name":"x"},{"name":"2"}]}`},
+		{
+			"of several lists", `{"tags":["a","${seq}","b"],"all":[{"name":"x"},{"name":"${i}"}]}`,
+			`{"tags":["a","4","b"],"all":[{"name":"x"},{"name":"2"}]}`,
+		},
 		{"what stands for a slot's beginning", `{"name":"$${seq}"}`, `{"name":"${seq}"}`},
 		{"a fraction", `{"name":"${float(2,2):.2}"}`, `{"name":"2.00"}`},
 		{"no letters", `{"name":"<${text(0)}>"}`, `{"name":"<>"}`},
@@ -145,12 +155,18 @@ func TestSlotsRefuse(t *testing.T) {
 	}{
 		{"an unknown slot", `{"name":"${sqe}"}`, []string{"$.name", "${sqe}", "unknown slot", "seq", "row.first"}},
 		{"an unknown feed", `{"name":"${user.x}"}`, []string{"no feed user", "-feed user=FILE"}},
-		{"a missing column", `{"of":{"name":"${row.frist}"}}`, []string{"$.of.name", `no column "frist"`, "first, last, n"}},
+		{
+			"a missing column", `{"of":{"name":"${row.frist}"}}`,
+			[]string{"$.of.name", `no column "frist"`, "first, last, n"},
+		},
 		{"no end", `{"name":"${seq"}`, []string{"$.name", "without its }"}},
 		{"text for a number", `{"bookId":"${uuid}"}`, []string{"$.bookId", "${uuid}", "no int64"}},
 		{"text beside a number", `{"bookId":"1${seq}"}`, []string{"$.bookId", "one slot and nothing beside it"}},
 		{"a number with a format", `{"bookId":"${seq:08}"}`, []string{"$.bookId", "has no format"}},
-		{"a column that is no number", `{"bookId":"${row.first}"}`, []string{"$.bookId", "p.csv, line 2, first", `"jane"`}},
+		{
+			"a column that is no number", `{"bookId":"${row.first}"}`,
+			[]string{"$.bookId", "p.csv, line 2, first", `"jane"`},
+		},
 		{"an unknown name of an enum", `{"kind":"${pick(ODD,EVEN)}"}`, []string{"$.kind", `no "EVEN"`}},
 		{"a number for a bool", `{"on":"${seq}"}`, []string{"$.on", "no bool"}},
 		{"a time for a number", `{"bookId":"${now}"}`, []string{"${now:unix}"}},
@@ -164,7 +180,10 @@ func TestSlotsRefuse(t *testing.T) {
 		{"an answer's", `{"name":"${sent}"}`, []string{"of answers alone"}},
 		{"a file that is not there", `{"name":"${file(/nosuch)}"}`, []string{"/nosuch"}},
 		{"what is wrong beside them", `{"name":"${seq}","of":{"nmae":"a"}}`, []string{"$.of.nmae", "no such field"}},
-		{"what is wrong beside them, deeper", `{"of":{"name":"${seq}","bookId":"x"}}`, []string{"$.of.bookId", "a number"}},
+		{
+			"what is wrong beside them, deeper", `{"of":{"name":"${seq}","bookId":"x"}}`,
+			[]string{"$.of.bookId", "a number"},
+		},
 		{"twice", `{"name":"${seq}","name":"a"}`, []string{"duplicate"}},
 		{"a slot for a message", `{"of":"${seq}"}`, []string{"$.of", "want an object"}},
 		{"a slot for a list", `{"tags":"${seq}"}`, []string{"$.tags", "want an array"}},
@@ -199,18 +218,30 @@ func TestExpect(t *testing.T) {
 		{"anything", `{"name":"${any}"}`, `{"name":"x"}`, nil},
 		{"nothing", `{"of":null,"name":"a"}`, `{"name":"a"}`, nil},
 		{"the default", `{"bookId":0,"on":false,"name":""}`, `{}`, nil},
-		{"a list", `{"tags":["a","${seq}"],"all":[{"name":"x"}]}`, `{"tags":["a","${seq}"],"all":[{"name":"x","on":true}]}`, nil},
+		{
+			"a list", `{"tags":["a","${seq}"],"all":[{"name":"x"}]}`,
+			`{"tags":["a","${seq}"],"all":[{"name":"x","on":true}]}`, nil,
+		},
 		{"how many were sent", `{"bookId":"${sent(10,5)}"}`, `{"bookId":25}`, nil},
 
-		{"another text", `{"name":"${row.first}"}`, `{"name":"joan"}`, []string{`$.name: got "joan", want "john"`, "p.csv, line 3"}},
+		{
+			"another text", `{"name":"${row.first}"}`, `{"name":"joan"}`,
+			[]string{`$.name: got "joan", want "john"`, "p.csv, line 3"},
+		},
 		{"no text", `{"name":"a"}`, `{}`, []string{`$.name: got "", want "a"`}},
 		{"another number", `{"bookId":"${seq}"}`, `{"bookId":9}`, []string{"$.bookId: got 9, want 4"}},
-		{"another, within", `{"of":{"of":{"kind":"ODD"}}}`, `{"of":{"of":{}}}`, []string{"$.of.of.kind: got NONE, want ODD"}},
+		{
+			"another, within", `{"of":{"of":{"kind":"ODD"}}}`, `{"of":{"of":{}}}`,
+			[]string{"$.of.of.kind: got NONE, want ODD"},
+		},
 		{"nothing within", `{"of":{"name":"a"}}`, `{}`, []string{"$.of: got nothing"}},
 		{"nothing at all", `{"name":"${any}"}`, `{}`, []string{"$.name: got nothing, want something"}},
 		{"something, where nothing was to be", `{"of":null}`, `{"of":{}}`, []string{"$.of: got {}, want nothing"}},
 		{"a longer list", `{"tags":["a"]}`, `{"tags":["a","b"]}`, []string{"$.tags: got 2 elements, want 1"}},
-		{"another element", `{"all":[{},{"name":"y"}]}`, `{"all":[{},{"name":"z"}]}`, []string{`$.all[1].name: got "z", want "y"`}},
+		{
+			"another element", `{"all":[{},{"name":"y"}]}`, `{"all":[{},{"name":"z"}]}`,
+			[]string{`$.all[1].name: got "z", want "y"`},
+		},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			s := source(t, e, desc, sent, tt.expect)
@@ -244,7 +275,8 @@ func TestExpect(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := e.Expect([]byte(tt.expect), desc, protoregistry.GlobalTypes, programs); err == nil || !strings.Contains(err.Error(), tt.says) {
+		if _, err := e.Expect([]byte(tt.expect), desc, protoregistry.GlobalTypes, programs); err == nil ||
+			!strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: %v, want something about %q", tt.reason, err, tt.says)
 		}
 	}
@@ -258,7 +290,10 @@ func TestExpectRefusesGarbage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, body := range [][]byte{nil, right[:2], append(slices.Clip(right), 0xff), append(slices.Clip(right), 0x0a, 1, 'b')} {
+	for _, body := range [][]byte{
+		nil, right[:2], append(slices.Clip(right), 0xff),
+		append(slices.Clip(right), 0x0a, 1, 'b'),
+	} {
 		if s.Check(0, 0, 1, body) == nil {
 			t.Errorf("%x was taken", body)
 		}
@@ -278,7 +313,8 @@ func TestFeedOrders(t *testing.T) {
 		b.WriteString(strconv.Itoa(i) + "\r\n")
 	}
 	for _, order := range message.Orders {
-		s := source(t, &message.Slots{Feeds: map[string]*message.Feed{"row": open(t, "f.csv", b.String(), order)}}, desc, `{"tags":["${row.id}"]}`, "")
+		s := source(t, &message.Slots{Feeds: map[string]*message.Feed{"row": open(t, "f.csv", b.String(), order)}},
+			desc, `{"tags":["${row.id}"]}`, "")
 		var passes [2][]string
 		counts := map[string]int{}
 		for seq := range uint64(2 * n) {
@@ -295,7 +331,8 @@ func TestFeedOrders(t *testing.T) {
 				t.Errorf("%s: in two passes %s is there %d times", order, row, k)
 			}
 		}
-		if again := strings.Join(passes[0], "") == strings.Join(passes[1], ""); again == (order == message.Random || order == message.Shuffle) {
+		if again := strings.Join(passes[0], "") == strings.Join(passes[1], ""); again == (order == message.Random ||
+			order == message.Shuffle) {
 			t.Errorf("%s: the second pass is as the first: %v", order, again)
 		}
 	}
@@ -320,7 +357,10 @@ func TestFeedFiles(t *testing.T) {
 		{"too few columns", "a.csv", "x,y\n1,2\n3\n", 0, []string{"line 3", "1 columns, where the header has 2"}},
 		{"too many", "a.csv", "x,y\n\"1\",2,3\n", 0, []string{"line 2", "3 columns"}},
 		{"a quote without its end", "a.csv", "x,y\n1,2\n\"3,4\n", 0, []string{"line 3", "column 1", "without its end"}},
-		{"text behind a quote", "a.csv", "x,y\n1,\"2\"3\n", 0, []string{"line 2", "column 2", "behind the closing quote"}},
+		{
+			"text behind a quote", "a.csv", "x,y\n1,\"2\"3\n", 0,
+			[]string{"line 2", "column 2", "behind the closing quote"},
+		},
 		{"a quote within text", "a.csv", "x,y\na\"b,2\n", 0, []string{"line 2", "column 1", "within text"}},
 		{"a column twice", "a.csv", "x,x\n1,2\n", 0, []string{"column 2", `"x" is there twice`}},
 		{"no UTF-8", "a.csv", "x\n\xff\n", 0, []string{"no UTF-8"}},
@@ -347,7 +387,8 @@ func TestFeedFiles(t *testing.T) {
 			}
 		})
 	}
-	if _, err := message.OpenFeed("row", "/nosuch.csv", message.Loop, 1); err == nil || !strings.Contains(err.Error(), "/nosuch.csv") {
+	if _, err := message.OpenFeed("row", "/nosuch.csv", message.Loop, 1); err == nil ||
+		!strings.Contains(err.Error(), "/nosuch.csv") {
 		t.Errorf("a file that is not there: %v", err)
 	}
 }
@@ -355,16 +396,21 @@ func TestFeedFiles(t *testing.T) {
 // A feed of whole messages is what calls send, without -data.
 func TestFeedOfMessages(t *testing.T) {
 	desc := shelf(t)
-	e := &message.Slots{Feeds: map[string]*message.Feed{"row": open(t, "a.binpb", "\x03\x0a\x01a\x03\x0a\x01b", message.Loop)}}
+	e := &message.Slots{Feeds: map[string]*message.Feed{"row": open(t, "a.binpb", "\x03\x0a\x01a\x03\x0a\x01b",
+		message.Loop)}}
 	s := source(t, e, desc, "", "")
-	if a, b, c := made(t, s, desc, 0, 0), made(t, s, desc, 1, 0), made(t, s, desc, 2, 0); a != `{"name":"a"}` || b != `{"name":"b"}` || c != a {
+	if a, b, c := made(t, s, desc, 0, 0), made(t, s, desc, 1, 0), made(t, s, desc, 2, 0); a != `{"name":"a"}` ||
+		b != `{"name":"b"}` || c != a {
 		t.Errorf("%s, %s, %s", a, b, c)
 	}
 }
 
 // Metadata has slots as well.
 func TestHeader(t *testing.T) {
-	e := &message.Slots{Feeds: map[string]*message.Feed{"row": open(t, "p.csv", people, message.Loop), "z": open(t, "z.csv", "a\nzoë\n", message.Loop)}}
+	e := &message.Slots{Feeds: map[string]*message.Feed{
+		"row": open(t, "p.csv", people, message.Loop),
+		"z":   open(t, "z.csv", "a\nzoë\n", message.Loop),
+	}}
 	h, err := e.Header("authorization", "Bearer ${row.first}-${seq}", 0)
 	if err != nil {
 		t.Fatal(err)
@@ -411,7 +457,10 @@ func BenchmarkCheck(b *testing.B) {
 	desc := shelf(b)
 	e := &message.Slots{Feeds: map[string]*message.Feed{"row": open(b, "p.csv", people, message.Shuffle)}}
 	const data = `{"name":"${seq:08}","bookId":"${int(1,1000)}","of":{"name":"hi"}}`
-	for name, expect := range map[string]string{"whole": data, "part": `{"name":"${seq:08}","bookId":"${int(1,1000)}"}`} {
+	for name, expect := range map[string]string{
+		"whole": data,
+		"part":  `{"name":"${seq:08}","bookId":"${int(1,1000)}"}`,
+	} {
 		b.Run("expected="+name, func(b *testing.B) {
 			s := source(b, e, desc, data, expect)
 			answer, _ := s.Append(nil, 5, 0)
@@ -425,8 +474,8 @@ func BenchmarkCheck(b *testing.B) {
 	}
 }
 
-// Fields are sent by their numbers, wherever the slots stand: as protobuf-go sends them, so that an answer in that order
-// can be compared as it is.
+// Fields are sent by their numbers, wherever the slots stand: as protobuf-go sends them, so that an answer in that
+// order can be compared as it is.
 func TestFieldsAreInOrder(t *testing.T) {
 	desc := shelf(t)
 	for _, data := range []string{
@@ -494,7 +543,10 @@ func TestCheckOfWholeAndOfMore(t *testing.T) {
 // Neither what is sent nor what is expected costs an allocation a call.
 func TestNothingIsAllocated(t *testing.T) {
 	desc := shelf(t)
-	e := &message.Slots{Feeds: map[string]*message.Feed{"row": open(t, "p.csv", people, message.Shuffle), "j": open(t, "j.jsonl", `{"a":{"b":5}}`, message.Random)}}
+	e := &message.Slots{Feeds: map[string]*message.Feed{
+		"row": open(t, "p.csv", people, message.Shuffle),
+		"j":   open(t, "j.jsonl", `{"a":{"b":5}}`, message.Random),
+	}}
 	s := source(t, e, desc, `{"name":"${row.first}-${uuid}-${hex(9)}-${text(1,9)}-${id}-${pick(a,b)}-${j.a.b}","bookId":"${row.n}","tags":["${zipf(100,1.1)}"],"kind":"ODD"}`,
 		`{"name":"${row.first}","bookId":"${row.n}","kind":"ODD"}`)
 	plain := source(t, e, desc, `{"name":"${row.first}","bookId":"${row.n}","kind":"ODD","on":true}`, "")
@@ -504,7 +556,10 @@ func TestNothingIsAllocated(t *testing.T) {
 	if n := testing.AllocsPerRun(500, func() { dst, _ = s.Append(dst[:0], seq, 0); seq++ }); n > 0 {
 		t.Errorf("%v allocations a message", n)
 	}
-	for why, of := range map[string]struct{ asks, answers *message.Source }{"part": {s, plain}, "whole": {whole, whole}} {
+	for why, of := range map[string]struct{ asks, answers *message.Source }{
+		"part":  {s, plain},
+		"whole": {whole, whole},
+	} {
 		answer, _ := of.answers.Append(nil, 7, 0)
 		if n := testing.AllocsPerRun(500, func() {
 			if err := of.asks.Check(7, 0, 1, answer); err != nil {

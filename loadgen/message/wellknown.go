@@ -11,11 +11,14 @@ import (
 )
 
 // wellKnown compiles what is within a message of google.protobuf whose JSON is its own; ok is that it is one.
-func (c *compiler) wellKnown(path string, desc protoreflect.MessageDescriptor, v any) (body []node, sample any, ok bool, err error) {
+func (c *compiler) wellKnown(path string, desc protoreflect.MessageDescriptor, v any) (body []node, sample any,
+	ok bool, err error,
+) {
 	switch name := desc.Name(); name {
 	case "Timestamp":
 		body, sample, err = c.timestamp(path, v)
-	case "DoubleValue", "FloatValue", "Int64Value", "UInt64Value", "Int32Value", "UInt32Value", "BoolValue", "StringValue", "BytesValue":
+	case "DoubleValue", "FloatValue", "Int64Value", "UInt64Value", "Int32Value", "UInt32Value", "BoolValue",
+		"StringValue", "BytesValue":
 		body, sample, err = c.value(path, desc.Fields().ByNumber(1), v, true)
 	case "Struct":
 		var same any
@@ -58,11 +61,13 @@ func (c *compiler) timestamp(path string, v any) ([]node, any, error) {
 	case slot != nil && slot.kind == slotNow && slot.unit == "rfc3339":
 	case slot != nil && slot.kind == slotSaved:
 	case slot != nil && slot.kind == slotRow:
-		if err := slot.feed.check(slot.column, func(value []byte) error { _, err := parseTime(string(value)); return err }); err != nil {
+		if err := slot.feed.check(slot.column,
+			func(value []byte) error { _, err := parseTime(string(value)); return err }); err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", path, err)
 		}
 	default:
-		return nil, nil, fmt.Errorf("%s: %q is no time: ${now} is one, and so is a feed's column of times", path, clip(s))
+		return nil, nil, fmt.Errorf("%s: %q is no time: ${now} is one, and so is a feed's column of times", path,
+			clip(s))
 	}
 	c.leaf(t, true, false)
 	return []node{{leaf: &op{code: opTimestamp, slot: slot}}}, "2006-01-02T15:04:05Z", nil
@@ -104,7 +109,10 @@ func (c *compiler) any(path string, v any) ([]node, any, error) {
 		samples["value"] = sample
 	}
 	literal := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), url)
-	return []node{{literal: literal}, {literal: protowire.AppendTag(nil, 2, protowire.BytesType), group: body, grouped: true}}, samples, nil
+	return []node{
+		{literal: literal},
+		{literal: protowire.AppendTag(nil, 2, protowire.BytesType), group: body, grouped: true},
+	}, samples, nil
 }
 
 // ownJSON says whether a message of google.protobuf has a JSON of its own, other than an object of its fields.

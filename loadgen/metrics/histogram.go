@@ -55,7 +55,8 @@ func newHistogram(d *prometheus.Desc, p *population, examples []Example, labels 
 	for _, x := range examples {
 		h.attach(x)
 	}
-	h.native = prometheus.MustNewConstNativeHistogram(d, uint64(seen), float64(p.sum)/1e9, native, nil, zero, schema, 1e-9, p.since, labels...)
+	h.native = prometheus.MustNewConstNativeHistogram(d, uint64(seen), float64(p.sum)/1e9, native, nil, zero, schema,
+		1e-9, p.since, labels...)
 	return h
 }
 

@@ -52,7 +52,8 @@ type Second struct {
 	Verdict  verdict.Status
 }
 
-// Listen serves at addr, host:port or :port. The labels are of the run; steps and flows are named as a snapshot's stand.
+// Listen serves at addr, host:port or :port. The labels are of the run; steps and flows are named as a snapshot's
+// stand.
 func Listen(ctx context.Context, addr string, labels map[string]string, steps, flows []string) (*Server, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
@@ -60,9 +61,13 @@ func Listen(ctx context.Context, addr string, labels map[string]string, steps, f
 	}
 	s := &Server{Addr: l.Addr().String(), steps: newParts(steps), flows: newParts(flows)}
 	reg := prometheus.NewRegistry()
-	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "grpcbench_run_info", Help: "The run that is going on.", ConstLabels: labels})
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "grpcbench_run_info", Help: "The run that is going on.",
+		ConstLabels: labels,
+	})
 	info.Set(1)
-	reg.MustRegister(s, info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	reg.MustRegister(s, info, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
@@ -115,17 +120,21 @@ var (
 	due      = desc("calls_due_total", "Calls that were to be made.", "step")
 	late     = desc("calls_late_total", "Calls sent more than a millisecond after they were due.", "step")
 	lost     = desc("calls_lost_total", "Calls that were due and never sent, or cut off at the end.", "step", "why")
-	censored = desc("response_lower_bounds_total", "Response times that are lower bounds: of calls that were never answered, or that their own deadline ended.", "step")
+	censored = desc("response_lower_bounds_total", "Response times that are lower bounds: of calls that were never "+
+		"answered, or that their own deadline ended.", "step")
 	waiting  = desc("calls_waiting_oldest_seconds", "How long the oldest of the calls in flight has been waiting.")
 	flying   = desc("calls_in_flight", "Calls that have started and are not over.")
 	messages = desc("messages_total", "Messages, by direction.", "direction", "step")
-	bytes    = desc("message_bytes_total", "Bytes of messages before framing and compression, by direction.", "direction", "step")
+	bytes    = desc("message_bytes_total", "Bytes of messages before framing and compression, by direction.",
+		"direction", "step")
 	status   = desc("verdict", "Whether the measurement can be believed so far: 1 for what holds.", "status")
 	statuses = []verdict.Status{verdict.Valid, verdict.Suspect, verdict.Invalid}
 
-	flowsOver     = desc("flows_total", "Flows of several steps that are over, by the gRPC code that ended them.", "code", "flow")
+	flowsOver = desc("flows_total", "Flows of several steps that are over, by the gRPC code that ended them.",
+		"code", "flow")
 	flowsDue      = desc("flows_due_total", "Flows of several steps that were to be begun.", "flow")
-	flowsResponse = desc("flow_response_seconds", "Time from a flow's intended start to the end of its last step.", "flow")
+	flowsResponse = desc("flow_response_seconds", "Time from a flow's intended start to the end of its last step.",
+		"flow")
 )
 
 // Describe implements prometheus.Collector; the series of a run are known only as they come.

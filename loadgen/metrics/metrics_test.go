@@ -42,7 +42,8 @@ const (
 
 func listen(t *testing.T) *metrics.Server {
 	t.Helper()
-	s, err := metrics.Listen(t.Context(), "127.0.0.1:0", map[string]string{"run_id": "0badcafe", "rpc": "Search"}, []string{"Search"}, nil)
+	s, err := metrics.Listen(t.Context(), "127.0.0.1:0", map[string]string{"run_id": "0badcafe", "rpc": "Search"},
+		[]string{"Search"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +217,8 @@ func TestBeforeTheFirstSecond(t *testing.T) {
 			t.Error("nothing is said of the process")
 		}
 		for name := range f {
-			if strings.HasSuffix(name, "_seconds") && !strings.Contains(name, "_waiting_") && strings.HasPrefix(name, "grpcbench_") {
+			if strings.HasSuffix(name, "_seconds") && !strings.Contains(name, "_waiting_") &&
+				strings.HasPrefix(name, "grpcbench_") {
 				t.Errorf("there is a %s already", name)
 			}
 		}
@@ -248,7 +250,8 @@ func TestCounts(t *testing.T) {
 			}{
 				{"grpcbench_calls_total", []string{"code", "OK", "step", "Search"}, 10},
 				{"grpcbench_calls_total", []string{"code", "UNAVAILABLE", "step", "Search"}, 1},
-				{"grpcbench_calls_total", []string{"code", "CANCELLED", "step", "Search"}, 1}, // as result.json spells it
+				// as result.json spells it
+				{"grpcbench_calls_total", []string{"code", "CANCELLED", "step", "Search"}, 1},
 				{"grpcbench_calls_due_total", []string{"step", "Search"}, 15},
 				{"grpcbench_calls_lost_total", []string{"step", "Search", "why", "never_sent"}, 1},
 				{"grpcbench_calls_lost_total", []string{"step", "Search", "why", "unfinished"}, 1},
@@ -283,7 +286,11 @@ func TestSeries(t *testing.T) {
 	}{
 		{"a closed loop's response is its service", recorder.Config{}, []string{"response", "service"}},
 		{"an open loop", recorder.Config{OpenLoop: true}, []string{"lag", "pacing", "response", "service"}},
-		{"streams", recorder.Config{Messages: []series.Series{series.MessageRTT, series.FirstMessage}}, []string{"first_message", "message_rtt", "response", "service"}},
+		{
+			"streams",
+			recorder.Config{Messages: []series.Series{series.MessageRTT, series.FirstMessage}},
+			[]string{"first_message", "message_rtt", "response", "service"},
+		},
 	} {
 		s := listen(t)
 		r := record(t, s, tt.cfg)
@@ -317,14 +324,17 @@ func TestHistograms(t *testing.T) {
 			}
 			r.flush(t)
 			slices.Sort(values)
-			text, proto := asText(t, s).histogram(t, "grpcbench_response_seconds"), asProtobuf(t, s).histogram(t, "grpcbench_response_seconds")
+			text, proto := asText(t, s).histogram(t, "grpcbench_response_seconds"),
+				asProtobuf(t, s).histogram(t, "grpcbench_response_seconds")
 			for form, h := range map[string]*dto.Histogram{"text": text, "protobuf": proto} {
 				if h.GetSampleCount() != uint64(len(values)) || math.Abs(h.GetSampleSum()-sum) > 1e-9*sum {
-					t.Errorf("%s: count %d and sum %v, want %d and %v", form, h.GetSampleCount(), h.GetSampleSum(), len(values), sum)
+					t.Errorf("%s: count %d and sum %v, want %d and %v", form, h.GetSampleCount(), h.GetSampleSum(),
+						len(values), sum)
 				}
 				classic(t, form, h.GetBucket(), values)
 			}
-			if last := text.GetBucket()[len(text.GetBucket())-1]; !math.IsInf(last.GetUpperBound(), 1) || last.GetCumulativeCount() != uint64(len(values)) {
+			if last := text.GetBucket()[len(text.GetBucket())-1]; !math.IsInf(last.GetUpperBound(), 1) ||
+				last.GetCumulativeCount() != uint64(len(values)) {
 				t.Errorf("the text form's last bucket is %v, want +Inf with all", last)
 			}
 			native(t, proto, values)
@@ -350,7 +360,8 @@ func classic(t *testing.T, form string, buckets []*dto.Bucket, sorted []int64) {
 	lower, below := math.Inf(-1), uint64(0)
 	for _, b := range buckets {
 		if b.GetUpperBound() <= lower || b.GetCumulativeCount() < below {
-			t.Errorf("%s: the bucket up to %v holds %d, after one up to %v of %d", form, b.GetUpperBound(), b.GetCumulativeCount(), lower, below)
+			t.Errorf("%s: the bucket up to %v holds %d, after one up to %v of %d", form, b.GetUpperBound(),
+				b.GetCumulativeCount(), lower, below)
 		}
 		// A value is known to 0.1 %, or to a nanosecond.
 		low, high := upTo(b.GetUpperBound()*1e9/1.001-1.5), upTo(b.GetUpperBound()*1e9*1.001+1.5)
@@ -397,7 +408,8 @@ func native(t *testing.T, h *dto.Histogram, sorted []int64) {
 			for len(quantiles) > 0 && seen >= uint64(rank(quantiles[0])) {
 				want := float64(sorted[rank(quantiles[0])-1])
 				if want < low/1.001-1 || want > high*1.001+1 {
-					t.Errorf("quantile %v is %v, and lies in the native bucket from %v to %v", quantiles[0], want, low, high)
+					t.Errorf("quantile %v is %v, and lies in the native bucket from %v to %v", quantiles[0], want, low,
+						high)
 				}
 				quantiles = quantiles[1:]
 			}
@@ -405,11 +417,13 @@ func native(t *testing.T, h *dto.Histogram, sorted []int64) {
 		}
 	}
 	if seen != h.GetSampleCount() || delta != len(h.GetPositiveDelta()) || len(quantiles) > 0 {
-		t.Errorf("the native buckets hold %d of %d values in %d of %d buckets; no quantiles %v", seen, h.GetSampleCount(), delta, len(h.GetPositiveDelta()), quantiles)
+		t.Errorf("the native buckets hold %d of %d values in %d of %d buckets; no quantiles %v", seen,
+			h.GetSampleCount(), delta, len(h.GetPositiveDelta()), quantiles)
 	}
 }
 
-// The slowest call of each half-octave is there by its request id, and the slowest of a bucket is the one that stands for it.
+// The slowest call of each half-octave is there by its request id, and the slowest of a bucket is the one that stands
+// for it.
 func TestExemplars(t *testing.T) {
 	s := listen(t)
 	r := record(t, s, recorder.Config{})
@@ -434,7 +448,8 @@ func TestExemplars(t *testing.T) {
 		x := b.GetExemplar()
 		if x == nil {
 			if b.GetCumulativeCount() > below {
-				t.Errorf("the bucket up to %v has %d calls and no exemplar", b.GetUpperBound(), b.GetCumulativeCount()-below)
+				t.Errorf("the bucket up to %v has %d calls and no exemplar", b.GetUpperBound(),
+					b.GetCumulativeCount()-below)
 			}
 			continue
 		}
@@ -447,7 +462,8 @@ func TestExemplars(t *testing.T) {
 			t.Errorf("exemplar %s took %v, want %d ns (known: %v)", id, x.GetValue(), ns, ok)
 		}
 		if want := float64(slowest[fmt.Sprint(b.GetUpperBound())]) / 1e9; x.GetValue() != want {
-			t.Errorf("the bucket up to %v has an exemplar of %v; its slowest call took %v", b.GetUpperBound(), x.GetValue(), want)
+			t.Errorf("the bucket up to %v has an exemplar of %v; its slowest call took %v", b.GetUpperBound(),
+				x.GetValue(), want)
 		}
 		if !x.GetTimestamp().AsTime().Equal(time.Unix(1_700_000_000, 5e8)) {
 			t.Errorf("the exemplar's time is %v", x.GetTimestamp().AsTime())
@@ -467,7 +483,8 @@ func TestTheSlowestCallsHaveAnExemplar(t *testing.T) {
 		r.call(ns, codes.OK)
 	}
 	r.flush(t)
-	if text := scrape(t, s, openMetrics); !regexp.MustCompile(`(?m)^grpcbench_response_seconds_bucket\{step="Search",le="\+Inf"\} 2 # \{request_id="0badcafe-0001-000000000001"\} 120`).MatchString(text) {
+	if text := scrape(t, s, openMetrics); !regexp.MustCompile(
+		`(?m)^grpcbench_response_seconds_bucket\{step="Search",le="\+Inf"\} 2 # \{request_id="0badcafe-0001-000000000001"\} 120`).MatchString(text) {
 		t.Error("the bucket +Inf has no exemplar of the call that took 120 s")
 	}
 }
@@ -494,10 +511,12 @@ const (
 
 var (
 	metadataLine = regexp.MustCompile(`^# (TYPE|HELP|UNIT) ([a-zA-Z_:][a-zA-Z0-9_:]*) (.*)$`)
-	sampleLine   = regexp.MustCompile(`^([a-zA-Z_:][a-zA-Z0-9_:]*)(` + labelSet + `)? (` + number + `)(?: # (` + labelSet + `) (` + number + `)(?: (` + number + `))?)?$`)
-	label        = regexp.MustCompile(`([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\.)*)"`)
-	suffixes     = map[string][]string{
-		"counter": {"_total", "_created"}, "gauge": {""}, "histogram": {"_bucket", "_sum", "_count", "_created"}, "summary": {"", "_sum", "_count", "_created"}, "unknown": {""}, "info": {"_info"},
+	sampleLine   = regexp.MustCompile(`^([a-zA-Z_:][a-zA-Z0-9_:]*)(` + labelSet + `)? (` + number + `)(?: # (` +
+		labelSet + `) (` + number + `)(?: (` + number + `))?)?$`)
+	label    = regexp.MustCompile(`([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\.)*)"`)
+	suffixes = map[string][]string{
+		"counter": {"_total", "_created"}, "gauge": {""}, "histogram": {"_bucket", "_sum", "_count", "_created"},
+		"summary": {"", "_sum", "_count", "_created"}, "unknown": {""}, "info": {"_info"},
 	}
 )
 
@@ -551,8 +570,10 @@ func wellFormed(t *testing.T, text string) (exemplars int) {
 			runes += utf8.RuneCountInString(l[1] + l[2])
 		}
 		value, err := strconv.ParseFloat(m[5], 64)
-		if suffix != "_bucket" || runes == 0 || runes > 128 || m[6] == "" || err != nil || value <= lower || value > bound {
-			t.Errorf("an exemplar with %d characters of labels, in the bucket from %v to %v: %s", runes, lower, bound, line)
+		if suffix != "_bucket" || runes == 0 || runes > 128 || m[6] == "" || err != nil || value <= lower ||
+			value > bound {
+			t.Errorf("an exemplar with %d characters of labels, in the bucket from %v to %v: %s", runes, lower, bound,
+				line)
 		}
 	}
 	return exemplars
@@ -590,8 +611,10 @@ func TestScrapesWhileTheRunGoesOn(t *testing.T) {
 					}
 					f := families(parsed)
 					n := f.value(t, "grpcbench_calls_total", "code", "OK", "step", "Search")
-					if n < last || f.value(t, "grpcbench_calls_due_total", "step", "Search") != n || n > 0 && f.histogram(t, "grpcbench_response_seconds").GetSampleCount() != uint64(n) {
-						t.Errorf("a scrape has %v calls, after %v, and %v due", n, last, f.value(t, "grpcbench_calls_due_total", "step", "Search"))
+					if n < last || f.value(t, "grpcbench_calls_due_total", "step", "Search") != n || n > 0 &&
+						f.histogram(t, "grpcbench_response_seconds").GetSampleCount() != uint64(n) {
+						t.Errorf("a scrape has %v calls, after %v, and %v due", n, last,
+							f.value(t, "grpcbench_calls_due_total", "step", "Search"))
 					}
 					last = n
 				}
@@ -695,9 +718,18 @@ func TestSteps(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	rec := recorder.New(recorder.Config{Steps: make([][]series.Series, 2), Flows: []bool{false, true}, Sink: func(iv *recorder.Snapshot) error {
-		return s.Tell(metrics.Second{Snapshot: iv, Examples: []metrics.Example{{Step: 1, RequestID: "pay", Seconds: 2e-3, At: time.Unix(1_700_000_000, 0)}}})
-	}})
+	rec := recorder.New(recorder.Config{
+		Steps: make([][]series.Series, 2), Flows: []bool{false, true},
+		Sink: func(iv *recorder.Snapshot) error {
+			return s.Tell(metrics.Second{
+				Snapshot: iv,
+				Examples: []metrics.Example{{
+					Step: 1, RequestID: "pay", Seconds: 2e-3,
+					At: time.Unix(1_700_000_000, 0),
+				}},
+			})
+		},
+	})
 	l := rec.NewLane()
 	for i := range 30 {
 		l.Due(i % 2)
@@ -712,9 +744,11 @@ func TestSteps(t *testing.T) {
 	}
 	for name, f := range map[string]families{"text": asText(t, s), "protobuf": asProtobuf(t, s)} {
 		got := []float64{
-			f.value(t, "grpcbench_calls_total", "code", "OK", "step", "Search"), f.value(t, "grpcbench_calls_total", "code", "OK", "step", "Pay"),
+			f.value(t, "grpcbench_calls_total", "code", "OK", "step", "Search"),
+			f.value(t, "grpcbench_calls_total", "code", "OK", "step", "Pay"),
 			f.value(t, "grpcbench_calls_due_total", "step", "Pay"),
-			f.value(t, "grpcbench_flows_total", "code", "NOT_FOUND", "flow", "buy"), f.value(t, "grpcbench_flows_due_total", "flow", "buy"),
+			f.value(t, "grpcbench_flows_total", "code", "NOT_FOUND", "flow", "buy"),
+			f.value(t, "grpcbench_flows_due_total", "flow", "buy"),
 		}
 		if want := []float64{15, 15, 15, 1, 1}; !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", name, got, want)

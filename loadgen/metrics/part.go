@@ -109,7 +109,9 @@ func (p *part) collectFlow(out chan<- prometheus.Metric) {
 func (p *part) collectCodes(out chan<- prometheus.Metric, d *prometheus.Desc) {
 	for c, n := range p.codes {
 		if n > 0 || c == 0 {
-			out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), code.Code(c).String(), p.name) //nolint:gosec // few
+			// few
+			out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), code.Code(c).String(),
+				p.name) //nolint:gosec
 		}
 	}
 }

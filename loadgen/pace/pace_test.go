@@ -24,7 +24,10 @@ func TestSleepsAreNeverShort(t *testing.T) {
 	s := pace.NewSleeper(now)
 	defer s.Close()
 	for name, sleep := range map[string]func(int64) bool{"sleep": s.Until, "spin": s.SpinUntil} {
-		for _, d := range []time.Duration{-time.Second, 0, 10 * time.Microsecond, 300 * time.Microsecond, 3 * time.Millisecond} {
+		for _, d := range []time.Duration{
+			-time.Second, 0, 10 * time.Microsecond, 300 * time.Microsecond,
+			3 * time.Millisecond,
+		} {
 			at := now() + int64(d)
 			if !sleep(at) {
 				t.Errorf("%s of %v: nobody woke it", name, d)
@@ -40,7 +43,10 @@ func TestAlarmWakesEachInItsTurn(t *testing.T) {
 	a := pace.NewAlarm(now)
 	defer a.Stop()
 	start := now()
-	after := []time.Duration{30 * time.Millisecond, 5 * time.Millisecond, 15 * time.Millisecond, 5 * time.Millisecond, -time.Second}
+	after := []time.Duration{
+		30 * time.Millisecond, 5 * time.Millisecond, 15 * time.Millisecond, 5 * time.Millisecond,
+		-time.Second,
+	}
 	rings := make([]chan struct{}, len(after))
 	for i, d := range after { // a sooner one after a later one, two at a time, one that is past
 		rings[i] = make(chan struct{}, 1)

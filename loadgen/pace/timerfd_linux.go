@@ -13,22 +13,22 @@ const wakes = 60 * time.Microsecond
 // timerfd is a timer of the kernel's, as a file.
 //
 // Go's own timers round waits of under a millisecond up to one while the process idles in epoll (golang/go#44343). A
-// timerfd is a descriptor for which epoll itself returns, some tens of microseconds after the time that it was set to. So
-// nobody holds a thread, nor a processor (P) of Go's scheduler, to sleep: a thread that sleeps in a system call keeps its
-// P until the runtime's monitor takes it away, and the monitor then looks about every 20 us for a while, which costs more
-// than the calls of a run do.
+// timerfd is a descriptor for which epoll itself returns, some tens of microseconds after the time that it was set to.
+// So nobody holds a thread, nor a processor (P) of Go's scheduler, to sleep: a thread that sleeps in a system call
+// keeps its P until the runtime's monitor takes it away, and the monitor then looks about every 20 us for a while,
+// which costs more than the calls of a run do.
 //
-// Nobody looks at epoll while every P is busy, but at Go's timers. So once some sleeps ended late, those after them have
-// such a timer too, as the file's deadline, and end by whichever comes first. Always to have one would wake the runtime's
-// poller for each sleep, to tell it of a new time.
+// Nobody looks at epoll while every P is busy, but at Go's timers. So once some sleeps ended late, those after them
+// have such a timer too, as the file's deadline, and end by whichever comes first. Always to have one would wake the
+// runtime's poller for each sleep, to tell it of a new time.
 type timerfd struct {
 	file  *os.File
 	read  func(ready func(fd uintptr) bool) error
 	ready func(fd uintptr) bool
 	// left is what the wait takes, in nanoseconds; 0 once the timer is set.
 	left int64
-	// until is when the wait is to end, on Go's own clock. late grows with waits that ended too late and shrinks with others;
-	// twofold is how many more waits have both timers.
+	// until is when the wait is to end, on Go's own clock. late grows with waits that ended too late and shrinks with
+	// others; twofold is how many more waits have both timers.
 	until         time.Time
 	late, twofold int
 }
@@ -36,8 +36,8 @@ type timerfd struct {
 const (
 	// tooLate is how late a wait ends where nobody looks at epoll.
 	tooLate = time.Millisecond
-	// Three waits of thirty are tooMany, and stand for the next manyWaits: so few of a busy process are late for want of a
-	// second timer.
+	// Three waits of thirty are tooMany, and stand for the next manyWaits: so few of a busy process are late for want
+	// of a second timer.
 	lateWeight, tooMany = 10, 20
 	manyWaits           = 5000
 )
@@ -55,8 +55,8 @@ func newTimerfd() *timerfd {
 		return nil
 	}
 	t.read = raw.Read
-	// The timer is set once the poller listens, or it might miss a short one. Nothing needs to be read: to set the timer
-	// again takes back that it has expired.
+	// The timer is set once the poller listens, or it might miss a short one. Nothing needs to be read: to set the
+	// timer again takes back that it has expired.
 	t.ready = func(fd uintptr) bool {
 		if t.left == 0 {
 			return true

@@ -14,10 +14,16 @@ func TestParseFeed(t *testing.T) {
 		{"a file alone", "users.csv", plan.Feed{Name: "row", File: "users.csv", Order: "loop"}},
 		{"an order", "users.csv,shuffle", plan.Feed{Name: "row", File: "users.csv", Order: "shuffle"}},
 		{"a name", "user=users.csv", plan.Feed{Name: "user", File: "users.csv", Order: "loop"}},
-		{"a name and an order", "user=data/users.csv,once", plan.Feed{Name: "user", File: "data/users.csv", Order: "once"}},
+		{
+			"a name and an order", "user=data/users.csv,once",
+			plan.Feed{Name: "user", File: "data/users.csv", Order: "once"},
+		},
 		{"a path with =", "data/a=b.csv", plan.Feed{Name: "row", File: "data/a=b.csv", Order: "loop"}},
 		{"a file with = in its name, as a path", "./a=b.csv", plan.Feed{Name: "row", File: "./a=b.csv", Order: "loop"}},
-		{"a comma in the file's name: the last begins the order", "a,b.csv,loop", plan.Feed{Name: "row", File: "a,b.csv", Order: "loop"}},
+		{
+			"a comma in the file's name: the last begins the order", "a,b.csv,loop",
+			plan.Feed{Name: "row", File: "a,b.csv", Order: "loop"},
+		},
 	} {
 		if got := plan.ParseFeed(tt.text); got != tt.want {
 			t.Errorf("%s: %s is %+v, want %+v", tt.reason, tt.text, got, tt.want)

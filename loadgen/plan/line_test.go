@@ -47,7 +47,10 @@ func TestLine(t *testing.T) {
 		want string
 	}{
 		{nil, ""},
-		{[]string{"loadgen", "-rpc", "Search", "-stages", "10s:100,30s:100..1000"}, "loadgen -rpc Search -stages 10s:100,30s:100..1000"},
+		{
+			[]string{"loadgen", "-rpc", "Search", "-stages", "10s:100,30s:100..1000"},
+			"loadgen -rpc Search -stages 10s:100,30s:100..1000",
+		},
 		{[]string{"-slo", "p99<10ms"}, "-slo 'p99<10ms'"},
 		{[]string{"-name", "it's", ""}, `-name 'it'\''s' ''`},
 	} {

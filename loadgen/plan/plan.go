@@ -1,5 +1,5 @@
-// Package plan holds every setting of a run, and of an experiment, as plain data. Who reads a result reads it too: how it
-// is made from a command line is in package flags.
+// Package plan holds every setting of a run, and of an experiment, as plain data. Who reads a result reads it too: how
+// it is made from a command line is in package flags.
 package plan
 
 import (
@@ -18,13 +18,14 @@ type Plan struct {
 	File  string `json:"file,omitempty"`
 	Flows []Flow `json:"flows,omitempty"`
 	Setup []Step `json:"setup,omitempty"`
-	// Schema says where the RPC's types come from, Data what is sent of them: JSON, or @FILE; empty where the RPC has its own.
+	// Schema says where the RPC's types come from, Data what is sent of them: JSON, or @FILE; empty where the RPC has
+	// its own.
 	Schema Schema `json:"schema,omitzero"`
 	Data   string `json:"data,omitempty"`
 	// DataText is what Data stands for.
 	DataText []byte `json:"-"`
-	// Feeds are files that data draws from, as -feed has them; Expect is what answers hold, in JSON, and ExpectText what it
-	// stands for; ExpectCode is the code of a call that succeeds, empty: OK.
+	// Feeds are files that data draws from, as -feed has them; Expect is what answers hold, in JSON, and ExpectText
+	// what it stands for; ExpectCode is the code of a call that succeeds, empty: OK.
 	Feeds      []string `json:"feeds,omitempty"`
 	Expect     string   `json:"expect,omitempty"`
 	ExpectText []byte   `json:"-"`
@@ -62,8 +63,8 @@ type Plan struct {
 	Gzip          bool          `json:"gzip,omitempty"`
 	Keepalive     time.Duration `json:"keepalive_ns,omitempty"` // 0: none
 	ServiceConfig string        `json:"service_config,omitempty"`
-	// Metadata is what calls carry, key and value by turns. MetadataTold is what may be told of it: in place of a secret
-	// the environment's variable that would hold it, or where it was read from.
+	// Metadata is what calls carry, key and value by turns. MetadataTold is what may be told of it: in place of a
+	// secret the environment's variable that would hold it, or where it was read from.
 	Metadata     []string `json:"-"`
 	MetadataTold []string `json:"metadata"`
 	PerWorker    bool     `json:"per_worker"`

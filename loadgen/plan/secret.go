@@ -9,6 +9,7 @@ import (
 func Secret(key string) bool {
 	last := key[strings.LastIndexAny(key, "-_.")+1:]
 	return slices.Contains([]string{
-		"authorization", "auth", "cookie", "token", "key", "apikey", "secret", "password", "passwd", "credential", "credentials", "signature", "jwt", "bin",
+		"authorization", "auth", "cookie", "token", "key", "apikey", "secret", "password", "passwd", "credential",
+		"credentials", "signature", "jwt", "bin",
 	}, last)
 }

@@ -1,7 +1,7 @@
 // Package quiet tells whether a machine is quiet enough for a test of time. Only tests import it.
 //
-// Such a test asks [Need] before it begins, and fails by [Errorf]: where others keep the machine busy it cannot tell right
-// from wrong, and is skipped with the figure that says so.
+// Such a test asks [Need] before it begins, and fails by [Errorf]: where others keep the machine busy it cannot tell
+// right from wrong, and is skipped with the figure that says so.
 package quiet
 
 import (
@@ -31,7 +31,8 @@ type Figure struct {
 }
 
 func (f Figure) String() string {
-	return fmt.Sprintf("a thread got %.0f %% of a core, sleeps woke up to %.1f ms late", 100*f.Share, float64(f.Late)/1e6)
+	return fmt.Sprintf("a thread got %.0f %% of a core, sleeps woke up to %.1f ms late", 100*f.Share,
+		float64(f.Late)/1e6)
 }
 
 // Quiet says whether a test of time can tell right from wrong on such a machine.
@@ -96,8 +97,8 @@ func share(d time.Duration) float64 {
 	return 1 - float64(sum)/float64(d)/float64(threads)
 }
 
-// Need skips a test of time where the machine is busy. It is asked before t.Parallel, for the test's own runs would make
-// it busy too.
+// Need skips a test of time where the machine is busy. It is asked before t.Parallel, for the test's own runs would
+// make it busy too.
 func Need(t testing.TB) {
 	t.Helper()
 	Skip(t, Measure())
@@ -111,8 +112,8 @@ func Skip(t testing.TB, f Figure) {
 	}
 }
 
-// Errorf fails a test of time, unless the machine is busy by now: then it is skipped, with the failure and the figure. What
-// the test started must have ended.
+// Errorf fails a test of time, unless the machine is busy by now: then it is skipped, with the failure and the figure.
+// What the test started must have ended.
 func Errorf(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if f := Measure(); !f.Quiet() && !t.Failed() {

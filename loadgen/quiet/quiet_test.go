@@ -14,7 +14,11 @@ func TestFigure(t *testing.T) {
 		quiet bool
 		says  string
 	}{
-		{quiet.Figure{Share: 1, Late: 80 * time.Microsecond}, true, "a thread got 100 % of a core, sleeps woke up to 0.1 ms late"},
+		{
+			quiet.Figure{Share: 1, Late: 80 * time.Microsecond},
+			true,
+			"a thread got 100 % of a core, sleeps woke up to 0.1 ms late",
+		},
 		{quiet.Figure{Share: 0.9, Late: 500 * time.Microsecond}, true, ""},
 		{quiet.Figure{Share: 0.52, Late: 80 * time.Microsecond}, false, "a thread got 52 % of a core"},
 		{quiet.Figure{Share: 1, Late: 3100 * time.Microsecond}, false, "up to 3.1 ms late"},

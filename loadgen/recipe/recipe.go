@@ -46,7 +46,8 @@ func (j job) Minutes() int { return (j.Deadline + 59) / 60 }
 
 // ParallelLine is what parallel runs: the shell that it starts expands the variables.
 func (j job) ParallelLine() string {
-	return fmt.Sprintf(`"$LOADGEN" %s -shard auto/%d -meet 127.0.0.1:%d -meet-token '$MEET_TOKEN' -o "$OUT"`, j.Line, j.Count, j.Port)
+	return fmt.Sprintf(`"$LOADGEN" %s -shard auto/%d -meet 127.0.0.1:%d -meet-token '$MEET_TOKEN' -o "$OUT"`, j.Line,
+		j.Count, j.Port)
 }
 
 // file is one that the run reads, by its name in the manifest.
@@ -68,7 +69,10 @@ func Write(w io.Writer, r flags.Recipe) error {
 			return err
 		}
 	}
-	t, err := template.New(r.Engine).Funcs(template.FuncMap{"quote": strconv.Quote, "shell": func(s string) string { return plan.Line([]string{s}) }}).Parse(text)
+	t, err := template.New(r.Engine).Funcs(template.FuncMap{
+		"quote": strconv.Quote,
+		"shell": func(s string) string { return plan.Line([]string{s}) },
+	}).Parse(text)
 	if err != nil {
 		return fmt.Errorf("read the recipe: %w", err)
 	}
@@ -85,7 +89,10 @@ func deadline(p plan.Plan) int {
 }
 
 // fileFlags are those that name a file that is read; before some there is more.
-var fileFlags = map[string]bool{"f": true, "protoset": true, "feed": true, "data": true, "expect": true, "service-config": true, "cacert": true, "cert": true, "key": true}
+var fileFlags = map[string]bool{
+	"f": true, "protoset": true, "feed": true, "data": true, "expect": true,
+	"service-config": true, "cacert": true, "cert": true, "key": true,
+}
 
 // pack puts what the run reads into the manifest, and has the flags name it there.
 func (j *job) pack() error {
@@ -111,7 +118,8 @@ func (j *job) pack() error {
 		}
 		switch name {
 		case "proto", "I":
-			return errors.New("-proto: a manifest carries no folders of .proto files; make a descriptor set of them (buf build -o set.binpb, or protoc --include_imports -o set.binpb) and give -protoset")
+			return errors.New("-proto: a manifest carries no folders of .proto files; make a descriptor set of them " +
+				"(buf build -o set.binpb, or protoc --include_imports -o set.binpb) and give -protoset")
 		case "o":
 			return errors.New("-o: in a pod results are below /results")
 		case "H":
@@ -161,7 +169,8 @@ func (j *job) carry(name, value string) (string, error) {
 				return "", fmt.Errorf("-f: %w", err)
 			}
 			if filepath.Dir(f.File) != filepath.Dir(path) {
-				return "", fmt.Errorf("-f: the feed %s does not lie beside the scenario, as it is to in a manifest", f.File)
+				return "", fmt.Errorf("-f: the feed %s does not lie beside the scenario, as it is to in a manifest",
+					f.File)
 			}
 			j.Files = append(j.Files, file{filepath.Base(f.File), base64.StdEncoding.EncodeToString(beside)})
 		}

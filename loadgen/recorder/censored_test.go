@@ -21,17 +21,53 @@ func TestWhatIsCensored(t *testing.T) {
 		censored bool
 	}{
 		{"an answer is known", recorder.Sample{Done: 50 * ms}, 100 * ms, false},
-		{"an error of the server's is an answer", recorder.Sample{Done: 50 * ms, Code: codes.Internal}, 100 * ms, false},
-		{"cut off by the run's end", recorder.Sample{Done: 50 * ms, Code: codes.Canceled, Unfinished: true}, 100 * ms, true},
-		{"cut off, without a deadline", recorder.Sample{Done: 50 * ms, Code: codes.Canceled, Unfinished: true}, 0, true},
+		{
+			"an error of the server's is an answer",
+			recorder.Sample{Done: 50 * ms, Code: codes.Internal},
+			100 * ms,
+			false,
+		},
+		{
+			"cut off by the run's end",
+			recorder.Sample{Done: 50 * ms, Code: codes.Canceled, Unfinished: true},
+			100 * ms,
+			true,
+		},
+		{
+			"cut off, without a deadline",
+			recorder.Sample{Done: 50 * ms, Code: codes.Canceled, Unfinished: true},
+			0,
+			true,
+		},
 		{"ended by its own deadline", recorder.Sample{Done: 101 * ms, Code: codes.DeadlineExceeded}, 100 * ms, true},
-		{"both ends' clocks at once, the server's first", recorder.Sample{Done: 99*ms + 500_000, Code: codes.DeadlineExceeded}, 100 * ms, true},
-		{"the server gave up by itself, long before", recorder.Sample{Done: 30 * ms, Code: codes.DeadlineExceeded}, 100 * ms, false},
-		{"without a deadline it is the server's", recorder.Sample{Done: 300 * ms, Code: codes.DeadlineExceeded}, 0, false},
-		{"held back, the deadline ran before the send", recorder.Sample{Sent: 80 * ms, Held: 80 * ms, Done: 101 * ms, Code: codes.DeadlineExceeded}, 100 * ms, true},
+		{
+			"both ends' clocks at once, the server's first",
+			recorder.Sample{Done: 99*ms + 500_000, Code: codes.DeadlineExceeded},
+			100 * ms, true,
+		},
+		{
+			"the server gave up by itself, long before",
+			recorder.Sample{Done: 30 * ms, Code: codes.DeadlineExceeded},
+			100 * ms, false,
+		},
+		{
+			"without a deadline it is the server's",
+			recorder.Sample{Done: 300 * ms, Code: codes.DeadlineExceeded},
+			0,
+			false,
+		},
+		{
+			"held back, the deadline ran before the send",
+			recorder.Sample{Sent: 80 * ms, Held: 80 * ms, Done: 101 * ms, Code: codes.DeadlineExceeded},
+			100 * ms,
+			true,
+		},
 		{"an answer after the deadline is one", recorder.Sample{Done: 101 * ms}, 100 * ms, false},
 	} {
-		r := recorder.New(recorder.Config{OpenLoop: true, Timeout: tt.timeout, Messages: []series.Series{series.FirstMessage}})
+		r := recorder.New(recorder.Config{
+			OpenLoop: true, Timeout: tt.timeout,
+			Messages: []series.Series{series.FirstMessage},
+		})
 		s := r.NewLane()
 		s.Due(0)
 		s.Call(&tt.call)
@@ -39,7 +75,8 @@ func TestWhatIsCensored(t *testing.T) {
 		for _, series := range []series.Series{series.Response, series.Service} {
 			l := r.Total().Latencies[series]
 			if l.Count() != 1 || (l.CensoredCount() == 1) != tt.censored {
-				t.Errorf("%s: %v has %d values, %d of them lower bounds; want censored %v", tt.reason, series, l.Count(), l.CensoredCount(), tt.censored)
+				t.Errorf("%s: %v has %d values, %d of them lower bounds; want censored %v", tt.reason, series,
+					l.Count(), l.CensoredCount(), tt.censored)
 			}
 		}
 		if n := r.Total().Latencies[series.FirstMessage].CensoredCount(); (n == 1) != tt.censored {
@@ -74,7 +111,8 @@ func TestUpper(t *testing.T) {
 	}{{1, 2, true}, {9, 10, true}, {10, 12, true}, {90, 100, true}, {91, 0, false}, {100, 0, false}} {
 		got, bounded := recorder.Upper(known, tt.rank)
 		if bounded != tt.bounded || got/ms != tt.ms && (got-got/1000)/ms != tt.ms {
-			t.Errorf("rank %d can be %v at most (%v), want %d ms (%v)", tt.rank, time.Duration(got), bounded, tt.ms, tt.bounded)
+			t.Errorf("rank %d can be %v at most (%v), want %d ms (%v)", tt.rank, time.Duration(got), bounded, tt.ms,
+				tt.bounded)
 		}
 	}
 }
@@ -112,7 +150,11 @@ func TestAwaitedMessages(t *testing.T) {
 			recorder.Sample{MessagesSent: 1, Awaited: 10 * ms, AwaitedDue: 10 * ms},
 			map[series.Series]int64{series.FirstMessage: 100, series.MessageRTT: 90, series.MessageResponse: 90},
 		},
-		{"all were answered, and the next was not yet sent", bidi, recorder.Sample{MessagesSent: 2, MessagesReceived: 2, Awaited: 60 * ms}, nil},
+		{
+			"all were answered, and the next was not yet sent", bidi,
+			recorder.Sample{MessagesSent: 2, MessagesReceived: 2, Awaited: 60 * ms},
+			nil,
+		},
 		{
 			"the server's next was awaited",
 			[]series.Series{series.FirstMessage, series.MessageGap},
@@ -129,7 +171,8 @@ func TestAwaitedMessages(t *testing.T) {
 			l := r.Total().Latencies[series]
 			want, censored := tt.want[series]
 			if (l.CensoredCount() == 1) != censored || censored && l.Min != want*ms {
-				t.Errorf("%s: %v has %d lower bounds, of %v; want %d ms (%v)", tt.reason, series, l.CensoredCount(), time.Duration(l.Min), want, censored)
+				t.Errorf("%s: %v has %d lower bounds, of %v; want %d ms (%v)", tt.reason, series, l.CensoredCount(),
+					time.Duration(l.Min), want, censored)
 			}
 		}
 	}

@@ -152,8 +152,11 @@ func encodePart(p *Part) *encodedPart {
 	}
 	p.exemplars.each(func(x *Exemplar) {
 		e.Exemplars = append(e.Exemplars, encodedExemplar{
-			Kind: x.Kind, Worker: x.Worker, Step: x.Step, Seq: x.Seq, Code: int(x.Code), Message: []byte(x.Message), //nolint:gosec // few
-			Intended: x.Intended, Response: x.Response, Service: x.Service, LoadReport: []byte(x.LoadReport), Local: x.Local,
+			// few
+			Kind: x.Kind, Worker: x.Worker, Step: x.Step, Seq: x.Seq, Code: int(x.Code),
+			Message:  []byte(x.Message), //nolint:gosec
+			Intended: x.Intended, Response: x.Response, Service: x.Service, LoadReport: []byte(x.LoadReport),
+			Local: x.Local,
 		})
 	})
 	return e
@@ -199,8 +202,11 @@ func (e *encodedPart) decode() (*Part, error) {
 			return nil, err
 		}
 		if err := p.exemplars.take(&Exemplar{
-			Kind: x.Kind, Worker: x.Worker, Step: x.Step, Seq: x.Seq, Code: codes.Code(x.Code), Message: string(x.Message), //nolint:gosec // checked
-			Intended: x.Intended, Response: x.Response, Service: x.Service, LoadReport: string(x.LoadReport), Local: x.Local,
+			// checked
+			Kind: x.Kind, Worker: x.Worker, Step: x.Step, Seq: x.Seq, Code: codes.Code(x.Code),
+			Message:  string(x.Message), //nolint:gosec
+			Intended: x.Intended, Response: x.Response, Service: x.Service, LoadReport: string(x.LoadReport),
+			Local: x.Local,
 		}); err != nil {
 			return nil, err
 		}

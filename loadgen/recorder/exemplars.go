@@ -35,15 +35,16 @@ const (
 	Unanswered = "unanswered"
 )
 
-// compareSlowness orders by slowness, the slowest first. Of equals the first by its number goes first, so that which calls
-// are kept does not depend on who recorded them.
+// compareSlowness orders by slowness, the slowest first. Of equals the first by its number goes first, so that which
+// calls are kept does not depend on who recorded them.
 func compareSlowness(a, b *Exemplar) int {
 	return cmp.Or(cmp.Compare(b.Response, a.Response), cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.Worker, b.Worker))
 }
 
 // compareEnds orders by when calls ended, the first first.
 func compareEnds(a, b *Exemplar) int {
-	return cmp.Or(cmp.Compare(a.Intended+a.Response, b.Intended+b.Response), cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.Worker, b.Worker))
+	return cmp.Or(cmp.Compare(a.Intended+a.Response, b.Intended+b.Response), cmp.Compare(a.Seq, b.Seq),
+		cmp.Compare(a.Worker, b.Worker))
 }
 
 const (
@@ -65,8 +66,8 @@ type exemplars struct {
 	floors     floors
 }
 
-// floors are what a call must reach to be kept: what those have that were kept before, in this interval or an earlier one.
-// So a run looks closely at a few thousand calls in all, not in each second.
+// floors are what a call must reach to be kept: what those have that were kept before, in this interval or an earlier
+// one. So a run looks closely at a few thousand calls in all, not in each second.
 type floors struct {
 	slow   int64
 	bucket [buckets]int64
@@ -141,7 +142,8 @@ func addFailed(of *[]Exemplar, x Exemplar) {
 // addUnanswered keeps the call where it is one of the oldest.
 func (e *exemplars) addUnanswered(x Exemplar) {
 	e.any = true
-	i, _ := slices.BinarySearchFunc(e.unanswered, &x, func(e Exemplar, x *Exemplar) int { return compareSlowness(&e, x) })
+	i, _ := slices.BinarySearchFunc(e.unanswered, &x,
+		func(e Exemplar, x *Exemplar) int { return compareSlowness(&e, x) })
 	e.unanswered = slices.Insert(e.unanswered, i, x)
 	e.unanswered = e.unanswered[:min(len(e.unanswered), first)]
 }
@@ -257,9 +259,9 @@ func bucketOf(ns int64) int {
 	return min(2*octave+half, buckets-1)
 }
 
-// Exemplars are the oldest of the calls that were never answered, up to most of the slowest calls, the first failures of
-// each code, and from the given latency up, in nanoseconds, the slowest call of each half-octave: slowest first within
-// each kind, failures by code and the first first.
+// Exemplars are the oldest of the calls that were never answered, up to most of the slowest calls, the first failures
+// of each code, and from the given latency up, in nanoseconds, the slowest call of each half-octave: slowest first
+// within each kind, failures by code and the first first.
 func (p *Part) Exemplars(most int, from int64) []Exemplar {
 	e := &p.exemplars
 	slow := slices.Clone(e.slow)

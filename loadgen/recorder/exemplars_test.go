@@ -42,7 +42,8 @@ func TestSlowCallsAreKept(t *testing.T) {
 		slow[random.Uint64N(calls)] = true
 	}
 	for seq := range uint64(calls) {
-		c := recorder.Sample{Worker: uint16(seq % 50), Seq: seq, Intended: 1000, Sent: 2000, Done: 2000 + 100_000 + random.Int64N(100_000)}
+		c := recorder.Sample{Worker: uint16(seq % 50), Seq: seq, Intended: 1000, Sent: 2000, Done: 2000 + 100_000 +
+			random.Int64N(100_000)}
 		if slow[seq] {
 			c.Done += 5_000_000
 		}
@@ -79,7 +80,8 @@ func TestExemplarsMemory(t *testing.T) {
 		for range calls {
 			seq++
 			c := recorder.Sample{
-				Worker: uint16(seq % 50), Seq: seq, Done: int64(seq) + int64(100_000*math.Exp(random.NormFloat64())), // ever slower
+				// ever slower
+				Worker: uint16(seq % 50), Seq: seq, Done: int64(seq) + int64(100_000*math.Exp(random.NormFloat64())),
 				LoadReport: func() string { return "0123456789012345678901234567890123456789" },
 			}
 			if seq%10 == 0 {
@@ -118,7 +120,8 @@ func halfOctave(ns int64) (low, high int64) {
 	return low, low + (low+1)/2
 }
 
-// EX-3: from a latency up, each half-octave that holds a call has the slowest of them as exemplar, and it lies in there.
+// EX-3: from a latency up, each half-octave that holds a call has the slowest of them as exemplar, and it lies in
+// there.
 func TestEveryBucketHasAnExemplar(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	r := recorder.New(recorder.Config{})
@@ -135,7 +138,10 @@ func TestEveryBucketHasAnExemplar(t *testing.T) {
 	}
 	flush(t, r, 0, 1, lanes...)
 	sorted := slices.Sorted(slices.Values(all))
-	for _, from := range []int64{0, sorted[len(sorted)/2], sorted[len(sorted)*99/100], sorted[len(sorted)*999/1000], hour, sorted[len(sorted)-1], sorted[len(sorted)-1] + 1} {
+	for _, from := range []int64{
+		0, sorted[len(sorted)/2], sorted[len(sorted)*99/100], sorted[len(sorted)*999/1000],
+		hour, sorted[len(sorted)-1], sorted[len(sorted)-1] + 1,
+	} {
 		slowestOf := map[int64]int64{} // of each half-octave, by its lower bound
 		for _, v := range sorted {
 			low, _ := halfOctave(min(v, 1<<43-1)) // the last holds all there is above
@@ -166,7 +172,10 @@ func TestFirstFailuresOfEachCode(t *testing.T) {
 	lanes := []*recorder.Lane{r.NewLane(), r.NewLane()}
 	for i := range 40 {
 		code := []codes.Code{codes.Unavailable, codes.Internal, codes.OK, codes.Unauthenticated}[i/2%4]
-		lanes[i%2].Call(&recorder.Sample{Seq: uint64(i), Intended: int64(i), Sent: int64(i), Done: int64(i) + 10, Code: code, Message: code.String()})
+		lanes[i%2].Call(&recorder.Sample{
+			Seq: uint64(i), Intended: int64(i), Sent: int64(i), Done: int64(i) + 10,
+			Code: code, Message: code.String(),
+		})
 	}
 	lanes[0].Call(&recorder.Sample{Seq: 99, Code: codes.NotFound})
 	flush(t, r, 0, 1, lanes...)
@@ -178,7 +187,8 @@ func TestFirstFailuresOfEachCode(t *testing.T) {
 		}
 	}
 	want := map[codes.Code][]uint64{
-		codes.Unavailable: {0, 1, 8, 9, 16}, codes.Internal: {2, 3, 10, 11, 18}, codes.Unauthenticated: {6, 7, 14, 15, 22}, codes.NotFound: {99},
+		codes.Unavailable: {0, 1, 8, 9, 16}, codes.Internal: {2, 3, 10, 11, 18},
+		codes.Unauthenticated: {6, 7, 14, 15, 22}, codes.NotFound: {99},
 	}
 	for code := range codes.Code(recorder.CodeCount) {
 		if !slices.Equal(got[code], want[code]) {

@@ -33,7 +33,8 @@ func TestHeapAgainstSort(t *testing.T) {
 			e.add(&Sample{Seq: uint64(i), Done: v}, v, false)
 			for k := 1; k < len(e.slow); k++ {
 				if e.slow[(k-1)/2].Response > e.slow[k].Response {
-					t.Fatalf("%s: after %d calls the heap has %d above %d", tt.reason, i+1, e.slow[(k-1)/2].Response, e.slow[k].Response)
+					t.Fatalf("%s: after %d calls the heap has %d above %d", tt.reason, i+1, e.slow[(k-1)/2].Response,
+						e.slow[k].Response)
 				}
 			}
 		}

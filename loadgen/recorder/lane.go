@@ -85,7 +85,8 @@ func (f *frame) raise(total *Snapshot) {
 // Due counts a call of a step that is to be made.
 func (l *Lane) Due(step int) { l.cur.steps[step].counts.Due++ }
 
-// NeverSent counts a call of a step that was due so many nanoseconds ago and never left: of its times that is known alone.
+// NeverSent counts a call of a step that was due so many nanoseconds ago and never left: of its times that is known
+// alone.
 func (l *Lane) NeverSent(step int, age int64) { l.cur.steps[step].neverSent(l.cfg, age) }
 
 // Lost counts a call of a step that was begun, and of which nobody heard again: its process is gone.

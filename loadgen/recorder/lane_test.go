@@ -25,7 +25,10 @@ func values(iv *recorder.Snapshot) map[string][2]int64 {
 
 // One call, told apart into its times.
 func TestCall(t *testing.T) {
-	c := recorder.Sample{Intended: 1000, Free: 1010, Sent: 1030, Done: 1130, MessagesSent: 2, MessagesReceived: 3, BytesSent: 40, BytesReceived: 50}
+	c := recorder.Sample{
+		Intended: 1000, Free: 1010, Sent: 1030, Done: 1130, MessagesSent: 2, MessagesReceived: 3,
+		BytesSent: 40, BytesReceived: 50,
+	}
 	for _, tt := range []struct {
 		reason string
 		cfg    recorder.Config
@@ -35,9 +38,13 @@ func TestCall(t *testing.T) {
 		{"an open loop knows what was due", recorder.Config{OpenLoop: true}, map[string][2]int64{
 			"service": {1, 100}, "response": {1, 130}, "lag": {1, 30}, "pacing": {1, 20},
 		}},
-		{"a stream has series that its messages fill", recorder.Config{Messages: []series.Series{series.FirstMessage, series.MessageRTT}}, map[string][2]int64{
-			"service": {1, 100}, "first_message": {0, 0}, "message_rtt": {0, 0},
-		}},
+		{
+			"a stream has series that its messages fill",
+			recorder.Config{Messages: []series.Series{series.FirstMessage, series.MessageRTT}},
+			map[string][2]int64{
+				"service": {1, 100}, "first_message": {0, 0}, "message_rtt": {0, 0},
+			},
+		},
 	} {
 		r := recorder.New(tt.cfg)
 		s := r.NewLane()
@@ -47,7 +54,10 @@ func TestCall(t *testing.T) {
 		if diff := cmp.Diff(tt.want, values(iv)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.reason, diff)
 		}
-		counts := recorder.Counts{Due: 1, Sent: 1, OK: 1, MessagesSent: 2, MessagesReceived: 3, BytesSent: 40, BytesReceived: 50}
+		counts := recorder.Counts{
+			Due: 1, Sent: 1, OK: 1, MessagesSent: 2, MessagesReceived: 3, BytesSent: 40,
+			BytesReceived: 50,
+		}
 		if tt.cfg.OpenLoop {
 			counts.Late = 1 // LateAfter is 0
 		}
@@ -93,17 +103,21 @@ func TestCountsAddUp(t *testing.T) {
 			t.Errorf("open loop %v: %+v do not add up", open, c)
 		}
 		var codeWant [recorder.CodeCount]int64
-		codeWant[codes.OK], codeWant[codes.Unavailable], codeWant[codes.Canceled], codeWant[codes.Unauthenticated] = 3, 1, 1, 1
+		codeWant[codes.OK], codeWant[codes.Unavailable], codeWant[codes.Canceled], codeWant[codes.Unauthenticated] = 3,
+			1, 1, 1
 		codeWant[codes.Unknown] = 1 // 99
 		if diff := cmp.Diff(codeWant, iv.Codes); diff != "" {
 			t.Errorf("open loop %v, codes (-want +got):\n%s", open, diff)
 		}
 		service := iv.Latencies[series.Service]
 		if n, censored := service.Count(), service.CensoredCount(); n != 9 || censored != 2 {
-			t.Errorf("open loop %v: %d service times, %d of them lower bounds: want those of the 9 calls that were sent, 2 that were cut off", open, n, censored)
+			t.Errorf("open loop %v: %d service times, %d of them lower bounds: want those of the 9 calls that were "+
+				"sent, 2 that were cut off", open, n, censored)
 		}
-		if response := iv.Latencies[series.Response]; open && (response.Count() != 12 || response.CensoredCount() != 5) {
-			t.Errorf("%d response times, %d of them lower bounds: want one of each of the 12 calls that were due, 5 that were never answered", response.Count(), response.CensoredCount())
+		if response := iv.Latencies[series.Response]; open &&
+			(response.Count() != 12 || response.CensoredCount() != 5) {
+			t.Errorf("%d response times, %d of them lower bounds: want one of each of the 12 calls that were due, 5 "+
+				"that were never answered", response.Count(), response.CensoredCount())
 		}
 	}
 }
@@ -113,9 +127,23 @@ func TestNoValueIsLost(t *testing.T) {
 	latencies := []struct {
 		ns   int64
 		fits bool
-	}{{0, true}, {1, true}, {-1, false}, {hour - 1, true}, {hour, true}, {hour + 1, false}, {4 * hour, false}, {-4 * hour, false}, {1 << 62, false}, {-1 << 62, false}}
+	}{
+		{0, true},
+		{1, true},
+		{-1, false},
+		{hour - 1, true},
+		{hour, true},
+		{hour + 1, false},
+		{4 * hour, false},
+		{-4 * hour, false},
+		{1 << 62, false},
+		{-1 << 62, false},
+	}
 	for _, open := range []bool{false, true} {
-		r := recorder.New(recorder.Config{OpenLoop: open, PerWorker: true, Messages: []series.Series{series.FirstMessage}})
+		r := recorder.New(recorder.Config{
+			OpenLoop: open, PerWorker: true,
+			Messages: []series.Series{series.FirstMessage},
+		})
 		s := r.NewLane()
 		var fit, over int64
 		for _, l := range latencies {
@@ -167,7 +195,8 @@ func TestNegativeLagIsOverflow(t *testing.T) {
 	s.Call(&recorder.Sample{Intended: 200, Sent: 100, Done: 250})
 	iv := take(r, s)
 	got := values(iv)
-	if got["response"] != [2]int64{1, 50} || got["service"] != [2]int64{1, 150} || got["lag"] != [2]int64{0, 0} || iv.Counts.Overflow < 1 || iv.Counts.Late != 0 {
+	if got["response"] != [2]int64{1, 50} || got["service"] != [2]int64{1, 150} || got["lag"] != [2]int64{0, 0} ||
+		iv.Counts.Overflow < 1 || iv.Counts.Late != 0 {
 		t.Errorf("%v, counts %+v, want the lag as overflow", got, iv.Counts)
 	}
 }
@@ -196,7 +225,10 @@ func TestCallAllocatesNothing(t *testing.T) {
 		"closed loop": {},
 		"open loop":   {OpenLoop: true, LateAfter: 1},
 		"per worker":  {PerWorker: true},
-		"stream":      {OpenLoop: true, PerWorker: true, Messages: []series.Series{series.FirstMessage, series.MessageRTT}},
+		"stream": {
+			OpenLoop: true, PerWorker: true,
+			Messages: []series.Series{series.FirstMessage, series.MessageRTT},
+		},
 	} {
 		r := recorder.New(cfg)
 		s := r.NewLane()

@@ -46,11 +46,14 @@ func TestLatenciesAreExact(t *testing.T) {
 			mean           float64
 		}{}
 		if len(tt.values) > 0 {
-			want.least, want.largest, want.mean = slices.Min(tt.values), slices.Max(tt.values), float64(sum)/float64(len(tt.values))
+			want.least, want.largest, want.mean = slices.Min(tt.values), slices.Max(tt.values),
+				float64(sum)/float64(len(tt.values))
 		}
-		if got.Count() != int64(len(tt.values)) || got.Min != want.least || got.Max != want.largest || got.Mean() != want.mean {
+		if got.Count() != int64(len(tt.values)) || got.Min != want.least || got.Max != want.largest ||
+			got.Mean() != want.mean {
 			t.Errorf("%s: %d values, %d to %d, mean %v, want %d, %d to %d, %v",
-				tt.reason, got.Count(), got.Min, got.Max, got.Mean(), len(tt.values), want.least, want.largest, want.mean)
+				tt.reason, got.Count(), got.Min, got.Max, got.Mean(), len(tt.values), want.least, want.largest,
+				want.mean)
 		}
 	}
 }
@@ -65,7 +68,8 @@ func TestOverflowLeavesTheFiguresAlone(t *testing.T) {
 	got := take(r, s)
 	h := got.Headline()
 	if h.Count() != 2 || h.Min != 100 || h.Max != 300 || h.Mean() != 200 || got.Counts.Overflow != 3 {
-		t.Errorf("%d values, %d to %d, mean %v, overflow %d, want 2, 100 to 300, 200, 3", h.Count(), h.Min, h.Max, h.Mean(), got.Counts.Overflow)
+		t.Errorf("%d values, %d to %d, mean %v, overflow %d, want 2, 100 to 300, 200, 3", h.Count(), h.Min, h.Max,
+			h.Mean(), got.Counts.Overflow)
 	}
 }
 

@@ -30,8 +30,8 @@ func BucketEnd(ns int64) int64 {
 	return bucketValue(i+1) - 1
 }
 
-// AppendCounts appends the histogram's counts in HdrHistogram's V2 payload: in order of their buckets, as zigzag varints,
-// a negative one being a run of so many zeros. The histogram is one of [NewPacked].
+// AppendCounts appends the histogram's counts in HdrHistogram's V2 payload: in order of their buckets, as zigzag
+// varints, a negative one being a run of so many zeros. The histogram is one of [NewPacked].
 func AppendCounts(b []byte, h *hdrhistogram.PackedHistogram) []byte {
 	next := 0
 	h.ForEachBucket(func(value, count int64) bool {

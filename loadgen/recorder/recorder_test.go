@@ -89,7 +89,10 @@ func randomCall(random *rand.Rand, worker uint16, seq uint64) recorder.Sample {
 // HD-2: eight workers, each with a lane of its own, make what one recorder makes of all their calls.
 func TestLanesMergeExactly(t *testing.T) {
 	const workers, calls = 8, 5000
-	cfg := recorder.Config{OpenLoop: true, PerWorker: true, LateAfter: 25_000, Messages: []series.Series{series.FirstMessage}}
+	cfg := recorder.Config{
+		OpenLoop: true, PerWorker: true, LateAfter: 25_000,
+		Messages: []series.Series{series.FirstMessage},
+	}
 	many, one := recorder.New(cfg), recorder.New(cfg)
 	var group sync.WaitGroup
 	var mu sync.Mutex // the recorder's methods are not for concurrent use
@@ -143,7 +146,8 @@ func TestLanesMergeExactly(t *testing.T) {
 	}
 	for w, want := range one.Total().Workers {
 		if got := many.Total().Workers[w]; got.TotalCount() != want.TotalCount() || got.Max() != want.Max() {
-			t.Errorf("worker %d has %d calls, the longest %d, want %d, %d", w, got.TotalCount(), got.Max(), want.TotalCount(), want.Max())
+			t.Errorf("worker %d has %d calls, the longest %d, want %d, %d", w, got.TotalCount(), got.Max(),
+				want.TotalCount(), want.Max())
 		}
 	}
 }
@@ -171,7 +175,8 @@ func TestFlush(t *testing.T) {
 	}
 	total := r.Total()
 	if total.Start != 1000 || total.End != 1004 || total.Counts.OK != 6 || total.Headline().Count() != 6 {
-		t.Errorf("the total is %d to %d, %d ok, %d latencies, want 1000 to 1004, 6 and 6", total.Start, total.End, total.Counts.OK, total.Headline().Count())
+		t.Errorf("the total is %d to %d, %d ok, %d latencies, want 1000 to 1004, 6 and 6", total.Start, total.End,
+			total.Counts.OK, total.Headline().Count())
 	}
 }
 

@@ -16,7 +16,8 @@ type Sample struct {
 	// Censored is set by [Lane.Call]: something else than the server ended the call, so its times are lower bounds.
 	Censored bool
 	Local    bool // failed within this process, without any server's part
-	// Awaited is since when the next message was, AwaitedDue when what it answers should have been sent: see transport.Call.
+	// Awaited is since when the next message was, AwaitedDue when what it answers should have been sent: see
+	// transport.Call.
 	Awaited, AwaitedDue int64
 	MessagesSent        int
 	MessagesReceived    int

@@ -9,8 +9,8 @@ import (
 	"grpcbench/loadgen/series"
 )
 
-// Snapshot is everything that was recorded in a span of time: one value, which merges and encodes. The [Part] in it is of
-// all calls.
+// Snapshot is everything that was recorded in a span of time: one value, which merges and encodes. The [Part] in it is
+// of all calls.
 type Snapshot struct {
 	// Start and End are readings of the run's clock.
 	Start, End int64
@@ -140,7 +140,8 @@ func newSnapshot(c *Config) *Snapshot {
 // parts calls do for every part of s and the one of o in the same place. It fails where o has other steps or flows.
 func (s *Snapshot) parts(o *Snapshot, do func(mine, others *Part) error) error {
 	if len(s.Steps) != len(o.Steps) || len(s.Flows) != len(o.Flows) {
-		return fmt.Errorf("a snapshot of %d steps and %d flows is not one of %d and %d", len(o.Steps), len(o.Flows), len(s.Steps), len(s.Flows))
+		return fmt.Errorf("a snapshot of %d steps and %d flows is not one of %d and %d", len(o.Steps), len(o.Flows),
+			len(s.Steps), len(s.Flows))
 	}
 	if err := do(&s.Part, &o.Part); err != nil {
 		return err

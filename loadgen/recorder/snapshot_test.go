@@ -28,14 +28,16 @@ func samePart(t *testing.T, got, want *recorder.Part) {
 		if diff := cmp.Diff(buckets(w.Histogram), buckets(g.Histogram)); diff != "" {
 			t.Errorf("%v, buckets (-want +got):\n%s", name, diff)
 		}
-		if g.CensoredCount() != w.CensoredCount() || w.Censored != nil && g.Censored != nil && !cmp.Equal(buckets(w.Censored), buckets(g.Censored)) {
+		if g.CensoredCount() != w.CensoredCount() || w.Censored != nil && g.Censored != nil &&
+			!cmp.Equal(buckets(w.Censored), buckets(g.Censored)) {
 			t.Errorf("%v: %d lower bounds, want %d", name, g.CensoredCount(), w.CensoredCount())
 		}
 		if g.Sum != w.Sum || g.Min != w.Min || g.Max != w.Max {
 			t.Errorf("%v: sum %d, %d to %d, want %d, %d to %d", name, g.Sum, g.Min, g.Max, w.Sum, w.Min, w.Max)
 		}
 	}
-	if diff := cmp.Diff([]any{want.Counts, want.Codes, want.Before, want.Held}, []any{got.Counts, got.Codes, got.Before, got.Held}); diff != "" {
+	if diff := cmp.Diff([]any{want.Counts, want.Codes, want.Before, want.Held},
+		[]any{got.Counts, got.Codes, got.Before, got.Held}); diff != "" {
 		t.Errorf("counts, codes, before, held (-want +got):\n%s", diff)
 	}
 	for s := range series.Count {
@@ -53,7 +55,8 @@ func sameSnapshot(t *testing.T, got, want *recorder.Snapshot) {
 	t.Helper()
 	samePart(t, &got.Part, &want.Part)
 	if len(got.Steps) != len(want.Steps) || len(got.Flows) != len(want.Flows) || len(got.Workers) != len(want.Workers) {
-		t.Fatalf("%d steps, %d flows, %d workers, want %d, %d, %d", len(got.Steps), len(got.Flows), len(got.Workers), len(want.Steps), len(want.Flows), len(want.Workers))
+		t.Fatalf("%d steps, %d flows, %d workers, want %d, %d, %d", len(got.Steps), len(got.Flows), len(got.Workers),
+			len(want.Steps), len(want.Flows), len(want.Workers))
 	}
 	for i := range want.Steps {
 		samePart(t, got.Steps[i], want.Steps[i])
@@ -114,7 +117,10 @@ func feed(t *testing.T, r *recorder.Recorder, cfg recorder.Config, seed uint64, 
 func TestEncodedSnapshotsMergeExactly(t *testing.T) {
 	some := []series.Series{series.FirstMessage}
 	for seed := range uint64(6) {
-		cfg := recorder.Config{OpenLoop: seed%2 == 0, PerWorker: seed%3 == 0, LateAfter: 25_000, Timeout: 300_000, Messages: some}
+		cfg := recorder.Config{
+			OpenLoop: seed%2 == 0, PerWorker: seed%3 == 0, LateAfter: 25_000, Timeout: 300_000,
+			Messages: some,
+		}
 		if seed >= 2 {
 			cfg.Steps, cfg.Flows = [][]series.Series{some, some, some}, []bool{false, true, true}
 		}
@@ -185,7 +191,10 @@ func TestMergeRefusesOthers(t *testing.T) {
 // Whatever comes in instead of a snapshot is refused or is one, which can be merged and written again.
 func FuzzSnapshot(f *testing.F) {
 	some := []series.Series{series.FirstMessage}
-	for _, cfg := range []recorder.Config{{OpenLoop: true}, {PerWorker: true, Steps: [][]series.Series{some, some}, Flows: []bool{true, false}}} {
+	for _, cfg := range []recorder.Config{
+		{OpenLoop: true},
+		{PerWorker: true, Steps: [][]series.Series{some, some}, Flows: []bool{true, false}},
+	} {
 		r := recorder.New(cfg)
 		l := r.NewLane()
 		for i := range 20 {

@@ -2,9 +2,10 @@ package recorder
 
 import "math/bits"
 
-// tally is how often each latency was recorded in one interval of one lane: the geometry of [NewHistogram], whose buckets
-// are kept in blocks that are made when one of theirs is first needed. Few populations touch more than ten of the 33, so
-// it takes a tenth of a histogram's memory, and of the time to empty it, which counts where there are many steps.
+// tally is how often each latency was recorded in one interval of one lane: the geometry of [NewHistogram], whose
+// buckets are kept in blocks that are made when one of theirs is first needed. Few populations touch more than ten of
+// the 33, so it takes a tenth of a histogram's memory, and of the time to empty it, which counts where there are many
+// steps.
 type tally struct {
 	n, sum, least, most int64
 	blocks              [tallyBlocks]*[blockSize]uint32 // an interval has fewer than 2^32 calls

@@ -32,7 +32,10 @@ func TestByCode(t *testing.T) {
 				got[codes.Code(code)] = figures{l.Count(), l.Min, l.Max}
 			}
 		}
-		want := map[codes.Code]figures{codes.Unavailable: {2, 1000, 2000}, codes.NotFound: {1, 1500, 1500}, codes.Unknown: {2, 98, 99}}
+		want := map[codes.Code]figures{
+			codes.Unavailable: {2, 1000, 2000}, codes.NotFound: {1, 1500, 1500},
+			codes.Unknown: {2, 98, 99},
+		}
 		if open {
 			want[codes.Unavailable], want[codes.NotFound] = figures{2, 1005, 2005}, figures{1, 1505, 1505}
 		}

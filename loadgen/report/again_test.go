@@ -19,7 +19,8 @@ func TestMarkdownCommandIsTheCommand(t *testing.T) {
 		_, after, _ := strings.Cut(text, "To run it again:\n\n")
 		head, rest, _ := strings.Cut(after, "sh\n")
 		command, _, closed := strings.Cut(rest, "\n"+head+"\n")
-		if strings.Trim(head, "`") != "" || !closed || !strings.Contains(command, tt.want) || strings.Contains(command, "\n") {
+		if strings.Trim(head, "`") != "" || !closed || !strings.Contains(command, tt.want) ||
+			strings.Contains(command, "\n") {
 			t.Errorf("%s: the command is %q in a fence %q, want one line with %s", tt.reason, command, head, tt.want)
 		}
 	}

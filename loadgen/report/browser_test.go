@@ -87,7 +87,8 @@ func (h *heard) event(event any) {
 // The report of the repository's own runs, as it is seen on a desk and on a phone, by day and by night.
 func TestReportInBrowser(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "report.html")
-	if err := report.Write("html", file, io.Discard, io.Discard, filepath.Join("..", "..", "results", "baseline")); err != nil {
+	if err := report.Write("html", file, io.Discard, io.Discard,
+		filepath.Join("..", "..", "results", "baseline")); err != nil {
 		t.Fatal(err)
 	}
 	ctx := browser(t)
@@ -123,7 +124,8 @@ func TestReportInBrowser(t *testing.T) {
 			checkKeys(tab, t, tt.name)
 			checkCopying(tab, t)
 			if tt.name == "desk-dark" { // once, as it takes seconds: from a dark page, which paper is not
-				if pdf := call(tab, t, page.PrintToPDF, page.PrintToPDFParams{PrintBackground: new(true)}).Data; !strings.HasPrefix(string(pdf), "%PDF-") {
+				if pdf := call(tab, t, page.PrintToPDF,
+					page.PrintToPDFParams{PrintBackground: new(true)}).Data; !strings.HasPrefix(string(pdf), "%PDF-") {
 					t.Errorf("printed, it begins %.20q", pdf)
 				} else {
 					keep(t, "print.pdf", pdf)
@@ -196,7 +198,8 @@ func eventually(ctx context.Context, t *testing.T, what, script string) bool {
 func checkLayout(ctx context.Context, t *testing.T, scheme string) {
 	t.Helper()
 	for _, details := range []string{"closed", "open"} {
-		do(ctx, t, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.querySelectorAll("details").forEach((d) => { d.open = %v; })`, details == "open")))
+		do(ctx, t, chromedp.Evaluate[chromedp.Void](
+			fmt.Sprintf(`document.querySelectorAll("details").forEach((d) => { d.open = %v; })`, details == "open")))
 		got := eval[struct {
 			Faults     []string `json:"faults"`
 			Labels     int      `json:"labels"`
@@ -208,7 +211,8 @@ func checkLayout(ctx context.Context, t *testing.T, scheme string) {
 			t.Errorf("details %s: %s", details, fault)
 		}
 		if got.Figures < 50 || got.Labels < 5*got.Figures {
-			t.Errorf("%d figures with %d labels: the layout that was looked at is not the report's", got.Figures, got.Labels)
+			t.Errorf("%d figures with %d labels: the layout that was looked at is not the report's", got.Figures,
+				got.Labels)
 		}
 		if dark := got.Background < 0.2; dark != (scheme == "dark") {
 			t.Errorf("the background's luminance is %.2f in %s", got.Background, scheme)
@@ -217,7 +221,8 @@ func checkLayout(ctx context.Context, t *testing.T, scheme string) {
 			t.Errorf("a figure's label is %.1f px high", got.Smallest)
 		}
 	}
-	do(ctx, t, chromedp.Evaluate[chromedp.Void](`document.querySelectorAll("details").forEach((d) => { d.open = false; })`))
+	do(ctx, t, chromedp.Evaluate[chromedp.Void](
+		`document.querySelectorAll("details").forEach((d) => { d.open = false; })`))
 }
 
 // tip says whether the tip tells the values of a place of the figure, which are a row of its table.
@@ -241,7 +246,8 @@ func checkPointing(ctx context.Context, t *testing.T) {
 				return [box.left + box.width / 2, box.top + box.height / 2];
 			})()`, figure, i))
 			do(ctx, t, chromedp.MouseEvent(chromedp.MouseMoved, at[0], at[1]))
-			if !eventually(ctx, t, fmt.Sprintf("figure %d, place %d tells its values", figure, i), fmt.Sprintf(tipTells, figure, i)) {
+			if !eventually(ctx, t, fmt.Sprintf("figure %d, place %d tells its values", figure, i),
+				fmt.Sprintf(tipTells, figure, i)) {
 				t.Logf("at %v the tip says %q", at, eval[string](ctx, t, `document.getElementById("tip").textContent`))
 				return // the others would not, either, and each waits
 			}
@@ -264,9 +270,17 @@ func checkKeys(ctx context.Context, t *testing.T, name string) {
 	for _, step := range []struct {
 		key   string
 		place int
-	}{{kb.ArrowRight, 0}, {kb.ArrowRight, 1}, {kb.ArrowDown, 2}, {kb.ArrowLeft, 1}, {kb.ArrowUp, 0}, {kb.ArrowLeft, 0}} {
+	}{
+		{kb.ArrowRight, 0},
+		{kb.ArrowRight, 1},
+		{kb.ArrowDown, 2},
+		{kb.ArrowLeft, 1},
+		{kb.ArrowUp, 0},
+		{kb.ArrowLeft, 0},
+	} {
 		do(ctx, t, chromedp.KeyEvent(step.key))
-		eventually(ctx, t, fmt.Sprintf("key %q comes to place %d", step.key, step.place), fmt.Sprintf(tipTells, figure, step.place))
+		eventually(ctx, t, fmt.Sprintf("key %q comes to place %d", step.key, step.place),
+			fmt.Sprintf(tipTells, figure, step.place))
 	}
 	if os.Getenv("GRPCBENCH_SCREENSHOTS") != "" {
 		keep(t, name+"-tip.png", call(ctx, t, page.CaptureScreenshot, page.CaptureScreenshotParams{}).Data)
@@ -282,9 +296,11 @@ func checkCopying(ctx context.Context, t *testing.T) {
 	const selected = `getSelection().toString() === ` + button + `.dataset.text`
 	click := chromedp.Click(chromedp.CSS("button.copy"))
 	do(ctx, t, click)
-	eventually(ctx, t, "the id is copied, or selected", `document.querySelector("button.copy").textContent === "copied" || `+selected)
+	eventually(ctx, t, "the id is copied, or selected",
+		`document.querySelector("button.copy").textContent === "copied" || `+selected)
 	for _, tt := range []struct{ what, answer, want string }{
-		{"a page that may", `Promise.resolve()`, `copied === ` + button + `.dataset.text && ` + button + `.textContent === "copied"`},
+		{"a page that may", `Promise.resolve()`, `copied === ` + button + `.dataset.text && ` + button +
+			`.textContent === "copied"`},
 		{"a page that may not", `Promise.reject(new Error("denied"))`, selected},
 	} {
 		do(ctx, t, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`{

@@ -43,7 +43,8 @@ func capacityMarkdown(w io.Writer, d *result.Capacity) error {
 		fmt.Fprintf(&b, "\n- %s %s", k.Objective, k.Result)
 	}
 	e := d.Environment
-	fmt.Fprintf(&b, "\n%s, grpc-go %s, %s %s, %s, %d CPUs, GOMAXPROCS %d\n", e.Go, e.GRPC, e.OS, e.Kernel, e.CPUModel, e.CPUs, e.GOMAXPROCS)
+	fmt.Fprintf(&b, "\n%s, grpc-go %s, %s %s, %s, %d CPUs, GOMAXPROCS %d\n", e.Go, e.GRPC, e.OS, e.Kernel, e.CPUModel,
+		e.CPUs, e.GOMAXPROCS)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -51,10 +52,12 @@ func capacityMarkdown(w io.Writer, d *result.Capacity) error {
 // capacityLines say what there is to know beside the answer.
 func capacityLines(d *result.Capacity) (lines []string) {
 	if d.Ceiling > 0 {
-		lines = append(lines, fmt.Sprintf("a closed loop reaches %s/s, whatever the objectives", number.Rate(d.Ceiling)))
+		lines = append(lines, fmt.Sprintf("a closed loop reaches %s/s, whatever the objectives",
+			number.Rate(d.Ceiling)))
 	}
 	if d.Knee > 0 {
-		lines = append(lines, fmt.Sprintf("up to %s/s the median is at most twice that of the lowest rate", number.Rate(d.Knee)))
+		lines = append(lines, fmt.Sprintf("up to %s/s the median is at most twice that of the lowest rate",
+			number.Rate(d.Knee)))
 	}
 	if d.Recovery != "" {
 		lines = append(lines, "the server "+d.Recovery)
@@ -70,7 +73,10 @@ func curveOf(d *result.Capacity) []result.CapacityTrial {
 }
 
 func capacityTable(d *result.Capacity) [][]string {
-	rows := [][]string{{"calls/s", "", "achieved", "p50", "p99", "p99.9", "errors", "server cores", "client cores", "why"}}
+	rows := [][]string{{
+		"calls/s", "", "achieved", "p50", "p99", "p99.9", "errors", "server cores", "client cores",
+		"why",
+	}}
 	for _, t := range curveOf(d) {
 		cell := func(ns int64) string {
 			if ns == 0 {
@@ -108,7 +114,8 @@ func cutText(s string, most int) string {
 // capacityBars draw p99 over the rate, in a logarithmic scale.
 func capacityBars(d *result.Capacity) string {
 	var b strings.Builder
-	all := slices.DeleteFunc(curveOf(d), func(t result.CapacityTrial) bool { return t.P99Ns == 0 || t.Phase == "confirm" })
+	all := slices.DeleteFunc(curveOf(d),
+		func(t result.CapacityTrial) bool { return t.P99Ns == 0 || t.Phase == "confirm" })
 	if len(all) < 2 {
 		return ""
 	}
@@ -125,7 +132,8 @@ func capacityBars(d *result.Capacity) string {
 		mark := map[string]string{"pass": "█", "fail": "▒", "undecided": "▓", "generator": "░"}[t.Outcome]
 		fmt.Fprintf(&b, "%10s/s  %s %s\n", number.Rate(t.Rate), strings.Repeat(mark, n), number.Duration(t.P99Ns))
 	}
-	return "p99 by rate, in a logarithmic scale (█ passes, ▓ undecided, ▒ fails, ░ the load generator's limit)\n" + b.String()
+	return "p99 by rate, in a logarithmic scale (█ passes, ▓ undecided, ▒ fails, ░ the load generator's limit)\n" +
+		b.String()
 }
 
 // capacityFigure is the curve as a figure.

@@ -14,7 +14,8 @@ import (
 	"grpcbench/loadgen/verdict"
 )
 
-// Compare writes comparisons in a format: text, md, json or bench. Alone names the kinds of runs that only one side has.
+// Compare writes comparisons in a format: text, md, json or bench. Alone names the kinds of runs that only one side
+// has.
 func Compare(w io.Writer, format string, all []*compare.Comparison, alone []string) error {
 	var b strings.Builder
 	switch format {
@@ -71,7 +72,8 @@ func compareText(b *strings.Builder, c *compare.Comparison) {
 }
 
 func compareMarkdown(b *strings.Builder, c *compare.Comparison) {
-	fmt.Fprintf(b, "## %s\n\nOld: %s. New: %s.\n\n**%s**\n\n", markup(c.Name), side(c.Old, markup), side(c.New, markup), conclusion(c))
+	fmt.Fprintf(b, "## %s\n\nOld: %s. New: %s.\n\n**%s**\n\n", markup(c.Name), side(c.Old, markup),
+		side(c.New, markup), conclusion(c))
 	table(b, compareTable(c))
 	b.WriteString("\n")
 	for _, n := range compareNotes(c) {
@@ -186,7 +188,8 @@ func change(m compare.Metric, v float64) string {
 func compareNotes(c *compare.Comparison) []string {
 	notes := append([]string{}, c.Notes...)
 	if len(c.Limits) > 0 {
-		notes = append(notes, "a metric is resolved where that holds for all of them together (Holm); -fail-on looks at its own interval")
+		notes = append(notes, "a metric is resolved where that holds for all of them together (Holm); -fail-on looks "+
+			"at its own interval")
 	}
 	for _, d := range c.Differ {
 		notes = append(notes, "not alike: "+d)
@@ -244,9 +247,15 @@ func comparisonsJSON(all []*compare.Comparison) []comparisonJSON {
 		return ids
 	}
 	for _, c := range all {
-		j := comparisonJSON{Schema: "grpcbench.compare/v1", Name: c.Name, Old: ids(c.Old), New: ids(c.New), Notes: compareNotes(c), FailOn: append([]verdict.Kept{}, c.Limits...)}
+		j := comparisonJSON{
+			Schema: "grpcbench.compare/v1", Name: c.Name, Old: ids(c.Old), New: ids(c.New),
+			Notes: compareNotes(c), FailOn: append([]verdict.Kept{}, c.Limits...),
+		}
 		for _, m := range c.Metrics {
-			x := metricJSON{Name: m.Name, Old: m.First, New: m.Second, Change: m.Estimate, P: m.P, Resolved: m.Resolved, OldAtLeast: m.OldAtLeast, NewAtLeast: m.NewAtLeast}
+			x := metricJSON{
+				Name: m.Name, Old: m.First, New: m.Second, Change: m.Estimate, P: m.P,
+				Resolved: m.Resolved, OldAtLeast: m.OldAtLeast, NewAtLeast: m.NewAtLeast,
+			}
 			if !math.IsInf(m.Low, 0) {
 				x.Low, x.High = &m.Low, &m.High
 			}

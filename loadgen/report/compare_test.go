@@ -46,11 +46,17 @@ func several() *compare.Comparison {
 			{Name: "errors", Kind: compare.Share, Shifted: shifted(0, 0.0125, 0.02, 0.4)},
 			{Name: "mean", Kind: compare.Nanoseconds, Shifted: shifted(335_000, 535_000, 41_000, 1e-5), Resolved: true},
 			{Name: "p50", Kind: compare.Nanoseconds, Shifted: shifted(300_000, 301_000, 1500, 0.2)},
-			{Name: "p99.9", Kind: compare.Nanoseconds, Shifted: shifted(9_000_000, 4_500_000, 100_000, 1e-4), Resolved: true},
+			{
+				Name: "p99.9", Kind: compare.Nanoseconds, Shifted: shifted(9_000_000, 4_500_000, 100_000, 1e-4),
+				Resolved: true,
+			},
 			{Name: "p99.9(service)", Kind: compare.Nanoseconds, Shifted: shifted(0, 0, 0, 1)},
 			{Name: "client_cpu", Kind: compare.Nanoseconds, Shifted: shifted(21_500, 21_400, 2000, 0.9)},
 		},
-		Limits: []verdict.Kept{{Objective: "p99>+5%", Result: "missed: it was not compared"}, {Objective: "mean>+1ms", Met: true, Result: "met: +200µs (+159µs to +241µs)"}},
+		Limits: []verdict.Kept{
+			{Objective: "p99>+5%", Result: "missed: it was not compared"},
+			{Objective: "mean>+1ms", Met: true, Result: "met: +200µs (+159µs to +241µs)"},
+		},
 	}
 	for i := range 5 {
 		c.Old.Runs = append(c.Old.Runs, from("results/old", i, unary()))
@@ -64,10 +70,14 @@ func several() *compare.Comparison {
 // alone is one of a single run a side, in which nothing is resolved.
 func alone() *compare.Comparison {
 	return &compare.Comparison{
-		Name: "SearchIO -conns 4", Old: compare.Side{Runs: []*result.Document{from("a", 1, bidi())}}, New: compare.Side{Runs: []*result.Document{from("b", 2, bidi())}},
+		Name: "SearchIO -conns 4", Old: compare.Side{Runs: []*result.Document{from("a", 1, bidi())}},
+		New: compare.Side{Runs: []*result.Document{from("b", 2, bidi())}},
 		Metrics: []compare.Metric{
 			{Name: "rate", Kind: compare.PerSecond, Shifted: shifted(19.96, 20.01, 6, 0.9)},
-			{Name: "p50(message_rtt)", Kind: compare.Nanoseconds, Shifted: shifted(470_000, 940_000, -1, 1), Alone: true},
+			{
+				Name: "p50(message_rtt)", Kind: compare.Nanoseconds, Shifted: shifted(470_000, 940_000, -1, 1),
+				Alone: true,
+			},
 		},
 	}
 }
@@ -83,7 +93,10 @@ func compared(t *testing.T, format string, all ...*compare.Comparison) []byte {
 
 func TestCompareGolden(t *testing.T) {
 	for format, ending := range map[string]string{"text": "txt", "md": "md", "json": "json", "bench": "bench"} {
-		t.Run(ending, func(t *testing.T) { golden(t, "compare."+ending+".golden", compared(t, format, several(), alone())) })
+		t.Run(ending, func(t *testing.T) {
+			golden(t, "compare."+ending+".golden",
+				compared(t, format, several(), alone()))
+		})
 	}
 }
 
@@ -129,7 +142,8 @@ func TestCompareTextIsPlain(t *testing.T) {
 	if i := strings.IndexFunc(got, func(r rune) bool { return r < ' ' && r != '\n' || r == 0x7f }); i >= 0 {
 		t.Errorf("a control character at %d of %q", i, got)
 	}
-	if more := strings.Count(got, "\n") - strings.Count(want, "\n"); more != 4 { // a note, a setting, a limit and how to read it
+	// a note, a setting, a limit and how to read it
+	if more := strings.Count(got, "\n") - strings.Count(want, "\n"); more != 4 {
 		t.Errorf("%d lines more than without text from outside, want 4:\n%s", more, got)
 	}
 	if !strings.Contains(got, script) {
@@ -150,7 +164,8 @@ func TestCompareMarkdownIsHarmless(t *testing.T) {
 
 // In a code span nothing is an entity: what is escaped there is shown as &gt;.
 func TestCompareMarkdownShowsLimitsAsTheyWereGiven(t *testing.T) {
-	if got := string(compared(t, "md", several())); regexp.MustCompile("`[^`\n]*&[a-z#0-9]+;[^`\n]*`").MatchString(got) {
+	if got := string(compared(t, "md",
+		several())); regexp.MustCompile("`[^`\n]*&[a-z#0-9]+;[^`\n]*`").MatchString(got) {
 		t.Errorf("a code span with an entity, which is shown as it is, in\n%s", got)
 	}
 }
@@ -176,7 +191,8 @@ func TestCompareJSON(t *testing.T) {
 		t.Fatalf("%d comparisons, %v", len(all), err)
 	}
 	x, want := all[0], several()
-	if x.Schema != "grpcbench.compare/v1" || x.Name != want.Name || strings.Join(x.Old, " ") != "0a1b2c00 0a1b2c01 0a1b2c02 0a1b2c03 0a1b2c04" || len(x.New) != 2 {
+	if x.Schema != "grpcbench.compare/v1" || x.Name != want.Name ||
+		strings.Join(x.Old, " ") != "0a1b2c00 0a1b2c01 0a1b2c02 0a1b2c03 0a1b2c04" || len(x.New) != 2 {
 		t.Errorf("%+v", x)
 	}
 	if len(x.Metrics) != len(want.Metrics) {
@@ -184,7 +200,8 @@ func TestCompareJSON(t *testing.T) {
 	}
 	for i, m := range x.Metrics {
 		w := want.Metrics[i]
-		if m.Name != w.Name || m.Old != w.First || m.New != w.Second || m.Change != w.Estimate || m.P != w.P || m.Resolved != w.Resolved || m.Low == nil || *m.Low != w.Low || m.High == nil || *m.High != w.High {
+		if m.Name != w.Name || m.Old != w.First || m.New != w.Second || m.Change != w.Estimate || m.P != w.P ||
+			m.Resolved != w.Resolved || m.Low == nil || *m.Low != w.Low || m.High == nil || *m.High != w.High {
 			t.Errorf("%+v, want %+v", m, w)
 		}
 	}
@@ -209,9 +226,11 @@ func TestCompareJSONHasNoNull(t *testing.T) {
 	}
 }
 
-// The lines are those of Go's benchmark format, a benchmark for each run under its side (golang.org/design/14313-benchmark-format).
+// The lines are those of Go's benchmark format, a benchmark for each run under its side
+// (golang.org/design/14313-benchmark-format).
 func TestCompareBench(t *testing.T) {
-	config, bench := regexp.MustCompile(`^([a-z][^\s:A-Z]*):[ \t]+(.+)$`), regexp.MustCompile(`^Benchmark[A-Z]\S*\t(\d+)((?:\t[-+0-9.eE]+ \S+)+)$`)
+	config, bench := regexp.MustCompile(`^([a-z][^\s:A-Z]*):[ \t]+(.+)$`),
+		regexp.MustCompile(`^Benchmark[A-Z]\S*\t(\d+)((?:\t[-+0-9.eE]+ \S+)+)$`)
 	sides := map[string]int{}
 	side := ""
 	for row := range strings.Lines(string(compared(t, "bench", several(), alone()))) {
@@ -242,7 +261,8 @@ func TestCompareBench(t *testing.T) {
 
 func TestCompareUnknownFormat(t *testing.T) {
 	var b bytes.Buffer
-	if err := report.Compare(&b, "html", []*compare.Comparison{alone()}, nil); err == nil || !strings.Contains(err.Error(), "html") || b.Len() > 0 {
+	if err := report.Compare(&b, "html", []*compare.Comparison{alone()}, nil); err == nil ||
+		!strings.Contains(err.Error(), "html") || b.Len() > 0 {
 		t.Errorf("a format that there is none of: %v, and %q", err, &b)
 	}
 }

@@ -17,7 +17,10 @@ func CompareCapacities(w io.Writer, format string, all []compare.CapacityChange,
 	}
 	rows := [][]string{{"", "old, calls/s", "new, calls/s", "change", ""}}
 	for _, c := range all {
-		rows = append(rows, []string{c.Name, capacityRange(c.Old), capacityRange(c.New), signedPercent(c.Estimate), capacityWords(c)})
+		rows = append(rows, []string{
+			c.Name, capacityRange(c.Old), capacityRange(c.New), signedPercent(c.Estimate),
+			capacityWords(c),
+		})
 	}
 	var b strings.Builder
 	if format == "md" {

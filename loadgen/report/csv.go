@@ -16,7 +16,8 @@ import (
 func CSV(w io.Writer, docs ...*result.Document) error {
 	out := csv.NewWriter(w)
 	rows := [][]string{{
-		"run_id", "name", "rpc", "transport", "loop", "verdict", "calls_per_second", "failed", "series", "count", "percentile", "ns", "low_ns", "high_ns", "at_least", "step",
+		"run_id", "name", "rpc", "transport", "loop", "verdict", "calls_per_second", "failed", "series", "count",
+		"percentile", "ns", "low_ns", "high_ns", "at_least", "step",
 	}}
 	for _, d := range docs {
 		head := []string{d.RunID, d.Name(), d.Plan.RPC, d.Plan.Transport, d.Loop, string(d.Verdict.Status)}
@@ -33,7 +34,9 @@ func CSV(w io.Writer, docs ...*result.Document) error {
 }
 
 // csvRows are those of one population: of a run, or of a step.
-func csvRows(run []string, loop, step string, rate float64, failed int64, latency map[string]result.Latency) (rows [][]string) {
+func csvRows(run []string, loop, step string, rate float64, failed int64,
+	latency map[string]result.Latency,
+) (rows [][]string) {
 	end := func(ns int64, atLeast bool) string { // empty where there is no upper end
 		if atLeast {
 			return ""
@@ -42,9 +45,11 @@ func csvRows(run []string, loop, step string, rate float64, failed int64, latenc
 	}
 	for _, s := range orderSeries(loop, latency) {
 		l := latency[s]
-		head := append(slices.Clone(run), strconv.FormatFloat(rate, 'f', 1, 64), strconv.FormatInt(failed, 10), s, strconv.FormatInt(l.Count, 10))
+		head := append(slices.Clone(run), strconv.FormatFloat(rate, 'f', 1, 64), strconv.FormatInt(failed, 10), s,
+			strconv.FormatInt(l.Count, 10))
 		add := func(p string, ns, low int64, high string, atLeast bool) {
-			rows = append(rows, append(slices.Clone(head), p, strconv.FormatInt(ns, 10), strconv.FormatInt(low, 10), high, strconv.FormatBool(atLeast), step))
+			rows = append(rows, append(slices.Clone(head), p, strconv.FormatInt(ns, 10), strconv.FormatInt(low, 10),
+				high, strconv.FormatBool(atLeast), step))
 		}
 		for _, p := range l.Percentiles {
 			add(strconv.FormatFloat(p.P, 'f', -1, 64), p.Ns, p.LowNs, end(p.HighNs, p.HighAtLeast), p.AtLeast)

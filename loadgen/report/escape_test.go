@@ -63,7 +63,8 @@ func text(n *html.Node) string {
 // The page is one file: it asks the network for nothing, and runs nothing but its own script.
 func TestHTMLNeedsNothing(t *testing.T) {
 	for name, page := range map[string][]byte{
-		"no run": shown(t, "html"), "all": shown(t, "html", unary(), bidi(), failed()), "hostile": shown(t, "html", hostileRun()),
+		"no run": shown(t, "html"), "all": shown(t, "html", unary(), bidi(), failed()),
+		"hostile": shown(t, "html", hostileRun()),
 	} {
 		scripts := 0
 		for _, n := range elements(t, page) {
@@ -141,7 +142,8 @@ func TestHTMLTables(t *testing.T) {
 }
 
 func TestHTMLWithoutRuns(t *testing.T) {
-	if page := string(shown(t, "html")); !strings.Contains(page, "There is no run yet") || strings.Contains(page, "<table") {
+	if page := string(shown(t, "html")); !strings.Contains(page, "There is no run yet") ||
+		strings.Contains(page, "<table") {
 		t.Errorf("a page without runs is\n%s", page)
 	}
 }
@@ -153,7 +155,8 @@ var codeSpan = regexp.MustCompile("(?s)```+sh\n[^\n]*\n```+\n|`[^`\n]*`")
 func injected(text string) (lines []string) {
 	html := regexp.MustCompile(`(^|[^\\])<script`)
 	for line := range strings.Lines(text) {
-		begun := strings.HasPrefix(line, "# injected") || strings.HasPrefix(line, "| injected") || strings.HasPrefix(line, "\x1b")
+		begun := strings.HasPrefix(line, "# injected") || strings.HasPrefix(line, "| injected") ||
+			strings.HasPrefix(line, "\x1b")
 		if begun || html.MatchString(line) {
 			lines = append(lines, line)
 		}
@@ -162,10 +165,14 @@ func injected(text string) (lines []string) {
 }
 
 func TestMarkdownEscapes(t *testing.T) {
-	for name, docs := range map[string][]*result.Document{"one run": {hostileRun()}, "several": {hostileRun(), unary()}} {
+	for name, docs := range map[string][]*result.Document{
+		"one run": {hostileRun()},
+		"several": {hostileRun(), unary()},
+	} {
 		lines := injected(codeSpan.ReplaceAllString(string(shown(t, "md", docs...)), ""))
 		if len(lines) > 0 {
-			t.Errorf("%s: %d lines hold what was injected, the first of them\n%s", name, len(lines), strings.Join(lines[:min(len(lines), 6)], ""))
+			t.Errorf("%s: %d lines hold what was injected, the first of them\n%s", name, len(lines),
+				strings.Join(lines[:min(len(lines), 6)], ""))
 		}
 	}
 }
@@ -176,7 +183,8 @@ func TestMarkdownTables(t *testing.T) {
 	noObjectives := failed()
 	noObjectives.SLO = nil
 	for name, docs := range map[string][]*result.Document{
-		"unary": {unary()}, "failed": {failed()}, "without objectives": {noObjectives}, "several": {unary(), bidi(), failed()},
+		"unary": {unary()}, "failed": {failed()}, "without objectives": {noObjectives},
+		"several": {unary(), bidi(), failed()},
 	} {
 		docs[0].Plan.Name = "a|b"
 		lines := strings.Split(string(shown(t, "md", docs...)), "\n")
@@ -226,7 +234,8 @@ func TestCSV(t *testing.T) {
 	for i, name := range rows[0] {
 		column[name] = i
 	}
-	for name := range strings.FieldsSeq("run_id name rpc transport loop verdict calls_per_second failed series count percentile ns low_ns high_ns") {
+	for name := range strings.FieldsSeq(
+		"run_id name rpc transport loop verdict calls_per_second failed series count percentile ns low_ns high_ns") {
 		if _, ok := column[name]; !ok {
 			t.Errorf("there is no column %s", name)
 		}
@@ -243,7 +252,8 @@ func TestCSV(t *testing.T) {
 		}
 	}
 	for key, want := range map[string]string{
-		"0a1b2c3d response 50": "112345 111222 113468", "0a1b2c3d response 99.99": "2345678 2322222 2369134", "0a1b2c3d response 100": "9876543 9876543 9876543",
+		"0a1b2c3d response 50": "112345 111222 113468", "0a1b2c3d response 99.99": "2345678 2322222 2369134",
+		"0a1b2c3d response 100":     "9876543 9876543 9876543",
 		"0a1b2c3e message_rtt 99.9": "3300000 3267000 3333000", "0a1b2c3f response 99": "250000000 247500000 252500000",
 	} {
 		if found[key] != want {

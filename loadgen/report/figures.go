@@ -133,7 +133,8 @@ func ratesOverTime(d *result.Document) plot.Figure {
 		end := points[len(points)-1].TS
 		length := max(end-last, 1e-3)
 		at = append(at, end)
-		sent, ok, failed = append(sent, float64(s)/length), append(ok, float64(o)/length), append(failed, float64(f)/length)
+		sent, ok, failed = append(sent, float64(s)/length), append(ok, float64(o)/length),
+			append(failed, float64(f)/length)
 		last = end
 	}
 	lines := []plot.Line{{Name: "calls/s", Values: sent}}
@@ -158,7 +159,8 @@ func heatColumns(spans []result.Span) (all []plot.Column) {
 		c.Told = number.Count(n) + " calls"
 		if n > 0 {
 			slices.SortFunc(c.Counts, func(a, b plot.Count) int { return cmp.Compare(a.Ns, b.Ns) })
-			c.Told += fmt.Sprintf(", p50 %s, p99 %s, max %s", number.Duration(at(c.Counts, n, 0.5)), number.Duration(at(c.Counts, n, 0.99)), number.Duration(most))
+			c.Told += fmt.Sprintf(", p50 %s, p99 %s, max %s", number.Duration(at(c.Counts, n, 0.5)),
+				number.Duration(at(c.Counts, n, 0.99)), number.Duration(most))
 		}
 		all = append(all, c)
 	}

@@ -52,7 +52,8 @@ func madeUp(t *testing.T, root string, s shape) *result.Document {
 		i := len(d.Series)
 		h := iv.Headline()
 		d.Series = append(d.Series, result.Point{
-			TS: float64(i + 1), Sent: h.Count(), OK: h.Count(), P50Ns: h.Histogram.ValueAtPercentile(50), P99Ns: h.Histogram.ValueAtPercentile(99), MaxNs: h.Max,
+			TS: float64(i + 1), Sent: h.Count(), OK: h.Count(), P50Ns: h.Histogram.ValueAtPercentile(50),
+			P99Ns: h.Histogram.ValueAtPercentile(99), MaxNs: h.Max,
 		})
 		start := d.Started.Add(time.Duration(i) * time.Second)
 		return log.Interval(iv, s.id, start, start.Add(time.Second))
@@ -99,7 +100,8 @@ type figure struct {
 	rows [][]string
 }
 
-// figures are a page's by the run that they are of, and in it by their captions; those of an RPC's runs together are of "".
+// figures are a page's by the run that they are of, and in it by their captions; those of an RPC's runs together are of
+// "".
 func figures(t *testing.T, page []byte) map[string]map[string]figure {
 	t.Helper()
 	found := map[string]map[string]figure{}
@@ -160,7 +162,8 @@ func keys[V any](m map[string]V) (all []string) {
 }
 
 func TestFigures(t *testing.T) {
-	const percentiles, within, latency, calls, heat = "Latency by percentile", "Within the calls, by percentile", "Latency over time", "Calls over time", "Calls by latency over time"
+	const percentiles, within, latency, calls, heat = "Latency by percentile", "Within the calls, by percentile",
+		"Latency over time", "Calls over time", "Calls by latency over time"
 	stream := []series.Series{series.FirstMessage, series.MessageRTT}
 	for _, tt := range []struct {
 		reason string
@@ -169,8 +172,16 @@ func TestFigures(t *testing.T) {
 	}{
 		{"a run with its log", shape{"0000000a", 5, 300, nil, true}, []string{calls, heat, latency, percentiles}},
 		{"a stream", shape{"0000000b", 5, 300, stream, true}, []string{calls, heat, latency, percentiles, within}},
-		{"without its log there is no heat map", shape{"0000000c", 5, 300, nil, false}, []string{calls, latency, percentiles}},
-		{"a stream without its log", shape{"0000000d", 5, 300, stream, false}, []string{calls, latency, percentiles, within}},
+		{
+			"without its log there is no heat map",
+			shape{"0000000c", 5, 300, nil, false},
+			[]string{calls, latency, percentiles},
+		},
+		{
+			"a stream without its log",
+			shape{"0000000d", 5, 300, stream, false},
+			[]string{calls, latency, percentiles, within},
+		},
 		{"a second has no course", shape{"0000000e", 1, 300, nil, true}, []string{percentiles}},
 	} {
 		root := t.TempDir()
@@ -181,21 +192,28 @@ func TestFigures(t *testing.T) {
 			t.Errorf("%s: figures %q, want %q", tt.reason, got, tt.want)
 			continue
 		}
-		if head := found[percentiles].rows[0]; !slices.Equal(head, []string{"percentile", "response", "service", "lag"}) {
+		if head := found[percentiles].rows[0]; !slices.Equal(head,
+			[]string{"percentile", "response", "service", "lag"}) {
 			t.Errorf("%s: percentiles of %q", tt.reason, head)
 		}
 		p50, _ := d.Latency["response"].At(50)
 		i := slices.IndexFunc(found[percentiles].rows, func(row []string) bool { return row[0] == "p50" })
 		if i < 0 || !strings.HasPrefix(found[percentiles].rows[i][1], brief(p50.Ns)+" (") {
-			t.Errorf("%s: the percentiles are %q, want a p50 of %s with its interval", tt.reason, found[percentiles].rows, brief(p50.Ns))
+			t.Errorf("%s: the percentiles are %q, want a p50 of %s with its interval", tt.reason,
+				found[percentiles].rows, brief(p50.Ns))
 		}
-		if n := tt.shape.seconds; n > 1 && (len(found[latency].rows) != n+1 || len(found[calls].rows) != n+1 || found[calls].rows[1][1] != strconv.Itoa(tt.shape.perSecond)) {
-			t.Errorf("%s: latencies at %d times, calls %q, want %d times of %d calls", tt.reason, len(found[latency].rows)-1, found[calls].rows, n, tt.shape.perSecond)
+		if n := tt.shape.seconds; n > 1 &&
+			(len(found[latency].rows) != n+1 || len(found[calls].rows) != n+1 ||
+				found[calls].rows[1][1] != strconv.Itoa(tt.shape.perSecond)) {
+			t.Errorf("%s: latencies at %d times, calls %q, want %d times of %d calls", tt.reason,
+				len(found[latency].rows)-1, found[calls].rows, n, tt.shape.perSecond)
 		}
-		if rows := found[heat].rows; rows != nil && (len(rows) != 6 || !strings.HasPrefix(rows[1][1], "300 calls, p50 ")) {
+		if rows := found[heat].rows; rows != nil &&
+			(len(rows) != 6 || !strings.HasPrefix(rows[1][1], "300 calls, p50 ")) {
 			t.Errorf("%s: the map's columns are %q, want five of 300 calls", tt.reason, rows)
 		}
-		if within, ok := found[within]; ok && !slices.Equal(within.rows[0], []string{"percentile", "first_message", "message_rtt"}) {
+		if within, ok := found[within]; ok &&
+			!slices.Equal(within.rows[0], []string{"percentile", "first_message", "message_rtt"}) {
 			t.Errorf("%s: within the calls: %q", tt.reason, within.rows[0])
 		}
 	}
@@ -235,7 +253,10 @@ func TestFiguresOfALongRun(t *testing.T) {
 		d := unary()
 		d.Series = nil
 		for i := range seconds {
-			d.Series = append(d.Series, result.Point{TS: float64(i + 1), Sent: 100, OK: 100, P50Ns: 120_000, P99Ns: 250_000, MaxNs: 300_000})
+			d.Series = append(d.Series, result.Point{
+				TS: float64(i + 1), Sent: 100, OK: 100, P50Ns: 120_000,
+				P99Ns: 250_000, MaxNs: 300_000,
+			})
 		}
 		d.Series[seconds/2].MaxNs, d.Series[seconds/2].P50Ns = 7_000_000_000, 200_000
 		d.Series[seconds-1].Sent, d.Series[seconds-1].OK, d.Series[seconds-1].Failed = 90, 0, 90
@@ -257,7 +278,8 @@ func TestFiguresOfALongRun(t *testing.T) {
 			sent += (at - last) * perSecond
 			last = at
 		}
-		if want := float64(100*seconds - 10); math.Abs(sent-want) > 0.001*want || !slices.Equal(calls[0], []string{"time", "calls/s", "ok/s", "failed/s"}) {
+		if want := float64(100*seconds - 10); math.Abs(sent-want) > 0.001*want ||
+			!slices.Equal(calls[0], []string{"time", "calls/s", "ok/s", "failed/s"}) {
 			t.Errorf("%d seconds: the columns %q hold %.0f calls, want %.0f", seconds, calls[0], sent, want)
 		}
 	}
@@ -297,7 +319,8 @@ func TestFiguresOfABrokenLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	var page bytes.Buffer
-	if err := report.Write("html", "", &page, io.Discard, root); err != nil || !strings.Contains(page.String(), "no course of it is shown: read "+log) {
+	if err := report.Write("html", "", &page, io.Discard, root); err != nil ||
+		!strings.Contains(page.String(), "no course of it is shown: read "+log) {
 		t.Errorf("a broken log: %v, want a report that names it", err)
 	}
 	if err := os.WriteFile(log, whole[:len(whole)-20], 0o644); err != nil {
@@ -311,7 +334,8 @@ func TestFiguresOfABrokenLog(t *testing.T) {
 // raced says that the test was built with the race detector, under which times mean nothing.
 func raced() bool {
 	info, ok := debug.ReadBuildInfo()
-	return ok && slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "-race" && s.Value == "true" })
+	return ok && slices.ContainsFunc(info.Settings,
+		func(s debug.BuildSetting) bool { return s.Key == "-race" && s.Value == "true" })
 }
 
 // Twenty runs of 30 s each become a page in under 2 s and 3 MB.

@@ -1,8 +1,9 @@
-// Package report shows what results folders hold to people: as text, markdown, CSV, JSON and HTML. It reads documents, and
-// for the course of a run its latency log; it measures and judges nothing.
+// Package report shows what results folders hold to people: as text, markdown, CSV, JSON and HTML. It reads documents,
+// and for the course of a run its latency log; it measures and judges nothing.
 //
-// [Write] collects all that lies in folders. A run goes through [Show], an experiment through [ShowExperiment]; each format
-// has a file, and each kind of experiment one. Tables are made once, as rows of text, and every format draws them.
+// [Write] collects all that lies in folders. A run goes through [Show], an experiment through [ShowExperiment]; each
+// format has a file, and each kind of experiment one. Tables are made once, as rows of text, and every format draws
+// them.
 package report
 
 import (
@@ -21,7 +22,8 @@ import (
 // seriesOrder is that of the tables.
 func seriesOrder(d *result.Document) []string { return orderSeries(d.Loop, d.Latency) }
 
-// orderSeries are the series that have values, in order; a closed loop's service is its response, so it is left out there.
+// orderSeries are the series that have values, in order; a closed loop's service is its response, so it is left out
+// there.
 func orderSeries(loop string, latency map[string]result.Latency) (names []string) {
 	for _, s := range series.Names() {
 		if s == series.Service.String() && loop == "closed" {
@@ -125,7 +127,10 @@ func exemplarTable(d *result.Document, kind string, n int) [][]string {
 		if x.ServerNs != nil {
 			server, difference = number.Duration(*x.ServerNs), number.Duration(x.ServiceNs-*x.ServerNs)
 		}
-		rows = append(rows, []string{x.RequestID, cmp.Or(x.Code, "-"), number.Duration(x.ResponseNs), server, difference, number.Duration(x.IntendedNs)})
+		rows = append(rows, []string{
+			x.RequestID, cmp.Or(x.Code, "-"), number.Duration(x.ResponseNs), server,
+			difference, number.Duration(x.IntendedNs),
+		})
 		if several {
 			rows[len(rows)-1] = append(rows[len(rows)-1], x.Step)
 		}
@@ -203,7 +208,8 @@ func addresses(d *result.Document) string {
 	var all []string
 	for _, a := range d.Addresses {
 		all = append(all, fmt.Sprintf("%s (%s ok, %s failed, %s unfinished over %d)",
-			a.Addr, number.Count(a.Counts.OK), number.Count(a.Counts.Failed), number.Count(a.Counts.Unfinished), a.Conns))
+			a.Addr, number.Count(a.Counts.OK), number.Count(a.Counts.Failed), number.Count(a.Counts.Unfinished),
+			a.Conns))
 	}
 	return strings.Join(all, ", ")
 }
@@ -211,7 +217,8 @@ func addresses(d *result.Document) string {
 // cpu describes what a process used.
 func cpu(u result.Usage, d *result.Document) string {
 	return fmt.Sprintf("%s µs a call, %s cores, %s peak memory",
-		number.Significant(u.CPUMicrosPerCall), number.Significant(u.CPUSeconds/(float64(max(d.DurationNs, 1))/1e9)), number.Size(float64(u.MaxRSSBytes)))
+		number.Significant(u.CPUMicrosPerCall), number.Significant(u.CPUSeconds/(float64(max(d.DurationNs, 1))/1e9)),
+		number.Size(float64(u.MaxRSSBytes)))
 }
 
 // client describes what the load generator used, and what it may have added to percentiles, at most.

@@ -17,9 +17,17 @@ func TestCodes(t *testing.T) {
 	}{
 		{"none", nil, "none"},
 		{"one", map[string]int64{"OK": 1234}, "OK 1,234"},
-		{"most frequent first", map[string]int64{"OK": 1, "UNAVAILABLE": 5, "ABORTED": 3}, "UNAVAILABLE 5, ABORTED 3, OK 1"},
+		{
+			"most frequent first",
+			map[string]int64{"OK": 1, "UNAVAILABLE": 5, "ABORTED": 3},
+			"UNAVAILABLE 5, ABORTED 3, OK 1",
+		},
 		{"as often, by name", map[string]int64{"OK": 2, "INTERNAL": 2, "ABORTED": 2}, "ABORTED 2, INTERNAL 2, OK 2"},
-		{"as many as there can be", map[string]int64{"OK": math.MaxInt64, "ABORTED": 1}, "OK 9,223,372,036,854,775,807, ABORTED 1"},
+		{
+			"as many as there can be",
+			map[string]int64{"OK": math.MaxInt64, "ABORTED": 1},
+			"OK 9,223,372,036,854,775,807, ABORTED 1",
+		},
 	} {
 		if got := codes(&result.Document{Codes: tt.codes}); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.reason, got, tt.want)
@@ -31,7 +39,10 @@ func TestCodes(t *testing.T) {
 func TestLatencyTable(t *testing.T) {
 	p := func(ps ...float64) (of []result.Percentile) {
 		for i, p := range ps {
-			of = append(of, result.Percentile{P: p, Ns: int64(1000 * (i + 1)), LowNs: int64(900 * (i + 1)), HighNs: int64(1200 * (i + 1))})
+			of = append(of, result.Percentile{
+				P: p, Ns: int64(1000 * (i + 1)), LowNs: int64(900 * (i + 1)),
+				HighNs: int64(1200 * (i + 1)),
+			})
 		}
 		return of
 	}
@@ -43,13 +54,26 @@ func TestLatencyTable(t *testing.T) {
 		doc    result.Document
 		want   [][]string
 	}{
-		{"a closed loop's service is its response", result.Document{Loop: "closed", Latency: map[string]result.Latency{"response": few, "service": few, "message_rtt": many, "first_message": none}}, [][]string{
-			{"", "count", "mean", "p50", "p99", "max"},
-			{"response", "20", "5 ns", "1.00 µs", "-", "10 ns"},
-			{"  95 %", "", "", "900 ns–1.20 µs", "", ""},
-			{"message_rtt", "2,000", "5 ns", "1.00 µs", "3.00 µs", "10 ns"},
-		}},
-		{"an open loop has both", result.Document{Loop: "open", Latency: map[string]result.Latency{"lag": few, "service": few, "response": few}}, [][]string{
+		{
+			"a closed loop's service is its response",
+			result.Document{
+				Loop: "closed",
+				Latency: map[string]result.Latency{
+					"response": few, "service": few, "message_rtt": many,
+					"first_message": none,
+				},
+			},
+			[][]string{
+				{"", "count", "mean", "p50", "p99", "max"},
+				{"response", "20", "5 ns", "1.00 µs", "-", "10 ns"},
+				{"  95 %", "", "", "900 ns–1.20 µs", "", ""},
+				{"message_rtt", "2,000", "5 ns", "1.00 µs", "3.00 µs", "10 ns"},
+			},
+		},
+		{"an open loop has both", result.Document{
+			Loop:    "open",
+			Latency: map[string]result.Latency{"lag": few, "service": few, "response": few},
+		}, [][]string{
 			{"", "count", "mean", "p50", "max"},
 			{"response", "20", "5 ns", "1.00 µs", "10 ns"},
 			{"  95 %", "", "", "900 ns–1.20 µs", ""},

@@ -34,8 +34,9 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 	"shards":     shardTable,
 	"slowest":    func(d *result.Document) [][]string { return exemplarTable(d, "slow", 20) },
 	"failed":     func(d *result.Document) [][]string { return exemplarTable(d, "failed", 10) },
-	"headline":   headline, "target": target, "started": started, "codes": codes, "client": client, "failures": failures,
-	"count": number.Count, "rate": number.Rate, "size": number.Size, "upper": strings.ToUpper,
+	"headline":   headline, "target": target, "started": started, "codes": codes, "client": client,
+	"failures": failures,
+	"count":    number.Count, "rate": number.Rate, "size": number.Size, "upper": strings.ToUpper,
 	"first":    func(rows [][]string) []string { return rows[0] },
 	"rest":     func(rows [][]string) [][]string { return rows[1:] },
 	"overhead": overheadHeadline, "costs": costTables, "costFigure": costFigure,
@@ -113,7 +114,8 @@ func newView(found *result.Collection) *view {
 			continue
 		}
 		for curves := range slices.Chunk(together[i], mostTogether) {
-			v.RPCs[i].Together = append(v.RPCs[i].Together, plot.Percentiles(v.RPCs[i].Name+": response by percentile", curves))
+			v.RPCs[i].Together = append(v.RPCs[i].Together,
+				plot.Percentiles(v.RPCs[i].Name+": response by percentile", curves))
 		}
 	}
 	return v

@@ -46,7 +46,8 @@ func markdownRun(b *strings.Builder, d *result.Document) {
 	table(b, [][]string{
 		{"due", "ok", "failed", "unfinished", "never sent", "calls/s", "messages/s", "bytes/s"},
 		{
-			number.Count(c.Due), number.Count(c.OK), number.Count(c.Failed), number.Count(c.Unfinished), number.Count(c.NeverSent),
+			number.Count(c.Due), number.Count(c.OK), number.Count(c.Failed), number.Count(c.Unfinished),
+			number.Count(c.NeverSent),
 			number.Rate(d.Rate.Achieved), number.Rate(d.Rate.MessagesPerSecond), number.Size(d.Rate.BytesPerSecond),
 		},
 	})
@@ -83,7 +84,8 @@ func markdownRun(b *strings.Builder, d *result.Document) {
 		fmt.Fprintf(b, " Server: %s.", cpu(*d.Server, d))
 	}
 	e := d.Environment
-	fmt.Fprintf(b, "\n\n%s, grpc-go %s, %s %s, %s, %d CPUs, GOMAXPROCS %d\n\n", e.Go, e.GRPC, e.OS, e.Kernel, e.CPUModel, e.CPUs, e.GOMAXPROCS)
+	fmt.Fprintf(b, "\n\n%s, grpc-go %s, %s %s, %s, %d CPUs, GOMAXPROCS %d\n\n", e.Go, e.GRPC, e.OS, e.Kernel,
+		e.CPUModel, e.CPUs, e.GOMAXPROCS)
 }
 
 // markdownAgain writes the command that makes the run again, as it is: in a fence that is longer than any in it.
@@ -101,7 +103,10 @@ func markdownAgain(b *strings.Builder, d *result.Document) {
 
 // overview is a table with a row a run; the percentiles have their 95 % intervals.
 func overview(docs []*result.Document) [][]string {
-	rows := [][]string{{"run", "transport", "verdict", "calls/s", "messages/s", "failed", "p50", "p99", "p99.9", "max", "client µs/call", "server µs/call"}}
+	rows := [][]string{{
+		"run", "transport", "verdict", "calls/s", "messages/s", "failed", "p50", "p99", "p99.9", "max",
+		"client µs/call", "server µs/call",
+	}}
 	for _, d := range docs {
 		response := d.Latency["response"]
 		server := "-"
@@ -109,8 +114,10 @@ func overview(docs []*result.Document) [][]string {
 			server = number.Significant(d.Server.CPUMicrosPerCall)
 		}
 		rows = append(rows, []string{
-			d.Name(), d.Plan.Transport, string(d.Verdict.Status), number.Rate(d.Rate.Achieved), number.Rate(d.Rate.MessagesPerSecond), number.Count(d.Counts.Failed),
-			responseAt(d, 50), responseAt(d, 99), responseAt(d, 99.9), bounded(response.MaxNs, response.Censored > 0), number.Significant(d.Client.CPUMicrosPerCall), server,
+			d.Name(), d.Plan.Transport, string(d.Verdict.Status), number.Rate(d.Rate.Achieved),
+			number.Rate(d.Rate.MessagesPerSecond), number.Count(d.Counts.Failed),
+			responseAt(d, 50), responseAt(d, 99), responseAt(d, 99.9), bounded(response.MaxNs, response.Censored > 0),
+			number.Significant(d.Client.CPUMicrosPerCall), server,
 		})
 	}
 	return rows

@@ -33,7 +33,8 @@ func overheadText(w io.Writer, d *result.Overhead) error {
 // overheadMarkdown writes them for a pull request.
 func overheadMarkdown(w io.Writer, d *result.Overhead) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "## %s\n\n%s. Run `%s`.\n\n**%s**", markup(d.Title()), overheadHeadline(d), d.RunID, strings.ToUpper(string(d.Verdict.Status)))
+	fmt.Fprintf(&b, "## %s\n\n%s. Run `%s`.\n\n**%s**", markup(d.Title()), overheadHeadline(d), d.RunID,
+		strings.ToUpper(string(d.Verdict.Status)))
 	for _, r := range append(append([]string{}, d.Verdict.Reasons...), d.Notes...) {
 		fmt.Fprintf(&b, "; %s", r)
 	}
@@ -46,13 +47,15 @@ func overheadMarkdown(w io.Writer, d *result.Overhead) error {
 		fmt.Fprintf(&b, "\n- %s %s", k.Objective, k.Result)
 	}
 	e := d.Environment
-	fmt.Fprintf(&b, "\n%s, grpc-go %s, %s %s, %s, %d CPUs, GOMAXPROCS %d\n", e.Go, e.GRPC, e.OS, e.Kernel, e.CPUModel, e.CPUs, e.GOMAXPROCS)
+	fmt.Fprintf(&b, "\n%s, grpc-go %s, %s %s, %s, %d CPUs, GOMAXPROCS %d\n", e.Go, e.GRPC, e.OS, e.Kernel, e.CPUModel,
+		e.CPUs, e.GOMAXPROCS)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
 func overheadHeadline(d *result.Overhead) string {
-	return fmt.Sprintf("what interceptors cost, %d rounds of blocks of %s, seed %d, %s", d.Rounds, number.Duration(d.BlockNs), d.Plan.Seed, number.Duration(d.DurationNs))
+	return fmt.Sprintf("what interceptors cost, %d rounds of blocks of %s, seed %d, %s", d.Rounds,
+		number.Duration(d.BlockNs), d.Plan.Seed, number.Duration(d.DurationNs))
 }
 
 type costTable struct {
@@ -64,7 +67,12 @@ type costTable struct {
 // costTables are one for each side and kind, the checks last.
 func costTables(d *result.Overhead) (tables []costTable) {
 	groups := []struct{ name, title string }{
-		{"alone", "each alone"}, {"chain", "the chain as it grows"}, {"ecosystem", "of others"}, {"A/A", "checks"}, {"empty", "checks"}, {"control", "checks"},
+		{"alone", "each alone"},
+		{"chain", "the chain as it grows"},
+		{"ecosystem", "of others"},
+		{"A/A", "checks"},
+		{"empty", "checks"},
+		{"control", "checks"},
 	}
 	seen := map[string]bool{}
 	for _, first := range d.Costs {
@@ -75,8 +83,9 @@ func costTables(d *result.Overhead) (tables []costTable) {
 		seen[key] = true
 		per := map[string]string{"unary": "call", "stream": "message and its answer"}[first.Kind]
 		t := costTable{
-			Title: fmt.Sprintf("%s, %s side: what each adds to a %s of %s", first.Kind, first.Side, per, number.Duration(first.BareNs)),
-			Rows:  [][]string{{"", "latency", "95 %", first.Side + " CPU", "95 %", "allocs", "bytes"}},
+			Title: fmt.Sprintf("%s, %s side: what each adds to a %s of %s", first.Kind, first.Side, per,
+				number.Duration(first.BareNs)),
+			Rows: [][]string{{"", "latency", "95 %", first.Side + " CPU", "95 %", "allocs", "bytes"}},
 		}
 		last := ""
 		for _, g := range groups {
@@ -109,7 +118,10 @@ func costRow(c result.Cost) []string {
 	case !c.Resolved && c.Latency.Low != nil:
 		latency, bounds = "not resolved", "|cost| < "+micros(c.Latency.Below())
 	}
-	return []string{"  " + c.Name, latency, bounds, micros(used.Value), between(used), number.Significant(c.Allocs.Value), number.Significant(c.Bytes.Value)}
+	return []string{
+		"  " + c.Name, latency, bounds, micros(used.Value), between(used),
+		number.Significant(c.Allocs.Value), number.Significant(c.Bytes.Value),
+	}
 }
 
 // micros writes nanoseconds as microseconds, always, so that a column compares.

@@ -57,7 +57,8 @@ func TestEveryFormatTells(t *testing.T) {
 	d := failed()
 	d.Notes = []string{"a note for the reader"}
 	tells := []string{
-		"GetUser", "INVALID", "a note for the reader", "no interceptors", "1,000", "220", "UNAVAILABLE 20", "connection refused", "250 ms", "0a1b2c3f-0001-000000000001", "46.0 MiB",
+		"GetUser", "INVALID", "a note for the reader", "no interceptors", "1,000", "220", "UNAVAILABLE 20",
+		"connection refused", "250 ms", "0a1b2c3f-0001-000000000001", "46.0 MiB",
 	}
 	tells = append(tells, d.Verdict.Reasons...)
 	for _, k := range d.SLO {
@@ -120,7 +121,8 @@ func TestWrite(t *testing.T) {
 		}
 		stdout.Reset()
 		file := filepath.Join(t.TempDir(), "out")
-		if err := report.Write(format, file, &stdout, io.Discard, filepath.Join(root, "0a1b2c3d"), filepath.Join(root, "0a1b2c3e"), filepath.Join(root, "0a1b2c3f")); err != nil {
+		if err := report.Write(format, file, &stdout, io.Discard, filepath.Join(root, "0a1b2c3d"),
+			filepath.Join(root, "0a1b2c3e"), filepath.Join(root, "0a1b2c3f")); err != nil {
 			t.Fatal(err)
 		}
 		got, err := os.ReadFile(file)
@@ -166,10 +168,22 @@ func TestAnnounce(t *testing.T) {
 		change func(*plan.Plan)
 		want   string
 	}{
-		{"an embedded target", func(*plan.Plan) {}, "Search over grpc to an embedded target, 50 workers: 1s of warm-up, then 10s"},
-		{"a server elsewhere", func(p *plan.Plan) { p.Addr, p.Transport = "a:1", "rest" }, "Search over rest to a:1, 50 workers: 1s of warm-up, then 10s"},
-		{"a number of calls", func(p *plan.Plan) { p.D, p.Total, p.Warmup = 0, 12_345, 0 }, "Search over grpc to an embedded target, 50 workers: 12,345 calls"},
-		{"one worker is one", func(p *plan.Plan) { p.Workers = 1 }, "Search over grpc to an embedded target, 1 worker: 1s of warm-up, then 10s"},
+		{
+			"an embedded target", func(*plan.Plan) {},
+			"Search over grpc to an embedded target, 50 workers: 1s of warm-up, then 10s",
+		},
+		{
+			"a server elsewhere", func(p *plan.Plan) { p.Addr, p.Transport = "a:1", "rest" },
+			"Search over rest to a:1, 50 workers: 1s of warm-up, then 10s",
+		},
+		{
+			"a number of calls", func(p *plan.Plan) { p.D, p.Total, p.Warmup = 0, 12_345, 0 },
+			"Search over grpc to an embedded target, 50 workers: 12,345 calls",
+		},
+		{
+			"one worker is one", func(p *plan.Plan) { p.Workers = 1 },
+			"Search over grpc to an embedded target, 1 worker: 1s of warm-up, then 10s",
+		},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			p := base
@@ -181,7 +195,8 @@ func TestAnnounce(t *testing.T) {
 	}
 	// With both, what comes first ends the run: the calls do not follow the duration.
 	base.Total = 100
-	if got := report.Announce(base); !strings.Contains(got, "10s") || !strings.Contains(got, "100 calls") || strings.Contains(got, "10s, then") {
+	if got := report.Announce(base); !strings.Contains(got, "10s") || !strings.Contains(got, "100 calls") ||
+		strings.Contains(got, "10s, then") {
 		t.Errorf("a duration and a number of calls: %q, want one as the other's limit", got)
 	}
 }
@@ -192,7 +207,8 @@ func TestVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := b.String()
-	if !strings.HasPrefix(got, "grpcbench ") || !strings.Contains(got, "go1.") || strings.Count(got, "\n") != 1 || strings.Contains(got, "  ") {
+	if !strings.HasPrefix(got, "grpcbench ") || !strings.Contains(got, "go1.") || strings.Count(got, "\n") != 1 ||
+		strings.Contains(got, "  ") {
 		t.Errorf("%q, want one line with the versions", got)
 	}
 }

@@ -7,13 +7,16 @@ import (
 	"grpcbench/loadgen/result"
 )
 
-// shardTable has a row for each process of a run of several; it is nil where there is one. Clocks are as far ahead of the
-// first shard's, give or take half of the round trip.
+// shardTable has a row for each process of a run of several; it is nil where there is one. Clocks are as far ahead of
+// the first shard's, give or take half of the round trip.
 func shardTable(d *result.Document) [][]string {
 	if len(d.Shards) == 0 {
 		return nil
 	}
-	rows := [][]string{{"shard", "host", "verdict", "ok", "failed", "unfinished", "never sent", "p50", "p99", "clock", "round trip"}}
+	rows := [][]string{{
+		"shard", "host", "verdict", "ok", "failed", "unfinished", "never sent", "p50", "p99", "clock",
+		"round trip",
+	}}
 	for _, s := range d.Shards {
 		status := string(s.Verdict)
 		if s.LostAtS != nil {
@@ -24,7 +27,8 @@ func shardTable(d *result.Document) [][]string {
 			clock, trip = signed(s.OffsetNs), number.Duration(s.RTTNs)
 		}
 		rows = append(rows, []string{
-			number.Count(int64(s.Index)), s.Host, status, number.Count(s.Counts.OK), number.Count(s.Counts.Failed), number.Count(s.Counts.Unfinished),
+			number.Count(int64(s.Index)), s.Host, status, number.Count(s.Counts.OK), number.Count(s.Counts.Failed),
+			number.Count(s.Counts.Unfinished),
 			number.Count(s.Counts.NeverSent), number.Duration(s.P50Ns), number.Duration(s.P99Ns), clock, trip,
 		})
 	}

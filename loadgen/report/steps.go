@@ -23,7 +23,8 @@ func stepTable(d *result.Document) [][]string {
 	}
 	add := func(name, method string, weight float64, ok, failed, unfinished int64, l result.Latency) {
 		row := []string{
-			name, method, fmt.Sprintf("%.3g %%", 100*weight/weights), number.Rate(float64(ok+failed) / max(seconds, 1e-9)),
+			name, method, fmt.Sprintf("%.3g %%", 100*weight/weights),
+			number.Rate(float64(ok+failed) / max(seconds, 1e-9)),
 			number.Count(ok), number.Count(failed), number.Count(unfinished),
 		}
 		for _, p := range []float64{50, 90, 99} {
@@ -39,7 +40,8 @@ func stepTable(d *result.Document) [][]string {
 		add(s.Name, s.Method, s.Weight, s.Counts.OK, s.Counts.Failed, s.Counts.Unfinished, s.Latency["response"])
 	}
 	for _, f := range d.Flows {
-		add(f.Name, "the whole flow", f.Weight, f.Counts.OK, f.Counts.Failed, f.Counts.Unfinished+f.Counts.NeverSent, f.Latency["response"])
+		add(f.Name, "the whole flow", f.Weight, f.Counts.OK, f.Counts.Failed, f.Counts.Unfinished+f.Counts.NeverSent,
+			f.Latency["response"])
 	}
 	return rows
 }

@@ -19,7 +19,8 @@ func Text(w io.Writer, d *result.Document) error {
 	fmt.Fprintf(&b, "%s: %s\n", d.Name(), headline(d))
 	fmt.Fprintf(&b, "target    %s\n\n", target(d))
 	writeVerdict(&b, d)
-	fmt.Fprintf(&b, "calls     %s/s: %s ok, %s failed, %s unfinished", number.Rate(d.Rate.Achieved), number.Count(c.OK), number.Count(c.Failed), number.Count(c.Unfinished))
+	fmt.Fprintf(&b, "calls     %s/s: %s ok, %s failed, %s unfinished", number.Rate(d.Rate.Achieved),
+		number.Count(c.OK), number.Count(c.Failed), number.Count(c.Unfinished))
 	if d.Unanswered.OldestNs > 0 {
 		fmt.Fprintf(&b, " (the oldest for %s)", number.Duration(d.Unanswered.OldestNs))
 	}
@@ -27,13 +28,15 @@ func Text(w io.Writer, d *result.Document) error {
 		fmt.Fprintf(&b, ", %s never sent", number.Count(c.NeverSent))
 	}
 	fmt.Fprintf(&b, "\nmessages  %s/s: %s sent, %s received; %s/s\n",
-		number.Rate(d.Rate.MessagesPerSecond), number.Count(c.MessagesSent), number.Count(c.MessagesReceived), number.Size(d.Rate.BytesPerSecond))
+		number.Rate(d.Rate.MessagesPerSecond), number.Count(c.MessagesSent), number.Count(c.MessagesReceived),
+		number.Size(d.Rate.BytesPerSecond))
 	fmt.Fprintf(&b, "codes     %s\n", codes(d))
 	for _, line := range failures(d) {
 		fmt.Fprintf(&b, "          %s\n", line)
 	}
 	if l := d.Latency["response"]; l.EffectiveCount < l.Count {
-		fmt.Fprintf(&b, "          neighbouring calls are alike: for the intervals they count as %s independent ones\n", number.Count(l.EffectiveCount))
+		fmt.Fprintf(&b, "          neighbouring calls are alike: for the intervals they count as %s independent ones\n",
+			number.Count(l.EffectiveCount))
 	}
 	for _, k := range d.SLO {
 		fmt.Fprintf(&b, "slo       %s %s\n", k.Objective, k.Result)
@@ -48,7 +51,10 @@ func Text(w io.Writer, d *result.Document) error {
 		b.WriteString("\nby shard\n")
 		columns(&b, rows)
 	}
-	for _, of := range []struct{ kind, title string }{{"unanswered", "never answered, the oldest"}, {"slow", "slowest"}} {
+	for _, of := range []struct{ kind, title string }{
+		{"unanswered", "never answered, the oldest"},
+		{"slow", "slowest"},
+	} {
 		if rows := exemplarTable(d, of.kind, 5); len(rows) > 1 {
 			b.WriteString("\n" + of.title + "\n")
 			columns(&b, rows)
@@ -58,7 +64,8 @@ func Text(w io.Writer, d *result.Document) error {
 	if d.Server != nil {
 		fmt.Fprintf(&b, "server    %s\n", cpu(*d.Server, d))
 	}
-	fmt.Fprintf(&b, "\n%s  result.json %s %s %s\n", filepath.Clean(d.Plan.Out)+string(filepath.Separator), result.HlogFile, result.ReportFile, result.BenchFile)
+	fmt.Fprintf(&b, "\n%s  result.json %s %s %s\n", filepath.Clean(d.Plan.Out)+string(filepath.Separator),
+		result.HlogFile, result.ReportFile, result.BenchFile)
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("write the summary: %w", err)
 	}

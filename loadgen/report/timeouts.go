@@ -34,20 +34,24 @@ func timeoutsMarkdown(w io.Writer, d *result.Timeouts) error {
 		fmt.Fprintf(&b, "- %s\n", line)
 	}
 	e := d.Environment
-	fmt.Fprintf(&b, "\n%s, grpc-go %s, %s %s, %s, %d CPUs, GOMAXPROCS %d\n", e.Go, e.GRPC, e.OS, e.Kernel, e.CPUModel, e.CPUs, e.GOMAXPROCS)
+	fmt.Fprintf(&b, "\n%s, grpc-go %s, %s %s, %s, %d CPUs, GOMAXPROCS %d\n", e.Go, e.GRPC, e.OS, e.Kernel, e.CPUModel,
+		e.CPUs, e.GOMAXPROCS)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-const deadlineLegend = "overshoot: the caller hears so long past the deadline; cancel: the server's context ends so long past it; " +
-	"linger: the handler works on so long past it (all p50, p99); wasted: the share of the handlers' time past it; left: handlers still running, goroutines left"
+const deadlineLegend = "overshoot: the caller hears so long past the deadline; cancel: the server's context ends so " +
+	"long past it; " +
+	"linger: the handler works on so long past it (all p50, p99); wasted: the share of the handlers' time past it; " +
+	"left: handlers still running, goroutines left"
 
 func timeoutsHeadline(d *result.Timeouts) string {
 	var calls int64
 	for _, c := range d.Cells {
 		calls += c.Calls
 	}
-	return fmt.Sprintf("how deadlines behave: %d combinations, %s calls, %s", len(d.Cells), number.Count(calls), number.Duration(d.DurationNs))
+	return fmt.Sprintf("how deadlines behave: %d combinations, %s calls, %s", len(d.Cells), number.Count(calls),
+		number.Duration(d.DurationNs))
 }
 
 func wrongLines(d *result.Timeouts) []string {
@@ -58,7 +62,10 @@ func wrongLines(d *result.Timeouts) []string {
 }
 
 func deadlineTable(d *result.Timeouts) [][]string {
-	rows := [][]string{{"over", "kind", "server", "deadline", "takes", "calls", "caller", "handler", "overshoot", "cancel", "linger", "wasted", "left"}}
+	rows := [][]string{{
+		"over", "kind", "server", "deadline", "takes", "calls", "caller", "handler", "overshoot",
+		"cancel", "linger", "wasted", "left",
+	}}
 	for _, c := range d.Cells {
 		takes := number.Duration(c.DelayNs)
 		if c.DelayNs == 0 {
@@ -73,7 +80,8 @@ func deadlineTable(d *result.Timeouts) [][]string {
 			left = fmt.Sprintf("%d, %d", c.LateHandlers, c.Goroutines)
 		}
 		rows = append(rows, []string{
-			c.Transport, c.Kind, c.Behaviour, number.Duration(c.DeadlineNs), takes, number.Count(c.Calls), codeCounts(c.ClientCodes), codeCounts(c.ServerCodes),
+			c.Transport, c.Kind, c.Behaviour, number.Duration(c.DeadlineNs), takes, number.Count(c.Calls),
+			codeCounts(c.ClientCodes), codeCounts(c.ServerCodes),
 			spread(c.Overshoot), spread(c.CancelLag), spread(c.Linger), wasted, left,
 		})
 	}

@@ -18,10 +18,26 @@ func TestString(t *testing.T) {
 		want   string
 	}{
 		{"zero is spelled out", requestid.ID{}, "00000000-0000-000000000000"},
-		{"each part in its place, padded", requestid.ID{Run: 0x1a, Worker: 0x2b, Seq: 0x3c}, "0000001a-002b-00000000003c"},
-		{"lower case, every digit", requestid.ID{Run: 0x01234567, Worker: 0x89ab, Seq: 0xcdef01234567}, "01234567-89ab-cdef01234567"},
-		{"the largest", requestid.ID{Run: math.MaxUint32, Worker: math.MaxUint16, Seq: requestid.MaxSeq}, "ffffffff-ffff-ffffffffffff"},
-		{"a sequence number past the largest keeps its low bits", requestid.ID{Seq: requestid.MaxSeq + 2}, "00000000-0000-000000000001"},
+		{
+			"each part in its place, padded",
+			requestid.ID{Run: 0x1a, Worker: 0x2b, Seq: 0x3c},
+			"0000001a-002b-00000000003c",
+		},
+		{
+			"lower case, every digit",
+			requestid.ID{Run: 0x01234567, Worker: 0x89ab, Seq: 0xcdef01234567},
+			"01234567-89ab-cdef01234567",
+		},
+		{
+			"the largest",
+			requestid.ID{Run: math.MaxUint32, Worker: math.MaxUint16, Seq: requestid.MaxSeq},
+			"ffffffff-ffff-ffffffffffff",
+		},
+		{
+			"a sequence number past the largest keeps its low bits",
+			requestid.ID{Seq: requestid.MaxSeq + 2},
+			"00000000-0000-000000000001",
+		},
 	} {
 		if got := tt.id.String(); got != tt.want {
 			t.Errorf("%s: %+v.String() = %q, want %q", tt.reason, tt.id, got, tt.want)
@@ -39,7 +55,10 @@ func TestString(t *testing.T) {
 
 func TestRoundTrip(t *testing.T) {
 	form := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{12}$`)
-	edges := []uint64{0, 1, 9, 0xa, 0xf, 0x10, 0xff, 0x7fff, 0x8000, math.MaxUint16, 0x7fffffff, 0x80000000, math.MaxUint32, 1 << 40, requestid.MaxSeq}
+	edges := []uint64{
+		0, 1, 9, 0xa, 0xf, 0x10, 0xff, 0x7fff, 0x8000, math.MaxUint16, 0x7fffffff, 0x80000000,
+		math.MaxUint32, 1 << 40, requestid.MaxSeq,
+	}
 	seen := map[string]requestid.ID{}
 	for _, run := range edges {
 		for _, worker := range edges {
@@ -134,7 +153,8 @@ func TestAppendAllocatesNothing(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		"", "00000000-0000-000000000000", "deadbeef-0012-000000000007", "ffffffff-ffff-ffffffffffff",
-		"DEADBEEF-0012-000000000007", "deadbeef-0012-00000000000", "--------------------------", "0x000000-0_00-+00000000000",
+		"DEADBEEF-0012-000000000007", "deadbeef-0012-00000000000", "--------------------------",
+		"0x000000-0_00-+00000000000",
 	} {
 		f.Add(s)
 	}

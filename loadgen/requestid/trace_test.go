@@ -29,11 +29,31 @@ func TestTraceparent(t *testing.T) {
 		id     requestid.ID
 		want   string // without the flag
 	}{
-		{"the zero id has ids all the same, which no zero may be", requestid.ID{}, "00-00000000000000000000000000000001-0000000000000001"},
-		{"run, worker and number in their places", requestid.ID{Run: 0x01234567, Worker: 0x89ab, Seq: 0xcdef}, "00-012345670000000089ab00000000cdf0-89ab00000000cdf0"},
-		{"every digit", requestid.ID{Run: 0xdeadbeef, Worker: 0xffff, Seq: 0xabcdef01233f}, "00-deadbeef00000000ffffabcdef012340-ffffabcdef012340"},
-		{"a high run sets no sign", requestid.ID{Run: math.MaxUint32, Seq: 41}, "00-ffffffff00000000000000000000002a-000000000000002a"},
-		{"a number past the largest keeps its low bits, as in the request id", requestid.ID{Seq: requestid.MaxSeq + 2}, "00-00000000000000000000000000000002-0000000000000002"},
+		{
+			"the zero id has ids all the same, which no zero may be",
+			requestid.ID{},
+			"00-00000000000000000000000000000001-0000000000000001",
+		},
+		{
+			"run, worker and number in their places",
+			requestid.ID{Run: 0x01234567, Worker: 0x89ab, Seq: 0xcdef},
+			"00-012345670000000089ab00000000cdf0-89ab00000000cdf0",
+		},
+		{
+			"every digit",
+			requestid.ID{Run: 0xdeadbeef, Worker: 0xffff, Seq: 0xabcdef01233f},
+			"00-deadbeef00000000ffffabcdef012340-ffffabcdef012340",
+		},
+		{
+			"a high run sets no sign",
+			requestid.ID{Run: math.MaxUint32, Seq: 41},
+			"00-ffffffff00000000000000000000002a-000000000000002a",
+		},
+		{
+			"a number past the largest keeps its low bits, as in the request id",
+			requestid.ID{Seq: requestid.MaxSeq + 2},
+			"00-00000000000000000000000000000002-0000000000000002",
+		},
 	} {
 		if got := none.Traceparent(tt.id); got != tt.want+"-00" {
 			t.Errorf("%s: %+v not sampled is %q, want %q", tt.reason, tt.id, got, tt.want+"-00")
@@ -56,9 +76,18 @@ func TestTraceparent(t *testing.T) {
 func TestTraceparentsAreValid(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	s := requestid.NewSampler(0.5)
-	ids := []requestid.ID{{}, {Seq: requestid.MaxSeq}, {Seq: requestid.MaxSeq - 1}, {Worker: math.MaxUint16, Seq: requestid.MaxSeq}, {Run: math.MaxUint32, Worker: math.MaxUint16, Seq: math.MaxUint64}}
+	ids := []requestid.ID{
+		{},
+		{Seq: requestid.MaxSeq},
+		{Seq: requestid.MaxSeq - 1},
+		{Worker: math.MaxUint16, Seq: requestid.MaxSeq},
+		{Run: math.MaxUint32, Worker: math.MaxUint16, Seq: math.MaxUint64},
+	}
 	for range 20_000 {
-		ids = append(ids, requestid.ID{Run: random.Uint32(), Worker: uint16(random.Uint32()), Seq: random.Uint64() >> random.IntN(64)})
+		ids = append(ids, requestid.ID{
+			Run: random.Uint32(), Worker: uint16(random.Uint32()),
+			Seq: random.Uint64() >> random.IntN(64),
+		})
 	}
 	for _, id := range ids {
 		text := s.Traceparent(id)
@@ -127,9 +156,11 @@ func TestSampledShare(t *testing.T) {
 					got++
 				}
 			})
-			// Five standard deviations: of all these rows one in a hundred thousand would fail by chance, and the ids are fixed.
+			// Five standard deviations: of all these rows one in a hundred thousand would fail by chance, and the ids
+			// are fixed.
 			if want, sd := n*ratio, math.Sqrt(n*ratio*(1-ratio)); math.Abs(float64(got)-want) > 5*sd {
-				t.Errorf("ratio %v, %s: %d of %d calls are sampled, want %.0f ± %.0f", ratio, tt.reason, got, n, want, 5*sd)
+				t.Errorf("ratio %v, %s: %d of %d calls are sampled, want %.0f ± %.0f", ratio, tt.reason, got, n, want,
+					5*sd)
 			}
 		}
 	}
@@ -173,7 +204,8 @@ func TestSampledAllOrNone(t *testing.T) {
 	}
 }
 
-// The client's span and the server's flag are decided apart, by the same rule; and a higher ratio keeps what a lower one did.
+// The client's span and the server's flag are decided apart, by the same rule; and a higher ratio keeps what a lower
+// one did.
 func TestSampledIsDeterministic(t *testing.T) {
 	low, again, high := requestid.NewSampler(0.1), requestid.NewSampler(0.1), requestid.NewSampler(0.2)
 	one, other := 0, 0

@@ -19,7 +19,8 @@ func (d *Document) WriteBench(w io.Writer) error {
 	goos, goarch, _ := strings.Cut(d.Environment.OS, "/")
 	fmt.Fprintf(&b, "goos: %s\ngoarch: %s\npkg: grpcbench\ncpu: %s\n\n", goos, goarch, d.Environment.CPUModel)
 	load := fmt.Sprintf("rpc=%s/transport=%s/loop=%s/c=%d/conns=%d%s",
-		cmp.Or(d.Plan.RPC, benchName(d.Name())), d.Plan.Transport, d.Loop, d.Plan.Workers, d.Plan.Conns, benchLoad(d.Plan))
+		cmp.Or(d.Plan.RPC, benchName(d.Name())), d.Plan.Transport, d.Loop, d.Plan.Workers, d.Plan.Conns,
+		benchLoad(d.Plan))
 	writeBenchLatency(&b, "Run/"+load, d.Latency["response"])
 	fmt.Fprintf(&b, "\t%.1f calls/s\t%.0f client-cpu-ns/op", d.Rate.Achieved, d.Client.CPUMicrosPerCall*1e3)
 	if d.Server != nil {
@@ -42,7 +43,8 @@ func (d *Document) WriteBench(w io.Writer) error {
 
 // writeBenchLatency begins a line with the response times of a benchmark.
 func writeBenchLatency(b *strings.Builder, name string, response Latency) {
-	fmt.Fprintf(b, "Benchmark%s\t%d\t%.1f %s", name, response.Count, response.MeanNs, atLeast("ns/op", response.Censored > 0))
+	fmt.Fprintf(b, "Benchmark%s\t%d\t%.1f %s", name, response.Count, response.MeanNs,
+		atLeast("ns/op", response.Censored > 0))
 	for _, p := range response.Percentiles {
 		fmt.Fprintf(b, "\t%d %s", p.Ns, atLeast(fmt.Sprintf("p%v-ns", p.P), p.AtLeast))
 	}

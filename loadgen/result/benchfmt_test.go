@@ -75,7 +75,8 @@ func benchText(t *testing.T, d *result.Document) string {
 func TestWriteBenchOfFile(t *testing.T) {
 	d := document()
 	d.Plan.Name, d.Plan.RPC, d.Plan.File = "", "", "loads/my shop.yaml"
-	if got, want := parseBench(t, benchText(t, d)).Name, "Run/rpc=my_shop/transport=grpc/loop=closed/c=50/conns=2"; got != want {
+	if got, want := parseBench(t, benchText(t, d)).Name,
+		"Run/rpc=my_shop/transport=grpc/loop=closed/c=50/conns=2"; got != want {
 		t.Errorf("the benchmark is %s, want %s", got, want)
 	}
 }
@@ -88,7 +89,8 @@ func TestWriteBench(t *testing.T) {
 		t.Errorf("the benchmark is %s, %s times, want %s, 2000", got.Name, got.N, want)
 	}
 	want := map[string]float64{
-		"ns/op": 150_000.5, "p50-ns": 140_000, "p99.9-ns": 900_000, "calls/s": 200, "client-cpu-ns/op": 12_500, "server-cpu-ns/op": 7250,
+		"ns/op": 150_000.5, "p50-ns": 140_000, "p99.9-ns": 900_000, "calls/s": 200, "client-cpu-ns/op": 12_500,
+		"server-cpu-ns/op": 7250,
 	}
 	if diff := cmp.Diff(want, got.Values); diff != "" {
 		t.Errorf("measurements (-want +got):\n%s", diff)
@@ -130,7 +132,8 @@ func TestWriteBenchOfOtherRuns(t *testing.T) {
 func TestBenchstatComparesRuns(t *testing.T) {
 	one, other := document(), document()
 	other.RunID, other.Started = "12345678", other.Started.Add(1)
-	if diff := cmp.Diff(parseBench(t, benchText(t, one)).Config, parseBench(t, benchText(t, other)).Config); diff != "" {
+	if diff := cmp.Diff(parseBench(t, benchText(t, one)).Config,
+		parseBench(t, benchText(t, other)).Config); diff != "" {
 		t.Errorf("the configurations of two runs of one plan (-one +other):\n%s", diff)
 	}
 }
@@ -162,16 +165,28 @@ func TestWriteBenchOfSteps(t *testing.T) {
 	d := document()
 	d.Plan.Name, d.Plan.RPC, d.Plan.File = "", "", "shop.yaml"
 	step := func(name string) result.Step {
-		return result.Step{Name: name, Counts: recorder.Counts{OK: 40}, Latency: map[string]result.Latency{"response": {Count: 40, MeanNs: 1500, Percentiles: []result.Percentile{{P: 50, Ns: 1400}}}}}
+		return result.Step{
+			Name: name, Counts: recorder.Counts{OK: 40},
+			Latency: map[string]result.Latency{"response": {
+				Count: 40, MeanNs: 1500,
+				Percentiles: []result.Percentile{{P: 50, Ns: 1400}},
+			}},
+		}
 	}
 	d.Steps = []result.Step{step("Search"), step("shop.Cart/Add")}
-	d.Flows = []result.Flow{{Name: "buy a lot", Counts: recorder.Counts{OK: 40}, Latency: map[string]result.Latency{"response": {Count: 40, Censored: 1, MeanNs: 2500}}}}
+	d.Flows = []result.Flow{{
+		Name: "buy a lot", Counts: recorder.Counts{OK: 40},
+		Latency: map[string]result.Latency{"response": {Count: 40, Censored: 1, MeanNs: 2500}},
+	}}
 	lines := strings.Split(strings.TrimSpace(benchText(t, d)), "\n")
 	rate := fmt.Sprintf("%.1f calls/s", 40/(float64(d.DurationNs)/1e9))
 	want := []string{
-		"BenchmarkStep/rpc=" + d.Name() + "/transport=grpc/loop=closed/c=50/conns=2/step=Search\t40\t1500.0 ns/op\t1400 p50-ns\t" + rate,
-		"BenchmarkStep/rpc=" + d.Name() + "/transport=grpc/loop=closed/c=50/conns=2/step=shop.Cart.Add\t40\t1500.0 ns/op\t1400 p50-ns\t" + rate,
-		"BenchmarkStep/rpc=" + d.Name() + "/transport=grpc/loop=closed/c=50/conns=2/flow=buy_a_lot\t40\t2500.0 at-least-ns/op\t" + rate,
+		"BenchmarkStep/rpc=" + d.Name() +
+			"/transport=grpc/loop=closed/c=50/conns=2/step=Search\t40\t1500.0 ns/op\t1400 p50-ns\t" + rate,
+		"BenchmarkStep/rpc=" + d.Name() +
+			"/transport=grpc/loop=closed/c=50/conns=2/step=shop.Cart.Add\t40\t1500.0 ns/op\t1400 p50-ns\t" + rate,
+		"BenchmarkStep/rpc=" + d.Name() +
+			"/transport=grpc/loop=closed/c=50/conns=2/flow=buy_a_lot\t40\t2500.0 at-least-ns/op\t" + rate,
 	}
 	if diff := cmp.Diff(want, lines[len(lines)-3:]); diff != "" {
 		t.Errorf("the lines of steps (-want +got):\n%s", diff)

@@ -19,16 +19,16 @@ type Capacity struct {
 	Started    time.Time     `json:"started"`
 	Plan       plan.Capacity `json:"plan"`
 	DurationNs int64         `json:"duration_ns"`
-	// Passes is the highest rate that passes, Fails the lowest that does not; nil where there is none. Each says how often
-	// it did so when tried again.
+	// Passes is the highest rate that passes, Fails the lowest that does not; nil where there is none. Each says how
+	// often it did so when tried again.
 	Passes *CapacityBound `json:"passes,omitempty"`
 	Fails  *CapacityBound `json:"fails,omitempty"`
-	// LimitedBy is the objective that Fails misses. Generator says what keeps the load generator from more, where that is the
-	// limit: then the capacity is at least what passes.
+	// LimitedBy is the objective that Fails misses. Generator says what keeps the load generator from more, where that
+	// is the limit: then the capacity is at least what passes.
 	LimitedBy string `json:"limited_by,omitempty"`
 	Generator string `json:"generator,omitempty"`
-	// Ceiling is what a closed loop reaches, in calls a second; Knee the highest rate at which the median is at most twice that
-	// of the lowest.
+	// Ceiling is what a closed loop reaches, in calls a second; Knee the highest rate at which the median is at most
+	// twice that of the lowest.
 	Ceiling float64 `json:"closed_loop_ceiling"`
 	Knee    float64 `json:"knee,omitempty"`
 	// Recovery says where the server did not come back after overload.
@@ -54,7 +54,8 @@ type CapacityBound struct {
 type CapacityTrial struct {
 	Rate     float64 `json:"rate"`     // offered, in calls a second
 	Achieved float64 `json:"achieved"` // as far as the server came
-	// Outcome is "pass", "fail" or "undecided", or "generator" where the load generator was the limit; Why says by what.
+	// Outcome is "pass", "fail" or "undecided", or "generator" where the load generator was the limit; Why says by
+	// what.
 	Outcome string `json:"outcome"`
 	Why     string `json:"why"`
 	// Revised is what the outcome is worth after the rate was tried again, where that is something else.
@@ -110,7 +111,8 @@ func (d *Capacity) Headline() string {
 // WriteBench writes the bounds in Go's benchmark format.
 func (d *Capacity) WriteBench(w io.Writer) error {
 	name := benchName((&Document{Plan: d.Plan.Load}).Name())
-	line := fmt.Sprintf("BenchmarkCapacity/rpc=%s/transport=%s/c=%d/conns=%d %d", name, d.Plan.Load.Transport, d.Plan.Load.Workers, d.Plan.Load.Conns, max(len(d.Trials), 1))
+	line := fmt.Sprintf("BenchmarkCapacity/rpc=%s/transport=%s/c=%d/conns=%d %d", name, d.Plan.Load.Transport,
+		d.Plan.Load.Workers, d.Plan.Load.Conns, max(len(d.Trials), 1))
 	if d.Passes != nil {
 		line += fmt.Sprintf(" %.1f passes-calls/s", d.Passes.Rate)
 	}

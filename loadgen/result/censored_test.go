@@ -54,7 +54,8 @@ func TestPercentilesAreTrueWhateverTheUnansweredTook(t *testing.T) {
 		}
 		l := result.NewLatency(censored(t, known, bounds))
 		if l.Count != int64(len(known)+len(bounds)) || l.Censored != int64(len(bounds)) {
-			t.Fatalf("%d values, %d of them bounds; want %d and %d", l.Count, l.Censored, len(known)+len(bounds), len(bounds))
+			t.Fatalf("%d values, %d of them bounds; want %d and %d", l.Count, l.Censored, len(known)+len(bounds),
+				len(bounds))
 		}
 		for _, scale := range []float64{1, 1.5, 10, 1e6} { // what they would have taken, over what they took
 			all := slices.Clone(known)
@@ -75,7 +76,8 @@ func TestPercentilesAreTrueWhateverTheUnansweredTook(t *testing.T) {
 	}
 }
 
-// A percentile that calls without an answer can reach is a lower bound, also where too few calls are beyond it for a value.
+// A percentile that calls without an answer can reach is a lower bound, also where too few calls are beyond it for a
+// value.
 func TestPercentilesThatTheUnansweredReach(t *testing.T) {
 	const ms = int64(time.Millisecond)
 	for _, tt := range []struct {
@@ -86,7 +88,11 @@ func TestPercentilesThatTheUnansweredReach(t *testing.T) {
 		told    int // percentiles in all
 	}{
 		{"all answered", slices.Repeat([]int64{ms}, 800), nil, nil, 4},
-		{"three quarters never answered", slices.Repeat([]int64{ms}, 200), slices.Repeat([]int64{4000 * ms}, 600), []float64{50, 75, 90, 95, 99}, 5},
+		{
+			"three quarters never answered", slices.Repeat([]int64{ms}, 200), slices.Repeat([]int64{4000 * ms}, 600),
+			[]float64{50, 75, 90, 95, 99},
+			5,
+		},
 		{"one of a thousand", slices.Repeat([]int64{ms}, 999), []int64{4000 * ms}, nil, 5},
 		{"none answered", nil, slices.Repeat([]int64{4000 * ms}, 100), []float64{50, 75, 90, 95, 99}, 5},
 	} {
@@ -98,7 +104,8 @@ func TestPercentilesThatTheUnansweredReach(t *testing.T) {
 			}
 		}
 		if !slices.Equal(atLeast, tt.atLeast) || len(l.Percentiles) != tt.told {
-			t.Errorf("%s: %v are lower bounds of %d percentiles, want %v of %d", tt.reason, atLeast, len(l.Percentiles), tt.atLeast, tt.told)
+			t.Errorf("%s: %v are lower bounds of %d percentiles, want %v of %d", tt.reason, atLeast,
+				len(l.Percentiles), tt.atLeast, tt.told)
 		}
 	}
 }

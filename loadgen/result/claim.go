@@ -26,7 +26,8 @@ const (
 )
 
 // ErrTaken says that a folder holds what another run wrote, or writes.
-var ErrTaken = errors.New("it would overwrite another run: give -o another folder, -o DIR/%t for one with the time in its name, or -force")
+var ErrTaken = errors.New(
+	"it would overwrite another run: give -o another folder, -o DIR/%t for one with the time in its name, or -force")
 
 // FolderName is where a run writes: below results, by time and name, where out is empty. In out %t stands for the time.
 func FolderName(out, name string, now time.Time) string {
@@ -54,7 +55,8 @@ func NewFolder(path string, force bool) (Folder, error) {
 		return f, nil
 	}
 	if !force {
-		return Folder{}, errors.Join(fmt.Errorf("%s holds %s: %w", path, strings.Join(there, ", "), ErrTaken), f.remove(claimFile))
+		return Folder{}, errors.Join(fmt.Errorf("%s holds %s: %w", path, strings.Join(there, ", "), ErrTaken),
+			f.remove(claimFile))
 	}
 	if err := f.move(there, "", replaced); err != nil {
 		return Folder{}, errors.Join(err, f.remove(claimFile))
@@ -71,7 +73,8 @@ func (f Folder) claim(force bool) error {
 		text, _ := os.ReadFile(name)
 		pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
 		if !force || alive(pid) {
-			return fmt.Errorf("%s is being written by process %d, or was when that was killed: %w", f.Path, pid, ErrTaken)
+			return fmt.Errorf("%s is being written by process %d, or was when that was killed: %w", f.Path, pid,
+				ErrTaken)
 		}
 		file, err = os.Create(name)
 	}

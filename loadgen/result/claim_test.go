@@ -46,7 +46,10 @@ func keep(t *testing.T, names ...string) string {
 
 // Whatever a run would write over is another's: it is refused, and all stays as it was.
 func TestNewFolderIsNobodyElses(t *testing.T) {
-	for _, name := range []string{"result.json", "latency.hlog", "report.md", "bench.txt", "client.log", "overhead.json", "timeouts.json"} {
+	for _, name := range []string{
+		"result.json", "latency.hlog", "report.md", "bench.txt", "client.log",
+		"overhead.json", "timeouts.json",
+	} {
 		dir := keep(t, name, "notes.txt")
 		before := tree(t, dir)
 		if _, err := result.NewFolder(dir, false); !errors.Is(err, result.ErrTaken) {
@@ -72,7 +75,8 @@ func TestForce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := f.Write("result.json", func(w io.Writer) error { _, err := io.WriteString(w, "new"); return err }); err != nil {
+		if err := f.Write("result.json",
+			func(w io.Writer) error { _, err := io.WriteString(w, "new"); return err }); err != nil {
 			t.Fatal(err)
 		}
 		want := before

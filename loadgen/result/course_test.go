@@ -70,7 +70,12 @@ func TestCourse(t *testing.T) {
 	}{
 		{"a closed loop", recorder.Config{}, 0.9, []string{"response", "service"}},
 		{"an open loop", recorder.Config{OpenLoop: true}, 1, []string{"lag", "pacing", "response", "service"}},
-		{"a stream", recorder.Config{Messages: []series.Series{series.FirstMessage, series.MessageRTT}}, 0.9, []string{"first_message", "message_rtt", "response", "service"}},
+		{
+			"a stream",
+			recorder.Config{Messages: []series.Series{series.FirstMessage, series.MessageRTT}},
+			0.9,
+			[]string{"first_message", "message_rtt", "response", "service"},
+		},
 	} {
 		log, w := newLog(t)
 		seconds(t, log, tt.cfg, []int64{1000, 1000, 2_000_000}, nil, []int64{5000})
@@ -79,7 +84,11 @@ func TestCourse(t *testing.T) {
 		for _, s := range c.Spans {
 			spans = append(spans, [2]time.Duration{s.Start, s.End})
 		}
-		if diff := cmp.Diff([][2]time.Duration{{0, time.Second}, {time.Second, 2 * time.Second}, {2 * time.Second, 2500 * time.Millisecond}}, spans); diff != "" {
+		if diff := cmp.Diff([][2]time.Duration{
+			{0, time.Second},
+			{time.Second, 2 * time.Second},
+			{2 * time.Second, 2500 * time.Millisecond},
+		}, spans); diff != "" {
 			t.Errorf("%s: spans (-want +got):\n%s", tt.reason, diff)
 		}
 		// A bucket is told by its end: within the histogram's precision of what was recorded.
@@ -122,10 +131,12 @@ func TestCourseSumsUp(t *testing.T) {
 	seconds(t, log, recorder.Config{OpenLoop: true}, values...)
 	c := course(t, w.String())
 	if !sameBuckets(c.Series["response"], want) {
-		t.Errorf("the response has %d values, want the %d that were logged", c.Series["response"].TotalCount(), want.TotalCount())
+		t.Errorf("the response has %d values, want the %d that were logged", c.Series["response"].TotalCount(),
+			want.TotalCount())
 	}
 	for i, s := range c.Spans {
-		if !slices.IsSortedFunc(s.Counts, func(a, b result.Count) int { return int(a.Ns - b.Ns) }) || total(s.Counts) != int64(len(values[i])) {
+		if !slices.IsSortedFunc(s.Counts, func(a, b result.Count) int { return int(a.Ns - b.Ns) }) ||
+			total(s.Counts) != int64(len(values[i])) {
 			t.Errorf("span %d: %v, want the %d values by rising latency", i, s.Counts, len(values[i]))
 		}
 	}
@@ -178,7 +189,11 @@ func TestCourseCutAnywhere(t *testing.T) {
 				spans++
 			}
 		}
-		if diff := cmp.Diff(want.Spans[:spans], c.Spans, cmp.Transformer("nil", func(s []result.Span) []result.Span { return append([]result.Span{}, s...) })); diff != "" {
+		if diff := cmp.Diff(want.Spans[:spans], c.Spans,
+			cmp.Transformer("nil", func(s []result.Span) []result.Span {
+				return append([]result.Span{},
+					s...)
+			})); diff != "" {
 			t.Fatalf("cut at %d of %d, after %d spans (-want +got):\n%s", cut, len(whole), spans, diff)
 		}
 	}
@@ -214,10 +229,14 @@ func FuzzReadCourse(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	if err := log.Interval(interval(recorder.Config{OpenLoop: true}, 1000, 2000), "deadbeef", begin, begin.Add(time.Second)); err != nil {
+	if err := log.Interval(interval(recorder.Config{OpenLoop: true}, 1000, 2000), "deadbeef", begin,
+		begin.Add(time.Second)); err != nil {
 		f.Fatal(err)
 	}
-	for _, s := range []string{"", head, whole.String(), whole.String()[:whole.Len()-9], "Tag=@,1,1,1,HIST\n", "Tag=response@\n", "1,1,1,\n"} {
+	for _, s := range []string{
+		"", head, whole.String(), whole.String()[:whole.Len()-9], "Tag=@,1,1,1,HIST\n",
+		"Tag=response@\n", "1,1,1,\n",
+	} {
 		f.Add([]byte(s))
 	}
 	dir := f.TempDir()

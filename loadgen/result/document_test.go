@@ -47,34 +47,53 @@ func golden(t *testing.T, name string, got []byte) {
 // document is a run with something in every field.
 func document() *result.Document {
 	server := int64(90_000)
-	response := result.Latency{Count: 2000, MeanNs: 150_000.5, MinNs: 80_000, MaxNs: 2_000_000, Percentiles: []result.Percentile{
-		{P: 50, Ns: 140_000, LowNs: 139_000, HighNs: 141_000},
-		{P: 99.9, Ns: 900_000, LowNs: 850_000, HighNs: 2_000_000},
-	}}
+	response := result.Latency{
+		Count: 2000, MeanNs: 150_000.5, MinNs: 80_000, MaxNs: 2_000_000,
+		Percentiles: []result.Percentile{
+			{P: 50, Ns: 140_000, LowNs: 139_000, HighNs: 141_000},
+			{P: 99.9, Ns: 900_000, LowNs: 850_000, HighNs: 2_000_000},
+		},
+	}
 	return &result.Document{
 		Schema: result.Schema, RunID: "deadbeef", Started: time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC),
 		Plan: plan.Plan{
-			RPC: "SearchIO", Transport: "grpc", Workers: 50, Conns: 2, D: 10 * time.Second, Warmup: time.Second, Drain: 5 * time.Second,
-			Timeout: 20 * time.Second, ConnectTimeout: 10 * time.Second, Messages: 100, MetadataTold: []string{"k", "<v>"},
-			ClientInterceptors: []string{"requestid"}, Target: []string{"-interceptors=none"}, Out: "results/x", Name: "a & b", Format: "text",
+			RPC: "SearchIO", Transport: "grpc", Workers: 50, Conns: 2, D: 10 * time.Second, Warmup: time.Second,
+			Drain:   5 * time.Second,
+			Timeout: 20 * time.Second, ConnectTimeout: 10 * time.Second, Messages: 100,
+			MetadataTold:       []string{"k", "<v>"},
+			ClientInterceptors: []string{"requestid"}, Target: []string{"-interceptors=none"}, Out: "results/x",
+			Name: "a & b", Format: "text",
 		},
 		DurationNs: 10_000_000_123, Loop: "closed", Notes: []string{"a note"},
-		Verdict:     verdict.Verdict{Status: verdict.Suspect, Reasons: []string{"the run was interrupted"}},
-		Counts:      recorder.Counts{Due: 2010, Sent: 2009, OK: 1990, Failed: 10, Unfinished: 9, Late: 2, NeverSent: 1, MessagesSent: 5, MessagesReceived: 6, BytesSent: 70, BytesReceived: 80, Overflow: 3},
+		Verdict: verdict.Verdict{Status: verdict.Suspect, Reasons: []string{"the run was interrupted"}},
+		Counts: recorder.Counts{
+			Due: 2010, Sent: 2009, OK: 1990, Failed: 10, Unfinished: 9, Late: 2, NeverSent: 1,
+			MessagesSent: 5, MessagesReceived: 6, BytesSent: 70, BytesReceived: 80, Overflow: 3,
+		},
 		WarmupCalls: 44, Codes: map[string]int64{"OK": 1990, "UNAVAILABLE": 10},
 		Rate:          result.Rate{Offered: 200.5, Achieved: 200, MessagesPerSecond: 1.1, BytesPerSecond: 15},
 		Latency:       map[string]result.Latency{"response": response},
 		LatencyByCode: map[string]result.Latency{"UNAVAILABLE": {Count: 10, Percentiles: []result.Percentile{}}},
 		Exemplars: []result.Exemplar{
-			{RequestID: "deadbeef-0001-000000000007", Kind: "slow", Code: "OK", IntendedNs: 5, ResponseNs: 2_000_000, ServiceNs: 1_999_000, ServerNs: &server},
-			{RequestID: "deadbeef-0002-000000000008", Kind: "failed", Code: "UNAVAILABLE", Message: "gone", ResponseNs: 9},
+			{
+				RequestID: "deadbeef-0001-000000000007", Kind: "slow", Code: "OK", IntendedNs: 5, ResponseNs: 2_000_000,
+				ServiceNs: 1_999_000, ServerNs: &server,
+			},
+			{
+				RequestID: "deadbeef-0002-000000000008", Kind: "failed", Code: "UNAVAILABLE", Message: "gone",
+				ResponseNs: 9,
+			},
 		},
-		Series: []result.Point{{TS: 1, Sent: 200, OK: 199, Failed: 1, P50Ns: 140_000, P99Ns: 600_000, MaxNs: 2_000_000}},
+		Series: []result.Point{{
+			TS: 1, Sent: 200, OK: 199, Failed: 1, P50Ns: 140_000, P99Ns: 600_000,
+			MaxNs: 2_000_000,
+		}},
 		Client: result.NewUsage(contract.Usage{CPUSeconds: 2, MaxRSSBytes: 1 << 20}, 2009),
 		Server: &result.Usage{Usage: contract.Usage{CPUSeconds: 3, MaxRSSBytes: 1 << 21}, CPUMicrosPerCall: 1.5},
 		Target: result.Target{Addr: "127.0.0.1:1", Embedded: true, Interceptors: []string{"recovery", "requestid"}},
 		Environment: result.Environment{
-			Go: "go1.26.8", GRPC: "1.85.0", OS: "linux/amd64", Kernel: "6.1", CPUModel: "a CPU", CPUs: 4, GOMAXPROCS: 2, Git: "abc-dirty",
+			Go: "go1.26.8", GRPC: "1.85.0", OS: "linux/amd64", Kernel: "6.1", CPUModel: "a CPU", CPUs: 4,
+			GOMAXPROCS: 2, Git: "abc-dirty",
 		},
 	}
 }
@@ -111,18 +130,22 @@ func TestFieldNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, names := range map[string]string{
-		"":                                   "schema run_id started plan duration_ns verdict counts codes rate latency exemplars series client server environment",
-		"verdict":                            "status reasons",
-		"counts":                             "due sent ok failed unfinished late never_sent messages_sent messages_received bytes_sent bytes_received",
+		"": "schema run_id started plan duration_ns verdict counts codes rate " +
+			"latency exemplars series client server environment",
+		"verdict": "status reasons",
+		"counts": "due sent ok failed unfinished late never_sent messages_sent " +
+			"messages_received bytes_sent bytes_received",
 		"codes":                              "OK UNAVAILABLE",
 		"rate":                               "offered achieved messages_per_second",
 		"latency response":                   "count mean_ns min_ns max_ns percentiles",
 		"latency response percentiles first": "p ns low_ns high_ns",
 		"exemplars first":                    "request_id code intended_ns response_ns service_ns server_ns kind",
 		"series first":                       "t_s sent ok failed p50_ns p99_ns",
-		"client":                             "cpu_seconds cpu_us_per_call max_rss_bytes gc_pauses_ns sched_latency_p99_ns",
-		"server":                             "cpu_seconds cpu_us_per_call max_rss_bytes gc_pauses_ns sched_latency_p99_ns",
-		"environment":                        "go grpc os kernel cpu_model cpus gomaxprocs git",
+		"client": "cpu_seconds cpu_us_per_call max_rss_bytes gc_pauses_ns " +
+			"sched_latency_p99_ns",
+		"server": "cpu_seconds cpu_us_per_call max_rss_bytes gc_pauses_ns " +
+			"sched_latency_p99_ns",
+		"environment": "go grpc os kernel cpu_model cpus gomaxprocs git",
 	} {
 		var at any = doc
 		for step := range strings.FieldsSeq(path) {
@@ -178,7 +201,10 @@ func FuzzDecode(f *testing.F) {
 	if err := document().Encode(&b); err != nil {
 		f.Fatal(err)
 	}
-	for _, s := range []string{b.String(), `{"schema":"grpcbench.result/v1"}`, `{"schema":"grpcbench.result/v1","series":[{}],"server":{},"latency":{"":{}}}`, `null`, `{`} {
+	for _, s := range []string{
+		b.String(), `{"schema":"grpcbench.result/v1"}`,
+		`{"schema":"grpcbench.result/v1","series":[{}],"server":{},"latency":{"":{}}}`, `null`, `{`,
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -198,7 +224,8 @@ func FuzzDecode(f *testing.F) {
 
 func TestCodeName(t *testing.T) {
 	for code, want := range map[codes.Code]string{
-		codes.OK: "OK", codes.Canceled: "CANCELLED", codes.Unknown: "UNKNOWN", codes.DeadlineExceeded: "DEADLINE_EXCEEDED",
+		codes.OK: "OK", codes.Canceled: "CANCELLED", codes.Unknown: "UNKNOWN",
+		codes.DeadlineExceeded:  "DEADLINE_EXCEEDED",
 		codes.ResourceExhausted: "RESOURCE_EXHAUSTED", codes.Unauthenticated: "UNAUTHENTICATED",
 	} {
 		if got := result.CodeName(code); got != want {

@@ -22,7 +22,8 @@ type Experiment interface {
 	began() time.Time
 }
 
-// kind is a kind of experiment: the file that it stands in, what its schema is called, and an empty one to read it into.
+// kind is a kind of experiment: the file that it stands in, what its schema is called, and an empty one to read it
+// into.
 type kind struct {
 	file, schema string
 	empty        func() Experiment
@@ -72,8 +73,8 @@ func kindOf(d Experiment) kind {
 	panic("an experiment that is not in the table of kinds")
 }
 
-// WriteExperiment writes an experiment's files into the folder that it was measured for, and lets go of it: the document,
-// lines for benchstat where it has any, and the report that markdown writes.
+// WriteExperiment writes an experiment's files into the folder that it was measured for, and lets go of it: the
+// document, lines for benchstat where it has any, and the report that markdown writes.
 func (f Folder) WriteExperiment(d Experiment, markdown func(io.Writer) error) error {
 	err := f.Write(kindOf(d).file, d.Encode)
 	if b, ok := d.(interface{ WriteBench(w io.Writer) error }); ok {

@@ -26,7 +26,10 @@ const (
 )
 
 // written are all the files that a run or an experiment may write.
-var written = []string{resultFile, HlogFile, ReportFile, BenchFile, TargetLog, ClientLog, ClientProm, ShardFile, OverheadFile, TimeoutsFile, CapacityFile}
+var written = []string{
+	resultFile, HlogFile, ReportFile, BenchFile, TargetLog, ClientLog, ClientProm, ShardFile,
+	OverheadFile, TimeoutsFile, CapacityFile,
+}
 
 // Create opens a file of the folder for writing.
 func (f Folder) Create(name string) (*os.File, error) {

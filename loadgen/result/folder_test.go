@@ -60,7 +60,8 @@ func TestNewFolderRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{file, filepath.Join(file, "below")} {
-		if _, err := result.NewFolder(path, false); err == nil || !strings.Contains(err.Error(), path) && !strings.Contains(err.Error(), file) {
+		if _, err := result.NewFolder(path, false); err == nil || !strings.Contains(err.Error(), path) &&
+			!strings.Contains(err.Error(), file) {
 			t.Errorf("NewFolder(%s): %v, want an error that names it", path, err)
 		}
 	}
@@ -189,7 +190,8 @@ func TestReadNamesTheFile(t *testing.T) {
 	if _, err := result.Read(f.Path); err == nil || !strings.Contains(err.Error(), f.Path) {
 		t.Errorf("a folder without a run: %v, want an error that names it", err)
 	}
-	if err := f.Write("result.json", func(w io.Writer) error { _, err := io.WriteString(w, `{"schema":"x"}`); return err }); err != nil {
+	if err := f.Write("result.json",
+		func(w io.Writer) error { _, err := io.WriteString(w, `{"schema":"x"}`); return err }); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := result.Read(f.Path); err == nil || !strings.Contains(err.Error(), f.Path) {
@@ -209,7 +211,8 @@ func TestFind(t *testing.T) {
 		if err := f.WriteDocument(d); err != nil {
 			t.Fatal(err)
 		}
-		for _, other := range []string{"result.json.bak", ".result.json-123", "report.md"} { // what a killed run may leave, and more
+		// what a killed run may leave, and more
+		for _, other := range []string{"result.json.bak", ".result.json-123", "report.md"} {
 			if err := os.WriteFile(filepath.Join(f.Path, other), []byte("{"), 0o644); err != nil {
 				t.Fatal(err)
 			}

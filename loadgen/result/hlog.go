@@ -100,7 +100,8 @@ func (l *Hlog) write(h *hdrhistogram.PackedHistogram, start, end time.Time, tags
 			l.line = append(append(append(l.line, "Tag="...), tag...), ',')
 		}
 		// Seconds, seconds and, by the Java tools' custom, milliseconds.
-		l.line = fmt.Appendf(l.line, "%f,%f,%f,%s\n", start.Sub(l.base).Seconds(), end.Sub(start).Seconds(), float64(h.Max())/1e6, payload)
+		l.line = fmt.Appendf(l.line, "%f,%f,%f,%s\n", start.Sub(l.base).Seconds(), end.Sub(start).Seconds(),
+			float64(h.Max())/1e6, payload)
 		if _, err := l.w.Write(l.line); err != nil {
 			return fmt.Errorf("write to the histogram log: %w", err)
 		}

@@ -75,7 +75,8 @@ func interval(cfg recorder.Config, values ...int64) *recorder.Snapshot {
 // read reads a log to its end.
 func read(t *testing.T, log string) (all []*hdrhistogram.Histogram) {
 	t.Helper()
-	if err := result.ReadHlog(strings.NewReader(log), func(h *hdrhistogram.Histogram) error { all = append(all, h); return nil }); err != nil {
+	if err := result.ReadHlog(strings.NewReader(log),
+		func(h *hdrhistogram.Histogram) error { all = append(all, h); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return all
@@ -107,7 +108,8 @@ func TestHlogLines(t *testing.T) {
 	}
 	for i := range 3 {
 		start := begin.Add(time.Duration(i) * time.Second)
-		if err := log.Interval(interval(recorder.Config{}, 5_000_000), "deadbeef", start, start.Add(time.Second)); err != nil {
+		if err := log.Interval(interval(recorder.Config{}, 5_000_000), "deadbeef", start,
+			start.Add(time.Second)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -118,7 +120,8 @@ func TestHlogLines(t *testing.T) {
 		}
 	}
 	if want := "2.678900,1.000000,4."; !strings.HasPrefix(got[6], want) {
-		t.Errorf("the third interval begins %q, want %s: seconds since the base time, length, the largest in ms", got[6], want)
+		t.Errorf("the third interval begins %q, want %s: seconds since the base time, length, the largest in ms",
+			got[6], want)
 	}
 }
 
@@ -130,9 +133,21 @@ func TestHlogTags(t *testing.T) {
 		cfg    recorder.Config
 		want   []string
 	}{
-		{"a closed loop's response is its service", recorder.Config{}, []string{"", "response@deadbeef", "service@deadbeef"}},
-		{"a stream", recorder.Config{Messages: stream}, []string{"", "response@deadbeef", "service@deadbeef", "first_message@deadbeef", "message_rtt@deadbeef"}},
-		{"an open loop", recorder.Config{OpenLoop: true}, []string{"", "response@deadbeef", "service@deadbeef", "lag@deadbeef", "pacing@deadbeef"}},
+		{
+			"a closed loop's response is its service",
+			recorder.Config{},
+			[]string{"", "response@deadbeef", "service@deadbeef"},
+		},
+		{
+			"a stream",
+			recorder.Config{Messages: stream},
+			[]string{"", "response@deadbeef", "service@deadbeef", "first_message@deadbeef", "message_rtt@deadbeef"},
+		},
+		{
+			"an open loop",
+			recorder.Config{OpenLoop: true},
+			[]string{"", "response@deadbeef", "service@deadbeef", "lag@deadbeef", "pacing@deadbeef"},
+		},
 	} {
 		log, w := newLog(t)
 		if err := log.Interval(interval(tt.cfg, 100, 200), "deadbeef", begin, begin.Add(time.Second)); err != nil {
@@ -177,7 +192,8 @@ func TestHlogRoundTrip(t *testing.T) {
 	for _, h := range read(t, w.String()) {
 		want := spans[seen[h.Tag()]]
 		if off := max(abs(h.StartTimeMs()-want.start), abs(h.EndTimeMs()-want.end)); off > 1 {
-			t.Errorf("%q, interval %d: from %d to %d, want %d to %d", h.Tag(), seen[h.Tag()], h.StartTimeMs(), h.EndTimeMs(), want.start, want.end)
+			t.Errorf("%q, interval %d: from %d to %d, want %d to %d", h.Tag(), seen[h.Tag()], h.StartTimeMs(),
+				h.EndTimeMs(), want.start, want.end)
 		}
 		seen[h.Tag()]++
 		if merged[h.Tag()] == nil {
@@ -239,7 +255,8 @@ func TestHlogWorker(t *testing.T) {
 	if !sameBuckets(all[0], want) {
 		t.Errorf("read %d values, %d to %d, not what was written", all[0].TotalCount(), all[0].Min(), all[0].Max())
 	}
-	if start, end := all[0].StartTimeMs(), all[0].EndTimeMs(); abs(start-begin.UnixMilli()) > 1 || abs(end-start-10_000) > 1 {
+	if start, end := all[0].StartTimeMs(), all[0].EndTimeMs(); abs(start-begin.UnixMilli()) > 1 ||
+		abs(end-start-10_000) > 1 {
 		t.Errorf("from %d to %d, want 10 s from %d", start, end, begin.UnixMilli())
 	}
 }
@@ -298,7 +315,8 @@ func TestHlogOfSteps(t *testing.T) {
 	}
 	for i := range 2 {
 		start := begin.Add(time.Duration(i) * time.Second)
-		if err := log.Interval(r.Total(), "deadbeef", start, start.Add(time.Second), "log in, or up", "Search", "browse", "buy"); err != nil {
+		if err := log.Interval(r.Total(), "deadbeef", start, start.Add(time.Second), "log in, or up", "Search",
+			"browse", "buy"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -309,7 +327,10 @@ func TestHlogOfSteps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"", "response@deadbeef", "service@deadbeef", "response(log_in__or_up)@deadbeef", "response(Search)@deadbeef", "response(buy)@deadbeef"}
+	want := []string{
+		"", "response@deadbeef", "service@deadbeef", "response(log_in__or_up)@deadbeef",
+		"response(Search)@deadbeef", "response(buy)@deadbeef",
+	}
 	if diff := cmp.Diff(want, tags(read(t, string(text)))[:6]); diff != "" {
 		t.Errorf("tags (-want +got):\n%s", diff)
 	}

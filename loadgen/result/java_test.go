@@ -54,7 +54,8 @@ func TestJavaReadsTheLog(t *testing.T) {
 				// Java rounds a rank up, Go to the nearest: they may differ by one value, so both neighbours do.
 				rank := float64(count)
 				low := float64(total.ValueAtPercentile(100 * math.Max(rank-1, 1) / float64(total.TotalCount())))
-				high := float64(total.ValueAtPercentile(100 * math.Min(rank+1, float64(total.TotalCount())) / float64(total.TotalCount())))
+				high := float64(total.ValueAtPercentile(100 * math.Min(rank+1,
+					float64(total.TotalCount())) / float64(total.TotalCount())))
 				if value < low*0.999 || value > high*1.001 {
 					t.Errorf("quantile %v (rank %v): Java says %v, Go %v to %v", quantile, rank, value, low, high)
 				}

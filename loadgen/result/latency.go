@@ -62,7 +62,10 @@ func (l *Latency) widen(from *recorder.Latencies) {
 		if _, bounded := greatest(p / 100); bounded || beyond < 1 {
 			return
 		}
-		x := Percentile{P: p, Ns: min(from.Histogram.ValueAtPercentile(p), from.Max), HighNs: from.Max, AtLeast: true, HighAtLeast: true}
+		x := Percentile{
+			P: p, Ns: min(from.Histogram.ValueAtPercentile(p), from.Max), HighNs: from.Max, AtLeast: true,
+			HighAtLeast: true,
+		}
 		x.LowNs, _ = Bounds(from.Histogram, l.EffectiveCount, p/100)
 		x.LowNs = min(max(x.LowNs, l.MinNs), x.Ns)
 		l.Percentiles = append(l.Percentiles, x)

@@ -41,7 +41,21 @@ func lognormal(n int) []int64 {
 func TestPercentilesThatTheCountSupports(t *testing.T) {
 	all := []float64{50, 75, 90, 95, 99, 99.9, 99.99}
 	for _, tt := range []struct{ n, want int }{
-		{0, 0}, {1, 0}, {19, 0}, {20, 1}, {39, 1}, {40, 2}, {99, 2}, {100, 3}, {199, 3}, {200, 4}, {999, 4}, {1000, 5}, {9999, 5}, {10_000, 6}, {100_000, 7},
+		{0, 0},
+		{1, 0},
+		{19, 0},
+		{20, 1},
+		{39, 1},
+		{40, 2},
+		{99, 2},
+		{100, 3},
+		{199, 3},
+		{200, 4},
+		{999, 4},
+		{1000, 5},
+		{9999, 5},
+		{10_000, 6},
+		{100_000, 7},
 	} {
 		l := result.NewLatency(latencies(t, lognormal(tt.n)))
 		got := []float64{}
@@ -76,7 +90,8 @@ func TestPercentilesAreRanks(t *testing.T) {
 			continue
 		}
 		if !near(x.Ns, at(tt.rank)) || !near(x.LowNs, at(tt.low)) || !near(x.HighNs, at(tt.high)) {
-			t.Errorf("p%v is %d in [%d, %d], want %d in [%d, %d]", tt.p, x.Ns, x.LowNs, x.HighNs, at(tt.rank), at(tt.low), at(tt.high))
+			t.Errorf("p%v is %d in [%d, %d], want %d in [%d, %d]", tt.p, x.Ns, x.LowNs, x.HighNs, at(tt.rank),
+				at(tt.low), at(tt.high))
 		}
 	}
 	if _, ok := l.At(99.9); ok {
@@ -95,13 +110,18 @@ func TestIntervalsHoldTheirValue(t *testing.T) {
 		twoSorts[i] = 50 + int64(i%2)*1_000_000_007
 	}
 	for name, values := range map[string][]int64{
-		"lognormal": lognormal(20_000), "few": lognormal(20), "alike": alike, "zeros": make([]int64, 500), "two sorts": twoSorts, "an hour": {hour, hour, hour},
+		"lognormal": lognormal(20_000), "few": lognormal(20), "alike": alike, "zeros": make([]int64, 500),
+		"two sorts": twoSorts, "an hour": {hour, hour, hour},
 	} {
-		for source, l := range map[string]result.Latency{"independent": result.NewLatency(latencies(t, values)), "correlated": result.Correlated(latencies(t, values), 0.7)} {
+		for source, l := range map[string]result.Latency{
+			"independent": result.NewLatency(latencies(t, values)),
+			"correlated":  result.Correlated(latencies(t, values), 0.7),
+		} {
 			var last result.Percentile
 			for _, p := range l.Percentiles {
 				if p.LowNs > p.Ns || p.Ns > p.HighNs || p.LowNs < l.MinNs || p.HighNs > l.MaxNs {
-					t.Errorf("%s of %s: p%v is %d in [%d, %d], of %d to %d", source, name, p.P, p.Ns, p.LowNs, p.HighNs, l.MinNs, l.MaxNs)
+					t.Errorf("%s of %s: p%v is %d in [%d, %d], of %d to %d", source, name, p.P, p.Ns, p.LowNs,
+						p.HighNs, l.MinNs, l.MaxNs)
 				}
 				if p.Ns < last.Ns || p.LowNs < last.LowNs || p.HighNs < last.HighNs {
 					t.Errorf("%s of %s: p%v %+v lies below p%v %+v", source, name, p.P, p, last.P, last)
@@ -129,11 +149,14 @@ func TestCorrelated(t *testing.T) {
 		}
 	}
 	half := result.Correlated(l, 0.5)
-	if half.Count != 3000 || half.EffectiveCount < 999 || half.EffectiveCount > 1000 || independent.EffectiveCount != 3000 {
-		t.Errorf("%d values count as %d, independent ones as %d, want 3000, 1000, 3000", half.Count, half.EffectiveCount, independent.EffectiveCount)
+	if half.Count != 3000 || half.EffectiveCount < 999 || half.EffectiveCount > 1000 ||
+		independent.EffectiveCount != 3000 {
+		t.Errorf("%d values count as %d, independent ones as %d, want 3000, 1000, 3000", half.Count,
+			half.EffectiveCount, independent.EffectiveCount)
 	}
 	// The ranks of 1000 values, each standing for three: the lower end at the first of its three.
-	if p99, ok := half.At(99); !ok || !near(p99.Ns, values[2969]) || !near(p99.LowNs, values[3*982]) || !near(p99.HighNs, values[3*997-1]) {
+	if p99, ok := half.At(99); !ok || !near(p99.Ns, values[2969]) || !near(p99.LowNs, values[3*982]) ||
+		!near(p99.HighNs, values[3*997-1]) {
 		t.Errorf("p99 is %+v, want %d in [%d, %d]", p99, values[2969], values[3*982], values[3*997-1])
 	}
 	last := independent
@@ -141,8 +164,10 @@ func TestCorrelated(t *testing.T) {
 		wider := result.Correlated(l, rho)
 		for i, p := range wider.Percentiles {
 			q := last.Percentiles[i]
-			if p.Ns != q.Ns || p.LowNs > q.LowNs || p.HighNs < q.HighNs || p.LowNs < wider.MinNs || p.HighNs > wider.MaxNs {
-				t.Errorf("at a correlation of %v p%v is %+v, less correlated it was %+v; all lie in %d to %d", rho, p.P, p, q, wider.MinNs, wider.MaxNs)
+			if p.Ns != q.Ns || p.LowNs > q.LowNs || p.HighNs < q.HighNs || p.LowNs < wider.MinNs ||
+				p.HighNs > wider.MaxNs {
+				t.Errorf("at a correlation of %v p%v is %+v, less correlated it was %+v; all lie in %d to %d", rho,
+					p.P, p, q, wider.MinNs, wider.MaxNs)
 			}
 		}
 		last = wider
@@ -155,7 +180,8 @@ func TestCorrelatedToNextToNothing(t *testing.T) {
 		l := result.Correlated(latencies(t, lognormal(n)), 0.999)
 		for _, p := range l.Percentiles {
 			if p.LowNs >= p.Ns || p.HighNs <= p.Ns {
-				t.Errorf("%d values that are worth %d: p%v is %d in [%d, %d], of %d to %d", n, l.EffectiveCount, p.P, p.Ns, p.LowNs, p.HighNs, l.MinNs, l.MaxNs)
+				t.Errorf("%d values that are worth %d: p%v is %d in [%d, %d], of %d to %d", n, l.EffectiveCount, p.P,
+					p.Ns, p.LowNs, p.HighNs, l.MinNs, l.MaxNs)
 			}
 		}
 	}

@@ -113,7 +113,8 @@ func (d *Overhead) WriteBench(w io.Writer) error {
 	for _, c := range d.Costs {
 		for _, ns := range c.Differences {
 			if _, err := fmt.Fprintf(w, "BenchmarkOverhead/interceptor=%s/group=%s/kind=%s/side=%s 1 %.1f ns/op\n",
-				strings.ReplaceAll(c.Name, " ", "_"), strings.ReplaceAll(c.Group, "/", ""), c.Kind, c.Side, ns); err != nil {
+				strings.ReplaceAll(c.Name, " ", "_"), strings.ReplaceAll(c.Group, "/", ""), c.Kind, c.Side,
+				ns); err != nil {
 				return fmt.Errorf("write the benchmark lines: %w", err)
 			}
 		}

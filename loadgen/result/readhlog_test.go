@@ -15,7 +15,8 @@ import (
 
 func TestReadHlogStopsWithItsCaller(t *testing.T) {
 	log, w := newLog(t)
-	if err := log.Interval(interval(recorder.Config{}, 1, 2, 3), "deadbeef", begin, begin.Add(time.Second)); err != nil {
+	if err := log.Interval(interval(recorder.Config{}, 1, 2, 3), "deadbeef", begin,
+		begin.Add(time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	enough := errors.New("enough")
@@ -66,13 +67,16 @@ func FuzzReadHlog(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	if err := log.Interval(interval(recorder.Config{}, 1000, 2000), "deadbeef", begin, begin.Add(time.Second)); err != nil {
+	if err := log.Interval(interval(recorder.Config{}, 1000, 2000), "deadbeef", begin,
+		begin.Add(time.Second)); err != nil {
 		f.Fatal(err)
 	}
 	rows := strings.SplitAfter(strings.TrimPrefix(whole.String(), head), "\n")
 	for _, s := range []string{
-		"", "\n", head, whole.String(), whole.String()[:whole.Len()-9], rows[0], "Tag=" + rows[0], "Tag=\n", "Tag=,\n", "#[StartTime: \n", "#[BaseTime: .. \n",
-		",,,\n", "0,0,0,\n", "1e9,1,1,HIST\n", "-1.5,2,3,HISTFAAA\n", strings.Replace(whole.String(), "HIST", "HIST====", 1), "\x00\xff\r\n",
+		"", "\n", head, whole.String(), whole.String()[:whole.Len()-9], rows[0], "Tag=" + rows[0], "Tag=\n", "Tag=,\n",
+		"#[StartTime: \n", "#[BaseTime: .. \n",
+		",,,\n", "0,0,0,\n", "1e9,1,1,HIST\n", "-1.5,2,3,HISTFAAA\n",
+		strings.Replace(whole.String(), "HIST", "HIST====", 1), "\x00\xff\r\n",
 	} {
 		f.Add([]byte(s))
 	}

@@ -13,8 +13,8 @@ import (
 type Shard struct {
 	Index int    `json:"index"`
 	Host  string `json:"host"`
-	// OffsetNs is by how much its clock was ahead of shard 0's at the start, known to half of RTTNs; DriftNs by how much
-	// that changed until the end.
+	// OffsetNs is by how much its clock was ahead of shard 0's at the start, known to half of RTTNs; DriftNs by how
+	// much that changed until the end.
 	OffsetNs int64           `json:"offset_ns"`
 	RTTNs    int64           `json:"rtt_ns"`
 	DriftNs  int64           `json:"drift_ns,omitempty"`

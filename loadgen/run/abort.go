@@ -17,7 +17,10 @@ func (r *run) passed() string {
 	if err != nil || len(limits) == 0 {
 		return "" // the plan was checked
 	}
-	d := &result.Document{Counts: r.rec.Total().Counts, DurationNs: r.rec.Total().End - r.rec.Total().Start, Steps: r.countsOfSteps()}
+	d := &result.Document{
+		Counts: r.rec.Total().Counts, DurationNs: r.rec.Total().End - r.rec.Total().Start,
+		Steps: r.countsOfSteps(),
+	}
 	r.rate(d)
 	for _, l := range limits {
 		if k := l.Check(r.measured(d)); k.Met {

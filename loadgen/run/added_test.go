@@ -14,8 +14,8 @@ func TestAdded(t *testing.T) {
 	const us = int64(time.Microsecond)
 	for _, tt := range []struct {
 		reason string
-		// of the i-th of 10,000 calls: how long it waited for a worker, how late it then went out, how long it took; and how
-		// late the i-th of 1,000 looks woke.
+		// of the i-th of 10,000 calls: how long it waited for a worker, how late it then went out, how long it took;
+		// and how late the i-th of 1,000 looks woke.
 		wait, pacing, service, noticed func(i int64) int64
 		least, most                    int64 // of what is told of p99
 	}{
@@ -26,19 +26,25 @@ func TestAdded(t *testing.T) {
 			"a core that wakes up: any client has that", zero, zero, flat(1000 * us), flat(50 * us), 0, 5 * us,
 		},
 		{
-			"two calls of a hundred are late by much", zero, func(i int64) int64 { return i % 50 / 49 * 10_000 * us }, flat(1000 * us), zero, 9_900 * us, 11_100 * us,
+			"two calls of a hundred are late by much", zero, func(i int64) int64 { return i % 50 / 49 * 10_000 * us },
+			flat(1000 * us), zero, 9_900 * us, 11_100 * us,
 		},
 		{
-			"one call of a thousand is", zero, func(i int64) int64 { return i % 1000 / 999 * 10_000 * us }, flat(1000 * us), zero, 0, 100 * us,
+			"one call of a thousand is", zero, func(i int64) int64 { return i % 1000 / 999 * 10_000 * us },
+			flat(1000 * us), zero, 0, 100 * us,
 		},
 		{
-			"answers are noticed late, one of ten", zero, zero, func(i int64) int64 { return 1000*us + i%10/9*4000*us }, func(i int64) int64 { return i % 10 / 9 * 4000 * us }, 3_900 * us, 5_100 * us,
+			"answers are noticed late, one of ten", zero, zero,
+			func(i int64) int64 { return 1000*us + i%10/9*4000*us },
+			func(i int64) int64 { return i % 10 / 9 * 4000 * us }, 3_900 * us, 5_100 * us,
 		},
 		{
-			"calls wait for a server that is slow", flat(500_000 * us), zero, flat(5000 * us), flat(60 * us), 0, 50 * us,
+			"calls wait for a server that is slow", flat(500_000 * us), zero, flat(5000 * us), flat(60 * us), 0,
+			50 * us,
 		},
 		{
-			"calls wait for workers who notice answers late", flat(500_000 * us), zero, flat(5000 * us), func(i int64) int64 { return i % 4 * 1000 * us }, 500_000 * us, 506_000 * us,
+			"calls wait for workers who notice answers late", flat(500_000 * us), zero, flat(5000 * us),
+			func(i int64) int64 { return i % 4 * 1000 * us }, 500_000 * us, 506_000 * us,
 		},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
@@ -63,7 +69,8 @@ func TestAdded(t *testing.T) {
 			}
 			for _, a := range added(rec.Total(), noticed) {
 				if a.P == 99 && (a.Ns < tt.least || a.Ns > tt.most) {
-					t.Errorf("%v added to p99 at most, want %v to %v", time.Duration(a.Ns), time.Duration(tt.least), time.Duration(tt.most))
+					t.Errorf("%v added to p99 at most, want %v to %v", time.Duration(a.Ns), time.Duration(tt.least),
+						time.Duration(tt.most))
 				}
 			}
 		})

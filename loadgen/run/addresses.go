@@ -42,18 +42,23 @@ func (r *run) spread(ctx context.Context) (addrs []string) {
 func byAddress(p plan.Plan, o engine.Outcome) (all []result.Address, notes []string) {
 	var most, least int64
 	for i, a := range o.Addresses {
-		all = append(all, result.Address{Addr: a.Addr, Conns: a.Conns, Reconnects: a.Reconnects, Counts: result.AddressCounts{
-			Sent: a.Sent, OK: a.OK, Failed: a.Failed, Unfinished: a.Unfinished,
-		}})
+		all = append(all, result.Address{
+			Addr: a.Addr, Conns: a.Conns, Reconnects: a.Reconnects,
+			Counts: result.AddressCounts{
+				Sent: a.Sent, OK: a.OK, Failed: a.Failed, Unfinished: a.Unfinished,
+			},
+		})
 		if most = max(most, a.Sent); i == 0 || a.Sent < least {
 			least = a.Sent
 		}
 	}
 	if p.Conns%max(len(all), 1) != 0 {
-		notes = append(notes, fmt.Sprintf("%d connections cannot be spread evenly over %d addresses", p.Conns, len(all)))
+		notes = append(notes, fmt.Sprintf("%d connections cannot be spread evenly over %d addresses", p.Conns,
+			len(all)))
 	}
 	if len(all) > 1 && most > 100 && float64(least) < 0.8*float64(most) {
-		notes = append(notes, fmt.Sprintf("the calls are not spread evenly over the addresses: from %d to %d", least, most))
+		notes = append(notes, fmt.Sprintf("the calls are not spread evenly over the addresses: from %d to %d", least,
+			most))
 	}
 	return all, notes
 }

@@ -20,8 +20,16 @@ func TestNotesOfAddresses(t *testing.T) {
 		{"as even as calls are", 2, []int64{1000, 900}, nil},
 		{"a slow one of two", 2, []int64{1000, 700}, []string{"from 700 to 1000"}},
 		{"too few calls to tell", 2, []int64{10, 1}, nil},
-		{"three connections to two", 3, []int64{1000, 500}, []string{"3 connections cannot be spread evenly over 2", "from 500 to 1000"}},
-		{"an address without a connection", 2, []int64{1000, 1000, 0}, []string{"2 connections cannot be spread evenly over 3", "from 0 to 1000"}},
+		{
+			"three connections to two", 3,
+			[]int64{1000, 500},
+			[]string{"3 connections cannot be spread evenly over 2", "from 500 to 1000"},
+		},
+		{
+			"an address without a connection", 2,
+			[]int64{1000, 1000, 0},
+			[]string{"2 connections cannot be spread evenly over 3", "from 0 to 1000"},
+		},
 	} {
 		var o engine.Outcome
 		for _, n := range tt.sent {

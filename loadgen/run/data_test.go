@@ -77,14 +77,17 @@ func TestEachCallCarriesItsData(t *testing.T) {
 		t.Run(transport, func(t *testing.T) {
 			k := &keeper{got: map[string]int{}, keys: map[string]int{}}
 			args := []string{
-				"-rpc=Search", "-transport=" + transport, fmt.Sprint("-n=", calls), "-c=20", "-warmup=0s", "-feed=" + file + ",shuffle",
-				`-data={"name":"${seq} ${uuid} ${row.x}","age":"${row.n}","body":{"name":"${hex(4)}"}}`, `-expect={"name":"${seq} ${uuid} ${row.x}","age":"${row.n}"}`,
+				"-rpc=Search", "-transport=" + transport, fmt.Sprint("-n=", calls), "-c=20", "-warmup=0s", "-feed=" +
+					file + ",shuffle",
+				`-data={"name":"${seq} ${uuid} ${row.x}","age":"${row.n}","body":{"name":"${hex(4)}"}}`,
+				`-expect={"name":"${seq} ${uuid} ${row.x}","age":"${row.n}"}`,
 				"-H=idempotency-key: ${seq}-${row.n}",
 			}
 			if transport == "rest" {
 				server := httptest.NewServer(k)
 				defer server.Close()
-				args = append(args, "-addr="+server.Listener.Addr().String(), "-http-method=POST", "-reflect-addr="+serveKeeper(t, k))
+				args = append(args, "-addr="+server.Listener.Addr().String(), "-http-method=POST",
+					"-reflect-addr="+serveKeeper(t, k))
 			} else {
 				args = append(args, "-addr="+serveKeeper(t, k))
 			}
@@ -114,7 +117,8 @@ func TestEachCallCarriesItsData(t *testing.T) {
 				}
 			}
 			if len(k.got) != calls || len(k.keys) != calls {
-				t.Errorf("%d different messages and %d different keys came, want %d of each", len(k.got), len(k.keys), calls)
+				t.Errorf("%d different messages and %d different keys came, want %d of each", len(k.got), len(k.keys),
+					calls)
 			}
 			q := &person.PersonReq{}
 			if x := doc.Exemplars[0]; protojson.Unmarshal(x.Data, q) != nil || proto.Size(q) == 0 {

@@ -23,9 +23,9 @@ import (
 	"grpcbench/loadgen/transport/grpcconn"
 )
 
-// Define finds what the plan calls and makes what is sent. It returns the plan with all that it left to its RPC filled in.
-// What is wrong with the plan, now that its methods are known, is a *plan.UsageError; before stands what was wrong already,
-// which is told with it. The workload is to be closed.
+// Define finds what the plan calls and makes what is sent. It returns the plan with all that it left to its RPC filled
+// in. What is wrong with the plan, now that its methods are known, is a *plan.UsageError; before stands what was wrong
+// already, which is told with it. The workload is to be closed.
 func Define(ctx context.Context, p plan.Plan, before error) (plan.Plan, *scenario.Workload, error) {
 	var usage *plan.UsageError
 	if errors.As(before, &usage) && (p.RPC != "" && !p.Embedded() || p.File != "") || before != nil && usage == nil {
@@ -141,11 +141,14 @@ func Options(p plan.Plan) scenario.Options {
 	}
 }
 
-// Method finds the plan's RPC, with the types that its data may name. Done releases what was needed to find it; it is nil
-// beside an error.
-func Method(ctx context.Context, p plan.Plan) (md protoreflect.MethodDescriptor, types message.Resolver, done func(), err error) {
+// Method finds the plan's RPC, with the types that its data may name. Done releases what was needed to find it; it is
+// nil beside an error.
+func Method(ctx context.Context, p plan.Plan) (md protoreflect.MethodDescriptor, types message.Resolver, done func(),
+	err error,
+) {
 	if p.RPC == "" {
-		return nil, nil, nil, plan.Usage(fmt.Errorf("-rpc is missing: the target's RPCs are %s; with -addr, loadgen list shows a server's", strings.Join(scenario.Names(), ", ")))
+		return nil, nil, nil, plan.Usage(fmt.Errorf("-rpc is missing: the target's RPCs are %s; with -addr, loadgen "+
+			"list shows a server's", strings.Join(scenario.Names(), ", ")))
 	}
 	own, err := scenario.Find(p.RPC)
 	isOwn := err == nil && !p.Schema.Files()
@@ -183,7 +186,8 @@ func Method(ctx context.Context, p plan.Plan) (md protoreflect.MethodDescriptor,
 			doneToo()
 		}
 	}
-	if err != nil && isOwn { // a target of ours elsewhere, whose reflection is behind something that does not let it through
+	// a target of ours elsewhere, whose reflection is behind something that does not let it through
+	if err != nil && isOwn {
 		done()
 		return own.Descriptor(), protoregistry.GlobalTypes, func() {}, nil
 	}
@@ -197,10 +201,13 @@ func Method(ctx context.Context, p plan.Plan) (md protoreflect.MethodDescriptor,
 // askOwn is how long a server is asked for a method that has the name of one of the target's own.
 const askOwn = time.Second
 
-// OpenSchema reads the plan's files, and connects to whom reflection is asked of: where there are no files, or ask says so.
-// Done ends that connection; it is nil beside an error.
+// OpenSchema reads the plan's files, and connects to whom reflection is asked of: where there are no files, or ask says
+// so. Done ends that connection; it is nil beside an error.
 func OpenSchema(ctx context.Context, p plan.Plan, ask bool) (s *schema.Schema, done func(), err error) {
-	c := schema.Config{Protos: p.Schema.Protos, Imports: p.Schema.Imports, Sets: p.Schema.Sets, Metadata: fixedMetadata(p.Metadata)}
+	c := schema.Config{
+		Protos: p.Schema.Protos, Imports: p.Schema.Imports, Sets: p.Schema.Sets,
+		Metadata: fixedMetadata(p.Metadata),
+	}
 	hangUp := func() {}
 	if ask || !p.Schema.Files() {
 		cc, err := connect(ctx, p)

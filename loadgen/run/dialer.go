@@ -23,12 +23,14 @@ func (r *run) dialer() (transport.Dialer, error) {
 		return nil, err
 	}
 	r.clientMetrics = prometheus.NewRegistry()
-	chain, err := grpcconn.Interceptors(r.plan.ClientInterceptors, r.id, r.clientMetrics, slog.New(slog.NewJSONHandler(r.clientLog, nil)))
+	chain, err := grpcconn.Interceptors(r.plan.ClientInterceptors, r.id, r.clientMetrics,
+		slog.New(slog.NewJSONHandler(r.clientLog, nil)))
 	if err != nil {
 		return nil, err
 	}
 	d, _ := dial.New(r.plan.Transport, dial.Options{
-		Run: r.id, Trace: r.sampler, TLS: config, Authority: r.authority, Timeout: r.plan.ConnectTimeout, Keepalive: r.plan.Keepalive,
+		Run: r.id, Trace: r.sampler, TLS: config, Authority: r.authority, Timeout: r.plan.ConnectTimeout,
+		Keepalive:    r.plan.Keepalive,
 		Interceptors: chain, ServiceConfig: r.plan.ServiceConfig, MaxMessage: int(r.plan.MaxMessage), Gzip: r.plan.Gzip,
 	})
 	return d, nil

@@ -32,10 +32,12 @@ const slowestKept = 100
 // unfinishedDocument is what a run that is killed leaves as its result.json.
 func (r *run) unfinishedDocument() *result.Document {
 	d := &result.Document{
-		Schema: result.Schema, RunID: r.prefix(), Started: time.Now(), Plan: r.plan, Loop: loop(r.plan), Target: r.target,
-		Notes: []string{"what was measured until the end is in " + result.HlogFile},
-		Codes: map[string]int64{}, Latency: map[string]result.Latency{}, LatencyByCode: map[string]result.Latency{},
-		Addresses: []result.Address{}, Added: []verdict.Added{}, Exemplars: []result.Exemplar{}, Series: []result.Point{}, SLO: []verdict.Kept{},
+		Schema: result.Schema, RunID: r.prefix(), Started: time.Now(), Plan: r.plan, Loop: loop(r.plan),
+		Target: r.target,
+		Notes:  []string{"what was measured until the end is in " + result.HlogFile},
+		Codes:  map[string]int64{}, Latency: map[string]result.Latency{}, LatencyByCode: map[string]result.Latency{},
+		Addresses: []result.Address{}, Added: []verdict.Added{}, Exemplars: []result.Exemplar{},
+		Series: []result.Point{}, SLO: []verdict.Kept{},
 		Verdict: verdict.Verdict{Status: verdict.Invalid, Reasons: []string{
 			"the run has not ended, or was killed",
 		}},
@@ -52,11 +54,13 @@ func (r *run) notes(total *recorder.Snapshot, arrivals int64) []string {
 	notes := []string{}
 	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	if !r.plan.Open() {
-		note("closed loop: a call starts when its worker is free, so response is service, and coordinated omission is not corrected")
+		note("closed loop: a call starts when its worker is free, so response is service, and coordinated omission " +
+			"is not corrected")
 	}
 	// Others may have been told DEADLINE_EXCEEDED by the server, long before their own deadline.
 	if late := total.Latencies[series.Service].CensoredCount() - total.Counts.Unfinished; late > 0 {
-		note("%d calls ended by their own deadline of %v: how long they would have taken is not known, so the tail is cut off there, and told as at least so much", late, r.plan.Timeout)
+		note("%d calls ended by their own deadline of %v: how long they would have taken is not known, so the tail "+
+			"is cut off there, and told as at least so much", late, r.plan.Timeout)
 	}
 	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
 		if os.Getenv(name) != "" && !r.plan.Embedded() && !local(r.plan.Addr) {
@@ -65,7 +69,8 @@ func (r *run) notes(total *recorder.Snapshot, arrivals int64) []string {
 		}
 	}
 	if runtime.GOOS != "linux" {
-		note("%s does not tell loadgen how long its threads waited for a core, what else the machine did, or how often it switched, read and wrote: the verdict knows nothing of these", runtime.GOOS)
+		note("%s does not tell loadgen how long its threads waited for a core, what else the machine did, or how "+
+			"often it switched, read and wrote: the verdict knows nothing of these", runtime.GOOS)
 	}
 	for _, f := range r.workload.Feeds {
 		if f.Once() && arrivals >= int64(f.Rows()) {
@@ -78,10 +83,12 @@ func (r *run) notes(total *recorder.Snapshot, arrivals int64) []string {
 	}
 	mean := func(sum int64) time.Duration { return time.Duration(sum / lag.Count()).Round(10 * time.Microsecond) }
 	if workers := mean(lag.Sum - total.Before - total.Held); workers > time.Millisecond && workers > mean(lag.Sum)/4 {
-		note("calls waited for one of the %d workers to be free, %v on average: response includes that wait, service does not", r.plan.Workers, workers)
+		note("calls waited for one of the %d workers to be free, %v on average: response includes that wait, service "+
+			"does not", r.plan.Workers, workers)
 	}
 	if held := mean(total.Held); held > time.Millisecond && held > mean(lag.Sum)/4 {
-		note("calls waited for the server to take them, %v on average, since it limits the calls of a connection or had to be connected to anew: response includes that wait, service does not", held)
+		note("calls waited for the server to take them, %v on average, since it limits the calls of a connection or "+
+			"had to be connected to anew: response includes that wait, service does not", held)
 	}
 	return notes
 }
@@ -95,7 +102,10 @@ func (r *run) document(ctx context.Context, o engine.Outcome) (*result.Document,
 	d.DurationNs = o.End - o.Start
 	d.Counts, d.WarmupCalls = c, o.Warmup
 	err := r.usage(ctx, d) // before the document's own making costs anything
-	d.Unanswered = result.Unanswered{Calls: o.Lost.Calls, WarmupCalls: o.Lost.Warmup, OldestNs: o.Lost.Oldest, LeastNs: o.Lost.Least}
+	d.Unanswered = result.Unanswered{
+		Calls: o.Lost.Calls, WarmupCalls: o.Lost.Warmup, OldestNs: o.Lost.Oldest,
+		LeastNs: o.Lost.Least,
+	}
 	var spread []string
 	d.Addresses, spread = byAddress(r.plan, o)
 	d.Notes = append(append(r.notes(total, o.Arrivals), spread...), r.lost...)
@@ -180,7 +190,9 @@ func (r *run) usage(ctx context.Context, d *result.Document) error {
 
 // exemplarsOf names single calls of a part, with the server's own time where it told it, as many of the slowest as are
 // kept.
-func (r *run) exemplarsOf(p *recorder.Part, latency map[string]result.Latency, start int64, kept int) []result.Exemplar {
+func (r *run) exemplarsOf(p *recorder.Part, latency map[string]result.Latency, start int64,
+	kept int,
+) []result.Exemplar {
 	from := int64(0)
 	if p99, ok := latency[series.Response.String()].At(99); ok {
 		from = p99.Ns - p99.Ns/1000 // the calls at p99 may be as much faster than what their histogram tells
@@ -225,8 +237,8 @@ func (r *run) dataOf(x recorder.Exemplar) json.RawMessage {
 	return text
 }
 
-// secretField says of which fields of data the values are nobody's to read: as of metadata, but that many a store calls what
-// it finds things by a key.
+// secretField says of which fields of data the values are nobody's to read: as of metadata, but that many a store calls
+// what it finds things by a key.
 func secretField(name string) bool { return name != "key" && plan.Secret(name) }
 
 // serverTime reads the target's own handling time out of an ORCA load report; nil where it tells none.

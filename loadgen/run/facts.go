@@ -21,10 +21,12 @@ import (
 // facts collects what the verdict looks at.
 func (r *run) facts(ctx context.Context, d *result.Document, o engine.Outcome) verdict.Facts {
 	c := d.Counts
-	planned := r.plan.D > 0 && d.DurationNs >= int64(r.plan.D) || r.plan.Total > 0 && o.Arrivals >= r.plan.Total/int64(max(r.plan.Shard.Count, 1))
+	planned := r.plan.D > 0 && d.DurationNs >= int64(r.plan.D) || r.plan.Total > 0 &&
+		o.Arrivals >= r.plan.Total/int64(max(r.plan.Shard.Count, 1))
 	f := verdict.Facts{
 		Open: r.plan.Open(), Interrupted: !planned,
-		Due: c.Due, OK: c.OK, Failed: c.Failed, Own: c.Local, Unfinished: c.Unfinished, NeverSent: c.NeverSent, Overflow: c.Overflow,
+		Due: c.Due, OK: c.OK, Failed: c.Failed, Own: c.Local, Unfinished: c.Unfinished, NeverSent: c.NeverSent,
+		Overflow:         c.Overflow,
 		WarmupUnanswered: o.Lost.Warmup, Oldest: time.Duration(o.Lost.Oldest), Least: time.Duration(o.Lost.Least),
 		Silent: time.Duration(o.Lost.Silent), Length: time.Duration(d.DurationNs), Moved: moved(d.Latency["response"]),
 		Response: byPercentile(d.Latency["response"]), Pacing: byPercentile(d.Latency["pacing"]),

@@ -16,11 +16,13 @@ import (
 
 // A run whose every call failed is written as any other, and is an error that says why.
 func TestEveryCallFailed(t *testing.T) {
-	doc, err := runPlan(testContext(t), read(t, "-rpc=Search", "-c=3", "-n=60", "-warmup=0s", "-target=-interceptors=none -inject=error=1:UNAVAILABLE"))
+	doc, err := runPlan(testContext(t),
+		read(t, "-rpc=Search", "-c=3", "-n=60", "-warmup=0s", "-target=-interceptors=none -inject=error=1:UNAVAILABLE"))
 	if !errors.Is(err, run.ErrNoneSucceeded) || !strings.Contains(err.Error(), "UNAVAILABLE: injected error") {
 		t.Errorf("Run: %v, want ErrNoneSucceeded with the first failure", err)
 	}
-	if doc == nil || doc.Counts.Failed != 60 || doc.Codes["UNAVAILABLE"] != 60 || doc.LatencyByCode["UNAVAILABLE"].Count != 60 {
+	if doc == nil || doc.Counts.Failed != 60 || doc.Codes["UNAVAILABLE"] != 60 ||
+		doc.LatencyByCode["UNAVAILABLE"].Count != 60 {
 		t.Fatalf("the document is %+v", doc)
 	}
 	addUp(t, doc)
@@ -31,7 +33,8 @@ func TestEveryCallFailed(t *testing.T) {
 
 // Some failures are not all failures.
 func TestSomeCallsFailed(t *testing.T) {
-	doc := carryOut(t, "-rpc=Search", "-c=3", "-n=300", "-warmup=0s", "-target=-interceptors=none -inject=error=0.2:NOT_FOUND")
+	doc := carryOut(t, "-rpc=Search", "-c=3", "-n=300", "-warmup=0s",
+		"-target=-interceptors=none -inject=error=0.2:NOT_FOUND")
 	addUp(t, doc)
 	if n := doc.Codes["NOT_FOUND"]; n < 20 || n > 120 || n != doc.Counts.Failed {
 		t.Errorf("%d of 300 calls failed, codes %v", doc.Counts.Failed, doc.Codes)
@@ -88,7 +91,11 @@ func TestRunsThatCannotBegin(t *testing.T) {
 		names  []string
 	}{
 		{"nothing listens", []string{"-addr=" + refused}, []string{refused, "refused"}},
-		{"nothing listens, and there are many connections", []string{"-addr=" + refused, "-conns=8"}, []string{refused, "refused"}},
+		{
+			"nothing listens, and there are many connections",
+			[]string{"-addr=" + refused, "-conns=8"},
+			[]string{refused, "refused"},
+		},
 		{"nothing listens for REST", []string{"-transport=rest", "-addr=" + refused}, []string{refused, "refused"}},
 		{"the target's flags are bad", []string{"-target=-nosuch"}, []string{"-nosuch"}},
 		{"no CA", []string{"-addr=" + refused, "-cacert=/nowhere.pem"}, []string{"-cacert", "/nowhere.pem"}},
@@ -138,7 +145,8 @@ func TestTLSFiles(t *testing.T) {
 	if config, err := run.TLS(plan.TLS{CA: "/nowhere.pem"}, ""); config != nil || err != nil {
 		t.Errorf("without TLS: %+v, %v, want plaintext", config, err)
 	}
-	if config, err := run.TLS(plan.TLS{On: true, SkipVerify: true}, "api.example.com"); err != nil || config.ServerName != "api.example.com" || !config.InsecureSkipVerify {
+	if config, err := run.TLS(plan.TLS{On: true, SkipVerify: true}, "api.example.com"); err != nil ||
+		config.ServerName != "api.example.com" || !config.InsecureSkipVerify {
 		t.Errorf("with an authority: %+v, %v", config, err)
 	}
 }

@@ -99,7 +99,8 @@ func (r *run) sink(iv *recorder.Snapshot) error {
 	point := result.Point{
 		TS:   float64(iv.End-r.rec.Total().Start) / 1e9,
 		Sent: iv.Counts.Sent, OK: iv.Counts.OK, Failed: iv.Counts.Failed,
-		P50Ns: min(h.Histogram.ValueAtPercentile(50), h.Max), P99Ns: min(h.Histogram.ValueAtPercentile(99), h.Max), MaxNs: h.Max,
+		P50Ns: min(h.Histogram.ValueAtPercentile(50), h.Max), P99Ns: min(h.Histogram.ValueAtPercentile(99), h.Max),
+		MaxNs:      h.Max,
 		Unfinished: iv.Counts.Unfinished, Censored: h.CensoredCount(), Waiting: iv.Waiting, OldestNs: iv.Oldest,
 		ClientCPUNs: int64(cpu),
 	}
@@ -116,7 +117,9 @@ func (r *run) sink(iv *recorder.Snapshot) error {
 			return err
 		}
 	}
-	err := errors.Join(r.tellMetrics(iv), r.hlog.Interval(iv, r.prefix(), r.wallOf(iv.Start), r.wallOf(iv.End), slices.Concat(r.stepNames(), r.flowNames())...))
+	err := errors.Join(r.tellMetrics(iv),
+		r.hlog.Interval(iv, r.prefix(), r.wallOf(iv.Start), r.wallOf(iv.End),
+			slices.Concat(r.stepNames(), r.flowNames())...))
 	r.checkAbort()
 	return errors.Join(err, r.share(iv))
 }

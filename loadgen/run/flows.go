@@ -81,7 +81,8 @@ func (m *flowsMaker) nameOf(f plan.Flow, rpc string, number int) string {
 // step makes one step. What is wrong with it is among the problems; an error is that its schema cannot be asked for.
 func (m *flowsMaker) step(ctx context.Context, where, key string, s plan.Step) (scenario.Step, error) {
 	p := m.plan
-	p.File, p.RPC, p.Data, p.DataText, p.ExpectText, p.ExpectCode = "", s.RPC, s.Data, []byte(s.Data), []byte(s.Expect), s.ExpectCode
+	p.File, p.RPC, p.Data, p.DataText, p.ExpectText, p.ExpectCode = "", s.RPC, s.Data, []byte(s.Data),
+		[]byte(s.Expect), s.ExpectCode
 	p.Metadata = slices.Concat(m.plan.Metadata, s.Metadata)
 	wrong := func(problems ...error) {
 		for _, problem := range problems {

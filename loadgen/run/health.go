@@ -39,7 +39,8 @@ func (h *health) window() time.Duration {
 		return 0 // too short to say anything
 	}
 	w := verdict.Window{
-		CPU:  (now.cpu - h.last.cpu).Seconds() / wall / float64(min(runtime.NumCPU(), runtime.GOMAXPROCS(0))), // sleepers bring processors, not cores
+		// sleepers bring processors, not cores
+		CPU:  (now.cpu - h.last.cpu).Seconds() / wall / float64(min(runtime.NumCPU(), runtime.GOMAXPROCS(0))),
 		Idle: -1, Steal: -1, RunQueue: -1,
 	}
 	if ticks := now.total - h.last.total; ticks > 0 {
@@ -65,7 +66,8 @@ func readGauge() gauge {
 	}
 	line, _, _ := strings.Cut(string(stat), "\n")
 	fields := strings.Fields(line)
-	for i, f := range fields[min(1, len(fields)):] { // user nice system idle iowait irq softirq steal, then guests, counted in user
+	// user nice system idle iowait irq softirq steal, then guests, counted in user
+	for i, f := range fields[min(1, len(fields)):] {
 		n, err := strconv.ParseFloat(f, 64)
 		if err != nil || i > 7 {
 			break

@@ -23,8 +23,12 @@ type interchange struct {
 // openInterchange begins to serve and to export what the plan says. Nothing is open where it fails.
 func (r *run) openInterchange(ctx context.Context) (err error) {
 	if r.plan.Metrics != "" {
-		labels := map[string]string{"run_id": r.prefix(), "rpc": r.plan.RPC, "transport": r.plan.Transport, "loop": loop(r.plan)}
-		if r.interchange.metrics, err = metrics.Listen(ctx, r.plan.Metrics, labels, r.stepNames(), r.flowNames()); err != nil {
+		labels := map[string]string{
+			"run_id": r.prefix(), "rpc": r.plan.RPC, "transport": r.plan.Transport,
+			"loop": loop(r.plan),
+		}
+		if r.interchange.metrics, err = metrics.Listen(ctx, r.plan.Metrics, labels, r.stepNames(),
+			r.flowNames()); err != nil {
 			return err
 		}
 		if r.sum != nil {
@@ -70,13 +74,16 @@ func (r *run) ended() func(*transport.Call) {
 		if !r.sampler.Sampled(id) {
 			return
 		}
-		end := transport.Wall(c.End) // the others from it, so that a step of the wall clock is in none of the differences
+		// the others from it, so that a step of the wall clock is in none of the differences
+		end := transport.Wall(c.End)
 		step := ""
 		if len(r.steps) > 1 {
 			step = r.steps[c.Method].Name
 		}
 		r.traces.Export(trace.Span{
-			ID: id, Method: r.steps[c.Method].spec.Method, Step: step, Intended: end.Add(time.Duration(c.Intended - c.End)), Start: end.Add(time.Duration(c.Sent - c.End)), End: end,
+			ID: id, Method: r.steps[c.Method].spec.Method, Step: step,
+			Intended: end.Add(time.Duration(c.Intended - c.End)), Start: end.Add(time.Duration(c.Sent - c.End)),
+			End:  end,
 			Code: c.Code, Message: c.Message,
 		})
 	}
@@ -102,7 +109,10 @@ func (r *run) tellMetrics(iv *recorder.Snapshot) error {
 			Seconds: float64(x.Response) / 1e9, At: r.wallOf(x.Intended + x.Response),
 		})
 	}
-	err := r.interchange.metrics.Tell(metrics.Second{Snapshot: iv, Examples: examples, InFlight: inFlight(total.Counts), Verdict: r.soFar().Status})
+	err := r.interchange.metrics.Tell(metrics.Second{
+		Snapshot: iv, Examples: examples,
+		InFlight: inFlight(total.Counts), Verdict: r.soFar().Status,
+	})
 	if err != nil {
 		return fmt.Errorf("tell an interval: %w", err)
 	}

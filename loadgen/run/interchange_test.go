@@ -39,7 +39,9 @@ type otlp struct {
 	twice []string
 }
 
-func (o *otlp) Export(_ context.Context, req *collector.ExportTraceServiceRequest) (*collector.ExportTraceServiceResponse, error) {
+func (o *otlp) Export(_ context.Context,
+	req *collector.ExportTraceServiceRequest,
+) (*collector.ExportTraceServiceResponse, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, r := range req.GetResourceSpans() {
@@ -91,7 +93,8 @@ func (h *heard) add(ids, traceparents []string) {
 }
 
 func (h *heard) of(ctx context.Context) {
-	h.add(metadata.ValueFromIncomingContext(ctx, contract.RequestIDKey), metadata.ValueFromIncomingContext(ctx, requestid.TraceparentKey))
+	h.add(metadata.ValueFromIncomingContext(ctx, contract.RequestIDKey),
+		metadata.ValueFromIncomingContext(ctx, requestid.TraceparentKey))
 }
 
 // listening starts a target that hears; it is REST's gateway where wanted.
@@ -113,11 +116,15 @@ func listening(t *testing.T, transport string) (addr string, h *heard) {
 	}
 	return serveGRPC(t,
 		func(s *grpc.Server) { person.RegisterSearchServiceServer(s, &service.Person{OutCount: 3}) },
-		grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo,
+			handler grpc.UnaryHandler,
+		) (any, error) {
 			h.of(ctx)
 			return handler(ctx, req)
 		}),
-		grpc.StreamInterceptor(func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+		grpc.StreamInterceptor(func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo,
+			handler grpc.StreamHandler,
+		) error {
 			h.of(s.Context())
 			return handler(srv, s)
 		}),
@@ -137,7 +144,8 @@ func gatewayOf(t *testing.T) *url.URL {
 
 var traceparent = regexp.MustCompile(`^00-([0-9a-f]{32})-([0-9a-f]{16})-0([01])$`)
 
-// Each call carries one traceparent, that of its request id; those that say they are sampled are exported, and no others.
+// Each call carries one traceparent, that of its request id; those that say they are sampled are exported, and no
+// others.
 func TestTraces(t *testing.T) {
 	for _, transport := range []string{"grpc", "wire", "rest"} {
 		for _, tt := range []struct {
@@ -158,7 +166,10 @@ func TestTraces(t *testing.T) {
 			t.Run(fmt.Sprintf("%s %s ratio %s warmup %s", transport, tt.rpc, tt.ratio, tt.warmup), func(t *testing.T) {
 				o := collect(t)
 				addr, h := listening(t, transport)
-				args := []string{"-rpc=" + tt.rpc, "-addr=" + addr, "-transport=" + transport, "-c=4", "-n=500", "-warmup=" + tt.warmup, "-otlp=" + o.addr, "-trace-ratio=" + tt.ratio}
+				args := []string{
+					"-rpc=" + tt.rpc, "-addr=" + addr, "-transport=" + transport, "-c=4", "-n=500",
+					"-warmup=" + tt.warmup, "-otlp=" + o.addr, "-trace-ratio=" + tt.ratio,
+				}
 				if tt.rpc == "SearchIn" || tt.rpc == "SearchIO" {
 					args = append(args, "-messages=5")
 				}
@@ -215,12 +226,15 @@ func told(t *testing.T, doc *result.Document, h *heard, o *otlp) {
 			}
 		}
 		took := time.Duration(span.GetEndTimeUnixNano() - span.GetStartTimeUnixNano())
-		if hex.EncodeToString(span.GetSpanId()) != m[2] || took <= 0 || took > time.Minute || time.Since(time.Unix(0, int64(span.GetEndTimeUnixNano()))) > time.Minute {
-			t.Errorf("call %v is span %x, ended %v, took %v", id, span.GetSpanId(), time.Unix(0, int64(span.GetEndTimeUnixNano())), took)
+		if hex.EncodeToString(span.GetSpanId()) != m[2] || took <= 0 || took > time.Minute ||
+			time.Since(time.Unix(0, int64(span.GetEndTimeUnixNano()))) > time.Minute {
+			t.Errorf("call %v is span %x, ended %v, took %v", id, span.GetSpanId(),
+				time.Unix(0, int64(span.GetEndTimeUnixNano())), took)
 		}
 	}
 	if missing > 0 || len(o.spans) != sampled || len(o.twice) > 0 {
-		t.Errorf("of %d sampled calls %d have no span; %d spans were exported, %d of them twice", sampled, missing, len(o.spans), len(o.twice))
+		t.Errorf("of %d sampled calls %d have no span; %d spans were exported, %d of them twice", sampled, missing,
+			len(o.spans), len(o.twice))
 	}
 	for _, note := range doc.Notes {
 		if strings.Contains(note, "trace") {
@@ -228,7 +242,8 @@ func told(t *testing.T, doc *result.Document, h *heard, o *otlp) {
 		}
 	}
 	n := float64(len(h.calls))
-	if ratio := doc.Plan.TraceRatio; float64(sampled) < n*ratio-5*n*0.05 || float64(sampled) > n*ratio+5*n*0.05 || ratio == 1 && sampled < len(h.calls) {
+	if ratio := doc.Plan.TraceRatio; float64(sampled) < n*ratio-5*n*0.05 || float64(sampled) > n*ratio+5*n*0.05 ||
+		ratio == 1 && sampled < len(h.calls) {
 		t.Errorf("%d of %d calls are sampled at ratio %v", sampled, len(h.calls), ratio)
 	}
 }
@@ -254,7 +269,8 @@ func TestNoTraces(t *testing.T) {
 // Failed calls are what people look for in traces.
 func TestTracesOfFailedCalls(t *testing.T) {
 	o := collect(t)
-	doc := carryOut(t, "-rpc=Search", "-c=2", "-n=200", "-warmup=0s", "-otlp="+o.addr, "-trace-ratio=1", "-target=-interceptors=none -inject=error=0.2:NOT_FOUND")
+	doc := carryOut(t, "-rpc=Search", "-c=2", "-n=200", "-warmup=0s", "-otlp="+o.addr, "-trace-ratio=1",
+		"-target=-interceptors=none -inject=error=0.2:NOT_FOUND")
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	failed := int64(0)
@@ -271,7 +287,8 @@ func TestTracesOfFailedCalls(t *testing.T) {
 	}
 }
 
-// That no collector listens is no failure of the run: its calls were measured. Its notes say what is missing, and of whom.
+// That no collector listens is no failure of the run: its calls were measured. Its notes say what is missing, and of
+// whom.
 func TestNoCollector(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it waits for a flush that cannot end")
@@ -311,7 +328,8 @@ func TestInterchangeClosesWhereARunCannotBegin(t *testing.T) {
 		t.Run(tt.reason, func(t *testing.T) {
 			addr := unused(t)
 			current := goleak.IgnoreCurrent()
-			doc, err := runPlan(testContext(t), read(t, append(tt.args, "-rpc=Search", "-n=10", "-metrics="+addr, "-otlp="+o.addr)...))
+			doc, err := runPlan(testContext(t),
+				read(t, append(tt.args, "-rpc=Search", "-n=10", "-metrics="+addr, "-otlp="+o.addr)...))
 			if err == nil || doc != nil {
 				t.Fatalf("Run: %+v, %v", doc, err)
 			}
@@ -337,7 +355,8 @@ func TestMetricsPortInUse(t *testing.T) {
 	defer l.Close()
 	p := read(t, "-rpc=Search", "-n=10", "-metrics="+l.Addr().String())
 	doc, err := runPlan(testContext(t), p)
-	if err == nil || doc != nil || !strings.Contains(err.Error(), "-metrics") || !strings.Contains(err.Error(), l.Addr().String()) {
+	if err == nil || doc != nil || !strings.Contains(err.Error(), "-metrics") ||
+		!strings.Contains(err.Error(), l.Addr().String()) {
 		t.Errorf("Run: %+v, %v, want an error that names -metrics and the address", doc, err)
 	}
 	if kept, err := result.Read(p.Out); err == nil {

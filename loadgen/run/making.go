@@ -8,8 +8,8 @@ import (
 	"grpcbench/loadgen/transport"
 )
 
-// making is a Source that looks at how long its messages take to be made, at one call in so many: a feed may lie on a slow
-// disk, and what calls wait for then is no server's doing.
+// making is a Source that looks at how long its messages take to be made, at one call in so many: a feed may lie on a
+// slow disk, and what calls wait for then is no server's doing.
 type making struct {
 	transport.Source
 	mu    sync.Mutex

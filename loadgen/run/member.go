@@ -60,8 +60,11 @@ func (r *run) join(ctx context.Context, stop func(error)) (err error) {
 	}
 	c := meet.Config{
 		Offer: offer,
-		Hello: meet.Hello{Run: s.Run, Index: s.Index, Count: s.Count, Version: result.Capture().Git, Plan: common, Host: host, Epoch: transport.Wall(0).UnixNano()},
-		Meet:  s.Meet, Folder: strings.ContainsAny(s.Meet, `/\`), Token: s.Token, Timeout: s.Timeout,
+		Hello: meet.Hello{
+			Run: s.Run, Index: s.Index, Count: s.Count, Version: result.Capture().Git, Plan: common,
+			Host: host, Epoch: transport.Wall(0).UnixNano(),
+		},
+		Meet: s.Meet, Folder: strings.ContainsAny(s.Meet, `/\`), Token: s.Token, Timeout: s.Timeout,
 		Now: transport.Now, Say: r.view.Say,
 	}
 	from := ""
@@ -73,7 +76,8 @@ func (r *run) join(ctx context.Context, stop func(error)) (err error) {
 		c.Hello.Round = r.round.number
 	}
 	if s.Index > 0 {
-		if r.guest, err = meet.Join(ctx, c, func(reason string) { stop(fmt.Errorf("%w: %s", ErrStopped, reason)) }); err != nil {
+		if r.guest, err = meet.Join(ctx, c,
+			func(reason string) { stop(fmt.Errorf("%w: %s", ErrStopped, reason)) }); err != nil {
 			return err
 		}
 		return r.learn()
@@ -93,8 +97,8 @@ func runID(name string) uint32 {
 	return h.Sum32()
 }
 
-// commonPlan is what all shards must share: the plan, but for what each may have its own, and for the load where shard 0
-// offers that, and a digest of what it read.
+// commonPlan is what all shards must share: the plan, but for what each may have its own, and for the load where shard
+// 0 offers that, and a digest of what it read.
 func commonPlan(p plan.Plan, w *scenario.Workload, offered bool) (json.RawMessage, error) {
 	read := sha256.New()
 	for _, text := range [][]byte{p.DataText, p.ExpectText} {
@@ -156,7 +160,11 @@ func (r *run) openLog() (err error) {
 	}
 	head := &result.ShardHead{Host: host, Plan: r.plan, Common: common}
 	for _, b := range r.steps {
-		head.Steps = append(head.Steps, result.Step{Flow: r.workload.Flows[b.Flow].Name, Name: b.Name, Method: b.Method, Kind: b.Kind.String(), Weight: r.workload.Flows[b.Flow].Weight})
+		head.Steps = append(head.Steps,
+			result.Step{
+				Flow: r.workload.Flows[b.Flow].Name, Name: b.Name, Method: b.Method, Kind: b.Kind.String(),
+				Weight: r.workload.Flows[b.Flow].Weight,
+			})
 	}
 	for _, f := range r.workload.Flows {
 		head.Flows = append(head.Flows, result.Flow{Name: f.Name, Weight: f.Weight})
@@ -193,7 +201,8 @@ func (r *run) together() func(context.Context) (int64, error) {
 		if r.sum != nil {
 			r.sum.begin(transport.Wall(r.from))
 		}
-		r.view.Say("all %d shards are here; the run starts in %v", r.plan.Shard.Count, time.Duration(at-transport.Now()).Round(time.Millisecond))
+		r.view.Say("all %d shards are here; the run starts in %v", r.plan.Shard.Count,
+			time.Duration(at-transport.Now()).Round(time.Millisecond))
 		return at, nil
 	}
 }
@@ -253,7 +262,8 @@ func (r *run) reportOwn(ctx context.Context, doc *result.Document, o engine.Outc
 	return errors.Join(err, guest.End(text, farewell))
 }
 
-// farewell is how long a shard waits at its end: the host for the others' reports, beyond the drain, a guest to be heard.
+// farewell is how long a shard waits at its end: the host for the others' reports, beyond the drain, a guest to be
+// heard.
 const farewell = 15 * time.Second
 
 // leave ends the meeting of a run that made no report.

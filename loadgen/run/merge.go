@@ -17,9 +17,9 @@ import (
 	"grpcbench/loadgen/transport"
 )
 
-// Merge makes the run of all shards from their own folders, as shard 0 makes it while it goes on, and writes it to out. A
-// folder may be a shard's, or one that holds several. Shards of different runs are refused; where some are missing, or
-// did not make all of their part, so are all, unless partial says that the result is to tell it.
+// Merge makes the run of all shards from their own folders, as shard 0 makes it while it goes on, and writes it to out.
+// A folder may be a shard's, or one that holds several. Shards of different runs are refused; where some are missing,
+// or did not make all of their part, so are all, unless partial says that the result is to tell it.
 func Merge(dirs []string, out string, force, partial bool) (*result.Document, error) {
 	logs, err := readLogs(dirs)
 	if err != nil {
@@ -50,7 +50,8 @@ func Merge(dirs []string, out string, force, partial bool) (*result.Document, er
 			s.lose(i, errors.New("its folder is not among those that were merged"))
 		}
 	}
-	for k := 0; slices.ContainsFunc(logs, func(l *shardLog) bool { return k < len(l.seconds) }); k++ { // side by side, as they were recorded
+	// side by side, as they were recorded
+	for k := 0; slices.ContainsFunc(logs, func(l *shardLog) bool { return k < len(l.seconds) }); k++ {
 		for _, l := range logs {
 			if k < len(l.seconds) {
 				s.second(l.index(), l.seconds[k].Index, l.seconds[k].Snapshot)
@@ -100,7 +101,8 @@ func readLogs(dirs []string) (logs []*shardLog, err error) {
 		}
 	}
 	if len(logs) == 0 {
-		return nil, fmt.Errorf("there is no shard's folder, which holds %s, in %s", result.ShardFile, strings.Join(dirs, ", "))
+		return nil, fmt.Errorf("there is no shard's folder, which holds %s, in %s", result.ShardFile,
+			strings.Join(dirs, ", "))
 	}
 	slices.SortStableFunc(logs, func(a, b *shardLog) int { return a.index() - b.index() })
 	return logs, nil
@@ -138,7 +140,8 @@ func readLog(path string) (*shardLog, error) {
 			l.clocks = line.Clocks
 		}
 	}
-	if l.head == nil || !l.head.Plan.Shard.On() || l.head.Plan.Shard.Index >= l.head.Plan.Shard.Count || len(l.head.Steps) == 0 {
+	if l.head == nil || !l.head.Plan.Shard.On() || l.head.Plan.Shard.Index >= l.head.Plan.Shard.Count ||
+		len(l.head.Steps) == 0 {
 		return nil, fmt.Errorf("%s does not say which shard it is of", path)
 	}
 	return l, nil
@@ -196,7 +199,10 @@ func workloadOf(head *result.ShardHead) (*scenario.Workload, []builtStep) {
 				kind = k
 			}
 		}
-		step := &scenario.Step{Definition: scenario.Definition{Name: s.Name, Method: s.Method, Kind: kind}, Name: s.Name, Flow: flow}
+		step := &scenario.Step{
+			Definition: scenario.Definition{Name: s.Name, Method: s.Method, Kind: kind},
+			Name:       s.Name, Flow: flow,
+		}
 		steps = append(steps, builtStep{Step: step, spec: transport.Spec{Kind: kind}})
 	}
 	return w, steps

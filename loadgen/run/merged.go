@@ -76,7 +76,8 @@ func (s *sum) settle() {
 	r.settling = false
 }
 
-// loseInFlight records the calls and flows that a lost shard had begun, as unfinished: what became of them nobody knows.
+// loseInFlight records the calls and flows that a lost shard had begun, as unfinished: what became of them nobody
+// knows.
 func loseInFlight(total *recorder.Snapshot, lane *recorder.Lane) {
 	steps := total.Steps
 	if len(steps) == 0 {
@@ -234,7 +235,10 @@ func (s *sum) judge(d *result.Document) verdict.Verdict {
 	var f verdict.ShardFacts
 	for i := range s.shards {
 		sh := &s.shards[i]
-		fact := verdict.ShardFact{Index: i, P50: time.Duration(d.Shards[i].P50Ns), Count: sh.total.Headline().Count(), Drift: time.Duration(d.Shards[i].DriftNs)}
+		fact := verdict.ShardFact{
+			Index: i, P50: time.Duration(d.Shards[i].P50Ns), Count: sh.total.Headline().Count(),
+			Drift: time.Duration(d.Shards[i].DriftNs),
+		}
 		if sh.report != nil {
 			fact.Verdict = sh.report.Document.Verdict
 			if x, ok := sh.report.Document.Latency["response"].At(50); ok {
@@ -297,8 +301,8 @@ func addUsage(u, o result.Usage) result.Usage {
 	return u
 }
 
-// setEffective makes intervals as wide as those of the independent calls that all shards' together are worth: each shard
-// knows how alike its neighbouring calls are.
+// setEffective makes intervals as wide as those of the independent calls that all shards' together are worth: each
+// shard knows how alike its neighbouring calls are.
 func setEffective(d *result.Document, total *recorder.Snapshot, reports []*result.ShardReport) {
 	for name, l := range d.Latency {
 		var count, effective int64

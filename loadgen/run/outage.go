@@ -8,8 +8,9 @@ import (
 )
 
 // findOutage finds the longest stretch of whole seconds in which calls ended and none of them well, in a run of which
-// others did. It is none where chance makes such a stretch: as many failures in a row have to be less likely than one in
-// a million, at the share that failed in the rest of the run (one failure and one success added to it: Laplace's rule).
+// others did. It is none where chance makes such a stretch: as many failures in a row have to be less likely than one
+// in a million, at the share that failed in the rest of the run (one failure and one success added to it: Laplace's
+// rule).
 func findOutage(series []result.Point) (worst verdict.Outage) {
 	var ok, failed int64
 	for _, p := range series {

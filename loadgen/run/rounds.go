@@ -13,8 +13,8 @@ import (
 	"grpcbench/loadgen/result"
 )
 
-// Load is what a session measures: calls at a rate, in calls a second, or as many as come in a closed loop where that is 0.
-// Workers are all processes' together; 0 are the session's.
+// Load is what a session measures: calls at a rate, in calls a second, or as many as come in a closed loop where that
+// is 0. Workers are all processes' together; 0 are the session's.
 type Load struct {
 	Rate    float64       `json:"rate"`
 	Warmup  time.Duration `json:"warmup_ns"`
@@ -32,8 +32,8 @@ func (l Load) of(p plan.Plan) plan.Plan {
 	return p
 }
 
-// round is one load of a session that several processes share. Shard 0 decides it, and offers it to whoever joins; each makes
-// its part as of any other run.
+// round is one load of a session that several processes share. Shard 0 decides it, and offers it to whoever joins; each
+// makes its part as of any other run.
 type round struct {
 	// Over says that there is none: the session is.
 	Over bool `json:"over,omitempty"`
@@ -42,8 +42,8 @@ type round struct {
 	number int // from 1 on
 }
 
-// Follow makes this process's part of all loads that shard 0 decides on, until it says that there are no more. It returns
-// their number.
+// Follow makes this process's part of all loads that shard 0 decides on, until it says that there are no more. It
+// returns their number.
 func (s *Session) Follow(ctx context.Context) (loads int, err error) {
 	for {
 		next := &round{}
@@ -65,8 +65,8 @@ func (s *Session) dismiss() error {
 	return err
 }
 
-// makeRound makes this process's part of a round, which shard 0 says and the others learn. At shard 0 it returns what all made,
-// and the run of all.
+// makeRound makes this process's part of a round, which shard 0 says and the others learn. At shard 0 it returns what
+// all made, and the run of all.
 func (s *Session) makeRound(ctx context.Context, next *round) (doc *result.Document, all *run, err error) {
 	s.rounds++
 	next.number = s.rounds

@@ -94,8 +94,8 @@ type run struct {
 	interchange
 	member
 	round *round // of a session that several processes share; else nil
-	// Of the run of all shards: what they told of single calls, what the time is at a reading of its clock, and that what
-	// lost shards owe is being recorded.
+	// Of the run of all shards: what they told of single calls, what the time is at a reading of its clock, and that
+	// what lost shards owe is being recorded.
 	known    map[string]result.Exemplar
 	abort    func(error) // ends a run of one process that passes a limit; else nil
 	wall     func(ns int64) time.Time
@@ -186,8 +186,8 @@ func (r *run) measure(ctx context.Context) (*result.Document, error) {
 	return doc, cmp.Or(err, noneSucceeded(doc))
 }
 
-// stopped is why the run ended before its time, where that is an error: an aborted run missed what it was to keep, and a
-// shard that did not make its part is no success.
+// stopped is why the run ended before its time, where that is an error: an aborted run missed what it was to keep, and
+// a shard that did not make its part is no success.
 func (r *run) stopped(ctx context.Context) error {
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, ErrAborted), errors.Is(cause, ErrStopped):
@@ -245,9 +245,11 @@ func whyNone(doc *result.Document) string {
 	c := doc.Counts
 	var why []string
 	if c.Failed > 0 {
-		code := slices.MaxFunc(slices.Sorted(maps.Keys(doc.Codes)), func(a, b string) int { return cmp.Compare(doc.Codes[a], doc.Codes[b]) })
+		code := slices.MaxFunc(slices.Sorted(maps.Keys(doc.Codes)),
+			func(a, b string) int { return cmp.Compare(doc.Codes[a], doc.Codes[b]) })
 		message := "no reason recorded"
-		if i := slices.IndexFunc(doc.Exemplars, func(x result.Exemplar) bool { return x.Kind == recorder.Failed && x.Code == code }); i >= 0 {
+		if i := slices.IndexFunc(doc.Exemplars,
+			func(x result.Exemplar) bool { return x.Kind == recorder.Failed && x.Code == code }); i >= 0 {
 			message = doc.Exemplars[i].Message
 		}
 		why = append(why, fmt.Sprintf("%d of %d failed with %s: %s", doc.Codes[code], c.Sent, code, message))

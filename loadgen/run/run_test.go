@@ -24,7 +24,8 @@ func TestDocument(t *testing.T) {
 	doc := carryOut(t, "-rpc=Search", "-c=4", "-conns=2", "-d=300ms", "-warmup=100ms", "-per-worker", "-name=mine")
 	addUp(t, doc)
 	c := doc.Counts
-	if doc.Schema != "grpcbench.result/v1" || !regexp.MustCompile(`^[0-9a-f]{8}$`).MatchString(doc.RunID) || doc.Loop != "closed" || doc.Plan.Name != "mine" {
+	if doc.Schema != "grpcbench.result/v1" || !regexp.MustCompile(`^[0-9a-f]{8}$`).MatchString(doc.RunID) ||
+		doc.Loop != "closed" || doc.Plan.Name != "mine" {
 		t.Errorf("schema %q, run id %q, loop %q, name %q", doc.Schema, doc.RunID, doc.Loop, doc.Plan.Name)
 	}
 	if doc.Started.Before(began.Add(100*time.Millisecond)) || doc.Started.After(time.Now()) {
@@ -33,10 +34,12 @@ func TestDocument(t *testing.T) {
 	if doc.DurationNs < int64(300*time.Millisecond) || doc.DurationNs > int64(10*time.Second) {
 		t.Errorf("the window was %v long", time.Duration(doc.DurationNs))
 	}
-	if c.OK == 0 || c.Failed != 0 || c.Unfinished != 0 || doc.WarmupCalls == 0 || doc.Verdict.Status == verdict.Invalid {
+	if c.OK == 0 || c.Failed != 0 || c.Unfinished != 0 || doc.WarmupCalls == 0 ||
+		doc.Verdict.Status == verdict.Invalid {
 		t.Errorf("%+v, %d calls of warm-up, verdict %+v", c, doc.WarmupCalls, doc.Verdict)
 	}
-	if c.MessagesSent != c.Sent || c.MessagesReceived != c.Sent || c.BytesSent < 10*c.Sent || c.BytesReceived < c.BytesSent {
+	if c.MessagesSent != c.Sent || c.MessagesReceived != c.Sent || c.BytesSent < 10*c.Sent ||
+		c.BytesReceived < c.BytesSent {
 		t.Errorf("messages and bytes of %d calls: %+v", c.Sent, c)
 	}
 	achieved := float64(c.OK) / (float64(doc.DurationNs) / 1e9)
@@ -55,21 +58,26 @@ func TestDocument(t *testing.T) {
 	workers := map[string]bool{}
 	for _, x := range doc.Exemplars {
 		workers[x.RequestID[:13]] = true
-		if !regexp.MustCompile(`^`+doc.RunID+`-000[0-3]-[0-9a-f]{12}$`).MatchString(x.RequestID) || x.ServerNs == nil || *x.ServerNs <= 0 ||
-			*x.ServerNs > x.ServiceNs || x.IntendedNs < 0 || x.IntendedNs > doc.DurationNs || x.ResponseNs != x.ServiceNs || x.Code != "OK" {
+		if !regexp.MustCompile(`^`+doc.RunID+`-000[0-3]-[0-9a-f]{12}$`).MatchString(x.RequestID) ||
+			x.ServerNs == nil || *x.ServerNs <= 0 ||
+			*x.ServerNs > x.ServiceNs || x.IntendedNs < 0 || x.IntendedNs > doc.DurationNs ||
+			x.ResponseNs != x.ServiceNs || x.Code != "OK" {
 			t.Fatalf("exemplar %+v", x)
 		}
 	}
 	if len(workers) < 2 {
 		t.Errorf("all exemplars are of one of the 4 workers: %v", workers)
 	}
-	if len(doc.Exemplars) == 0 || doc.Exemplars[0].Kind != "slow" || doc.Exemplars[0].ResponseNs != doc.Latency["response"].MaxNs {
-		t.Errorf("the slowest call of %d is not the first exemplar of %d", doc.Latency["response"].MaxNs, len(doc.Exemplars))
+	if len(doc.Exemplars) == 0 || doc.Exemplars[0].Kind != "slow" ||
+		doc.Exemplars[0].ResponseNs != doc.Latency["response"].MaxNs {
+		t.Errorf("the slowest call of %d is not the first exemplar of %d", doc.Latency["response"].MaxNs,
+			len(doc.Exemplars))
 	}
 }
 
 func TestFiles(t *testing.T) {
-	doc := carryOut(t, "-rpc=SearchIO", "-c=3", "-n=30", "-messages=4", "-warmup=0s", "-per-worker", "-client-interceptors=requestid,metrics,logging",
+	doc := carryOut(t, "-rpc=SearchIO", "-c=3", "-n=30", "-messages=4", "-warmup=0s", "-per-worker",
+		"-client-interceptors=requestid,metrics,logging",
 		"-target=-interceptors=requestid,logging")
 	addUp(t, doc)
 	dir := doc.Plan.Out
@@ -77,14 +85,17 @@ func TestFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(doc.Counts, kept.Counts); diff != "" || kept.RunID != doc.RunID || !kept.Started.Equal(doc.Started) {
+	if diff := cmp.Diff(doc.Counts, kept.Counts); diff != "" || kept.RunID != doc.RunID ||
+		!kept.Started.Equal(doc.Started) {
 		t.Errorf("result.json is another document (-returned +read):\n%s", diff)
 	}
-	want := map[string]int64{"": 30, "response@" + doc.RunID: 30, "service@" + doc.RunID: 30, "first_message@" + doc.RunID: 30, "message_rtt@" + doc.RunID: 120}
+	want := map[string]int64{"": 30, "response@" + doc.RunID: 30, "service@" + doc.RunID: 30, "first_message@" +
+		doc.RunID: 30, "message_rtt@" + doc.RunID: 120}
 	got := tagged(t, dir)
 	for tag, n := range want {
 		if got[tag] != n {
-			t.Errorf("latency.hlog has %d values tagged %q, want %d; its tags are %q", got[tag], tag, n, slices.Sorted(maps.Keys(got)))
+			t.Errorf("latency.hlog has %d values tagged %q, want %d; its tags are %q", got[tag], tag, n,
+				slices.Sorted(maps.Keys(got)))
 		}
 	}
 	var workers int64
@@ -94,20 +105,24 @@ func TestFiles(t *testing.T) {
 	if workers != 30 {
 		t.Errorf("the workers' histograms hold %d calls of 30; the tags are %q", workers, slices.Sorted(maps.Keys(got)))
 	}
-	if text := contents(t, dir, "report.md"); !strings.Contains(text, "SearchIO") || !strings.Contains(text, doc.RunID) {
+	if text := contents(t, dir, "report.md"); !strings.Contains(text, "SearchIO") ||
+		!strings.Contains(text, doc.RunID) {
 		t.Errorf("report.md:\n%s", text)
 	}
-	if text := contents(t, dir, "bench.txt"); !strings.Contains(text, "BenchmarkRun/rpc=SearchIO/") || !strings.Contains(text, "ns/op") {
+	if text := contents(t, dir, "bench.txt"); !strings.Contains(text, "BenchmarkRun/rpc=SearchIO/") ||
+		!strings.Contains(text, "ns/op") {
 		t.Errorf("bench.txt:\n%s", text)
 	}
 	// One line of each side for each call, by the same id.
 	client, server := contents(t, dir, "client.log"), contents(t, dir, "target.log")
 	for seq := range 30 {
 		if id := fmt.Sprintf("-%012x", seq); lines(client, id) != 1 || lines(server, id) != 1 {
-			t.Errorf("call %d has %d lines in client.log and %d in target.log", seq, lines(client, id), lines(server, id))
+			t.Errorf("call %d has %d lines in client.log and %d in target.log", seq, lines(client, id),
+				lines(server, id))
 		}
 	}
-	if text := contents(t, dir, "client.prom"); !strings.Contains(text, `grpc_client_handled_total{grpc_code="OK",grpc_method="/person.SearchService/SearchIO"} 30`) {
+	if text := contents(t, dir, "client.prom"); !strings.Contains(text,
+		`grpc_client_handled_total{grpc_code="OK",grpc_method="/person.SearchService/SearchIO"} 30`) {
 		t.Errorf("client.prom:\n%s", text)
 	}
 	left, err := filepath.Glob(filepath.Join(dir, ".*"))
@@ -151,7 +166,8 @@ func TestFolderOfAnUnfinishedRun(t *testing.T) {
 	for late := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		during, err := result.Read(p.Out)
 		if err == nil {
-			if during.Verdict.Status != verdict.Invalid || len(during.Verdict.Reasons) != 1 || !strings.Contains(during.Verdict.Reasons[0], "has not ended") {
+			if during.Verdict.Status != verdict.Invalid || len(during.Verdict.Reasons) != 1 ||
+				!strings.Contains(during.Verdict.Reasons[0], "has not ended") {
 				t.Errorf("the verdict of a run that goes on is %+v", during.Verdict)
 			}
 			break
@@ -166,7 +182,8 @@ func TestFolderOfAnUnfinishedRun(t *testing.T) {
 		t.Fatalf("Run: %v, want nil for an interrupted run", err)
 	}
 	addUp(t, doc)
-	if doc.Verdict.Status != verdict.Suspect || !strings.Contains(strings.Join(doc.Verdict.Reasons, "\n"), "interrupted") || doc.Counts.OK == 0 {
+	if doc.Verdict.Status != verdict.Suspect ||
+		!strings.Contains(strings.Join(doc.Verdict.Reasons, "\n"), "interrupted") || doc.Counts.OK == 0 {
 		t.Errorf("the interrupted run has %d calls and the verdict %+v", doc.Counts.OK, doc.Verdict)
 	}
 }

@@ -42,7 +42,8 @@ func TestMain(m *testing.M) {
 // read is the command line of `loadgen run`, with a folder of the test's own.
 func read(t *testing.T, args ...string) plan.Plan {
 	t.Helper()
-	p, err := flags.Run(append([]string{"-o=" + filepath.Join(t.TempDir(), "run"), "-q"}, args...), strings.NewReader(""), io.Discard)
+	p, err := flags.Run(append([]string{"-o=" + filepath.Join(t.TempDir(), "run"), "-q"}, args...),
+		strings.NewReader(""), io.Discard)
 	if err != nil {
 		t.Fatalf("flags.Run(%q): %v", args, err)
 	}
@@ -92,7 +93,8 @@ func addUp(t *testing.T, d *result.Document) {
 		latencies = c.Due // also of calls that were never sent, as lower bounds
 	}
 	if codes != c.OK+c.Failed || d.Codes["OK"] != c.OK || d.Latency["response"].Count != latencies {
-		t.Errorf("%d ok, %d failed, but codes %v and %d latencies", c.OK, c.Failed, d.Codes, d.Latency["response"].Count)
+		t.Errorf("%d ok, %d failed, but codes %v and %d latencies", c.OK, c.Failed, d.Codes,
+			d.Latency["response"].Count)
 	}
 	var sent, ok, failed int64
 	for _, p := range d.Series {

@@ -28,8 +28,8 @@ type Session struct {
 	broken   bool // one of them was not made
 }
 
-// Open opens a session of p, as [Define] has it: an embedded target is started, and what is called once is. The workload stays
-// the caller's to close.
+// Open opens a session of p, as [Define] has it: an embedded target is started, and what is called once is. The
+// workload stays the caller's to close.
 func Open(ctx context.Context, p plan.Plan, w *scenario.Workload) (*Session, error) {
 	s := &Session{plan: p, workload: w}
 	if err := s.start(ctx); err != nil {
@@ -67,7 +67,10 @@ func startTarget(ctx context.Context, p plan.Plan, log io.Writer) (*child.Target
 }
 
 func (s *Session) newRun(p plan.Plan) *run {
-	return &run{plan: p, workload: s.workload, id: newID(), child: s.child, target: s.target, files: files{clientLog: &lazyFile{}}}
+	return &run{
+		plan: p, workload: s.workload, id: newID(), child: s.child, target: s.target,
+		files: files{clientLog: &lazyFile{}},
+	}
 }
 
 // Target is what is measured.
@@ -97,14 +100,15 @@ func (s *Session) Close() error {
 	return err
 }
 
-// Trial is what became of a load: its document, which is in no file, and the parts of its calls that objectives are about.
+// Trial is what became of a load: its document, which is in no file, and the parts of its calls that objectives are
+// about.
 type Trial struct {
 	Document *result.Document
 	run      *run
 }
 
-// Run measures a load over new connections; where several processes share the session, it is shard 0's to call, and the others
-// follow. That no call succeeded is a result, not an error.
+// Run measures a load over new connections; where several processes share the session, it is shard 0's to call, and the
+// others follow. That no call succeeded is a result, not an error.
 func (s *Session) Run(ctx context.Context, l Load) (*Trial, error) {
 	var doc *result.Document
 	r := s.newRun(l.of(s.plan))
@@ -124,8 +128,8 @@ func (s *Session) Run(ctx context.Context, l Load) (*Trial, error) {
 // Check holds an objective against the load.
 func (t *Trial) Check(o verdict.Objective) verdict.Kept { return o.Check(t.run.measured(t.Document)) }
 
-// Over counts, second by second, the calls of a step or flow, or of all, and of them those whose series is longer than a
-// limit, or may be, since something else than the server ended them; of an empty series those without a success.
+// Over counts, second by second, the calls of a step or flow, or of all, and of them those whose series is longer than
+// a limit, or may be, since something else than the server ended them; of an empty series those without a success.
 func (t *Trial) Over(step, name string, over time.Duration) (k, n []float64) {
 	for _, second := range t.run.seconds {
 		p := second.partOf(t.run, step)

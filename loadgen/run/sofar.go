@@ -60,7 +60,8 @@ func (r *run) soFar() verdict.Verdict {
 	total := r.rec.Total()
 	c := total.Counts
 	f := verdict.Facts{
-		Open: r.plan.Open(), Due: c.Due - inFlight(c), OK: c.OK, Failed: c.Failed, Unfinished: c.Unfinished, NeverSent: c.NeverSent, Overflow: c.Overflow,
+		Open: r.plan.Open(), Due: c.Due - inFlight(c), OK: c.OK, Failed: c.Failed, Unfinished: c.Unfinished,
+		NeverSent: c.NeverSent, Overflow: c.Overflow,
 		Response: quantiles(total.Headline().Histogram), Local: local(r.target.Addr),
 	}
 	if l := total.Latencies[series.Pacing]; l != nil {

@@ -100,7 +100,10 @@ func (r *run) recordSteps(config *recorder.Config) {
 func (r *run) byStep(d *result.Document, start int64) {
 	total := r.rec.Total()
 	for i, b := range r.steps {
-		s := result.Step{Flow: r.workload.Flows[b.Flow].Name, Name: b.Name, Method: b.Method, Kind: b.Kind.String(), Weight: r.workload.Flows[b.Flow].Weight}
+		s := result.Step{
+			Flow: r.workload.Flows[b.Flow].Name, Name: b.Name, Method: b.Method, Kind: b.Kind.String(),
+			Weight: r.workload.Flows[b.Flow].Weight,
+		}
 		s.Counts, s.Codes, s.Latency = d.Counts, d.Codes, d.Latency
 		if len(total.Steps) > 0 {
 			p := total.Steps[i]

@@ -12,8 +12,8 @@ import (
 	"grpcbench/loadgen/result"
 )
 
-// sum is the run of all shards: it lays side by side what each recorded in a second, and has it recorded as one run's. Its
-// methods may be called concurrently.
+// sum is the run of all shards: it lays side by side what each recorded in a second, and has it recorded as one run's.
+// Its methods may be called concurrently.
 type sum struct {
 	mu      sync.Mutex
 	run     *run // of all: its recorder and its files
@@ -41,8 +41,8 @@ type shardSum struct {
 	lostAt      float64 // seconds
 }
 
-// mostApart is how many seconds a shard may be behind another before these are recorded without it; what comes late is of
-// the second that is next.
+// mostApart is how many seconds a shard may be behind another before these are recorded without it; what comes late is
+// of the second that is next.
 const mostApart = 3
 
 // newSum is the sum of the run that r is shard 0 of.

@@ -10,7 +10,8 @@ import (
 // and another goes on.
 func suspended() time.Duration {
 	var with, without unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &with) != nil || unix.ClockGettime(unix.CLOCK_MONOTONIC, &without) != nil {
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &with) != nil ||
+		unix.ClockGettime(unix.CLOCK_MONOTONIC, &without) != nil {
 		return 0
 	}
 	return time.Duration(with.Nano() - without.Nano())

@@ -43,7 +43,8 @@ func answers(t *testing.T, method string, requests []proto.Message) (all []proto
 			t.Fatal("an upload began without its context")
 		}
 		reply := &repo.RepoCreateReply{Repo: &repo.Repository{
-			Id: "17", Name: about.GetName(), Url: "https://git.example.com/" + about.GetCreatorId() + "/" + about.GetName(),
+			Id: "17", Name: about.GetName(), Url: "https://git.example.com/" + about.GetCreatorId() + "/" +
+				about.GetName(),
 		}}
 		for _, q := range requests[1:] {
 			chunk, ok := q.(*repo.RepoCreateRequest).GetBody().(*repo.RepoCreateRequest_Data)
@@ -59,7 +60,10 @@ func answers(t *testing.T, method string, requests []proto.Message) (all []proto
 		if !ok || name == "" || last == "" || strings.Contains(last, "@") {
 			t.Fatalf("GetUser refuses %q", q.GetEmail())
 		}
-		all = append(all, &users.UserGetReply{User: &users.User{Id: q.GetId(), FirstName: name, LastName: last, Age: 36}})
+		all = append(all, &users.UserGetReply{User: &users.User{
+			Id: q.GetId(), FirstName: name, LastName: last,
+			Age: 36,
+		}})
 	case "Users/GetHelp":
 		for _, q := range requests {
 			all = append(all, &users.UserHelpReply{Response: q.(*users.UserHelpRequest).GetRequest()})
@@ -143,7 +147,8 @@ func TestRightAnswersPass(t *testing.T) {
 					c, src := makeCall(t, d, options(messages, size), seq)
 					for i, answer := range c.answers {
 						if err := src.Check(seq, i, c.sent(d.Kind, i), encode(t, answer)); err != nil {
-							t.Errorf("%s, %d messages of %d bytes, call %d: answer %d: %v", d.Name, messages, size, seq, i, err)
+							t.Errorf("%s, %d messages of %d bytes, call %d: answer %d: %v", d.Name, messages, size,
+								seq, i, err)
 						}
 					}
 				}
@@ -218,7 +223,8 @@ func TestOtherAnswersAreRefused(t *testing.T) {
 			if src.Check(c.seq, i, c.sent(d.Kind, i), encode(t, other.answers[i])) == nil {
 				t.Errorf("%s: answer %d of another call was taken", d.Name, i)
 			}
-			if j := (i + 1) % len(c.answers); d.Kind == transport.Bidi && src.Check(c.seq, i, i+1, encode(t, c.answers[j])) == nil {
+			if j := (i + 1) % len(c.answers); d.Kind == transport.Bidi &&
+				src.Check(c.seq, i, i+1, encode(t, c.answers[j])) == nil {
 				t.Errorf("%s: the answer to message %d was taken for that to %d", d.Name, j, i)
 			}
 		}

@@ -30,25 +30,29 @@ var own = []Definition{
 	person("SearchOut", transport.ServerStream, "one request, 11 answers", personGot),
 	person("SearchIO", transport.Bidi, "each request is answered before the next", personGot),
 	{
-		Name: "CreateRepo", Method: "Repo/CreateRepo", Kind: transport.ClientStream, About: "a context, then byte chunks; one answer with their size",
-		Data: uploadData, Expect: uploadReply, Sized: true, DefaultSize: 64 << 10, MinSize: 1, lead: 1,
+		Name: "CreateRepo", Method: "Repo/CreateRepo", Kind: transport.ClientStream,
+		About: "a context, then byte chunks; one answer with their size",
+		Data:  uploadData, Expect: uploadReply, Sized: true, DefaultSize: 64 << 10, MinSize: 1, lead: 1,
 	},
 	{
 		Name: "GetUser", Method: "Users/GetUser", Kind: transport.Unary, About: "first@last to a user",
-		Data: `{"email": "jane@doe.com", "id": "${payload}"}`, Expect: `{"user": {"id": "${payload}", "first_name": "jane", "last_name": "doe.com", "age": 36}}`,
-		Sized: true, DefaultSize: counterLen, MinSize: counterLen,
+		Data:   `{"email": "jane@doe.com", "id": "${payload}"}`,
+		Expect: `{"user": {"id": "${payload}", "first_name": "jane", "last_name": "doe.com", "age": 36}}`,
+		Sized:  true, DefaultSize: counterLen, MinSize: counterLen,
 	},
 	{
 		Name: "GetHelp", Method: "Users/GetHelp", Kind: transport.Bidi, About: "an echo",
-		Data: `{"request": "${payload}"}`, Expect: `{"response": "${payload}"}`, Sized: true, DefaultSize: counterLen, MinSize: counterLen,
+		Data: `{"request": "${payload}"}`, Expect: `{"response": "${payload}"}`, Sized: true, DefaultSize: counterLen,
+		MinSize: counterLen,
 	},
 	{
 		Name: "Check", Method: "grpc.health.v1.Health/Check", Kind: transport.Unary, About: "health, once",
 		Data: `{}`, Expect: `{"status": "SERVING"}`,
 	},
 	{
-		Name: "Watch", Method: "grpc.health.v1.Health/Watch", Kind: transport.ServerStream, About: "health as it changes; ended after the first answer",
-		Data: `{}`, Expect: `{"status": "SERVING"}`, Endless: true,
+		Name: "Watch", Method: "grpc.health.v1.Health/Watch", Kind: transport.ServerStream,
+		About: "health as it changes; ended after the first answer",
+		Data:  `{}`, Expect: `{"status": "SERVING"}`, Endless: true,
 	},
 }
 

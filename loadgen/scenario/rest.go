@@ -18,7 +18,8 @@ func (d Definition) Descriptor() protoreflect.MethodDescriptor {
 	if d.descriptor != nil {
 		return d.descriptor
 	}
-	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(strings.ReplaceAll(d.Method, "/", ".")))
+	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(strings.ReplaceAll(d.Method,
+		"/", ".")))
 	md, ok := found.(protoreflect.MethodDescriptor)
 	if err != nil || !ok {
 		panic(fmt.Sprintf("scenario: %s is in the list of the target's RPCs, and not linked in", d.Method))
@@ -34,8 +35,8 @@ func (d Definition) routes() []message.Route {
 	return message.Routes(d.Descriptor())
 }
 
-// overREST makes the messages of a route, and sets where requests go: to the Spec's Path where that is the same for each
-// call, and there is a body; else to what stands before the first line's end of each message.
+// overREST makes the messages of a route, and sets where requests go: to the Spec's Path where that is the same for
+// each call, and there is a body; else to what stands before the first line's end of each message.
 func (d Definition) overREST(o Options, p *message.Program, spec *transport.Spec, src *message.Source) error {
 	route, err := d.pick(o, p)
 	if err != nil {

@@ -18,7 +18,10 @@ import (
 
 func overREST(t *testing.T, method string, size int) (transport.Spec, transport.Source) {
 	t.Helper()
-	spec, src, err := find(t, "Search").Build(scenario.Options{Transport: transport.REST, HTTPMethod: method, Messages: 1, Size: size})
+	spec, src, err := find(t, "Search").Build(scenario.Options{
+		Transport: transport.REST, HTTPMethod: method,
+		Messages: 1, Size: size,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +69,8 @@ func TestRESTCarriesWhatGRPCDoes(t *testing.T) {
 				sameCall, _ := makeCall(t, find(t, "Search"), options(1, size), seq)
 				want := sameCall.requests[0].(*person.PersonReq)
 				got := restRequest(t, spec, src, seq)
-				if got.GetName() != want.GetName() || got.GetAge() != want.GetAge() || got.GetBody().GetName() != want.GetBody().GetName() {
+				if got.GetName() != want.GetName() || got.GetAge() != want.GetAge() ||
+					got.GetBody().GetName() != want.GetBody().GetName() {
 					t.Errorf("%s, %d bytes: sends {%v}, want {%v}", method, size, got, want)
 				}
 			}
@@ -78,8 +82,12 @@ func TestRESTAnswers(t *testing.T) {
 	const seq = 9
 	for _, method := range restMethods {
 		spec, src := overREST(t, method, 0)
-		right := answers(t, "person.SearchService/Search", []proto.Message{restRequest(t, spec, src, seq)})[0].(*person.PersonRes)
-		document, err := json.Marshal(map[string]any{"name": right.GetName(), "age": right.GetAge(), "body": map[string]string{"name": right.GetBody().GetName()}})
+		right := answers(t, "person.SearchService/Search",
+			[]proto.Message{restRequest(t, spec, src, seq)})[0].(*person.PersonRes)
+		document, err := json.Marshal(map[string]any{
+			"name": right.GetName(), "age": right.GetAge(),
+			"body": map[string]string{"name": right.GetBody().GetName()},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +104,8 @@ func TestRESTAnswers(t *testing.T) {
 			{"members by the alphabet", text, true},
 			{"indented", strings.ReplaceAll(text, ",", ",\n  "), true},
 			{"another age", strings.Replace(text, "36", "37", 1), false},
-			{"another call's", strings.Replace(text, fmt.Sprintf("%016x", seq<<24), fmt.Sprintf("%016x", (seq+1)<<24), 1), false},
+			{"another call's", strings.Replace(text, fmt.Sprintf("%016x", seq<<24), fmt.Sprintf("%016x", (seq+1)<<24),
+				1), false},
 			{"another name about it", strings.Replace(text, "我收到了", "我收到", 1), false},
 			{"without the body", `{"name":"` + right.GetName() + `","age":36}`, false},
 			{"an error's document", `{"code":5,"message":"Not Found","details":[]}`, false},

@@ -1,5 +1,5 @@
-// Package scenario knows what a run calls: every RPC of the target, with the data that it sends and what it expects, and
-// those of other services, with what the command line says of them.
+// Package scenario knows what a run calls: every RPC of the target, with the data that it sends and what it expects,
+// and those of other services, with what the command line says of them.
 package scenario
 
 import (
@@ -26,9 +26,9 @@ type Definition struct {
 	Kind         transport.Kind
 	// About says in a few words what the target does.
 	About string
-	// Data is what calls send, as JSON with slots, and Expect what their answers hold; empty: anything of the answer's type.
-	// In those of the target's own ${payload} is text of -size letters that tells each message from any other, ${blob} as
-	// many bytes.
+	// Data is what calls send, as JSON with slots, and Expect what their answers hold; empty: anything of the answer's
+	// type. In those of the target's own ${payload} is text of -size letters that tells each message from any other,
+	// ${blob} as many bytes.
 	Data, Expect string
 	// Sized RPCs carry -size payload bytes, DefaultSize where that is 0; MinSize leaves room to tell messages apart.
 	Sized                bool
@@ -57,7 +57,8 @@ type Options struct {
 	// HTTPMethod and HTTPRule, counted from 1, choose the REST route; without them it is the first that fits.
 	HTTPMethod string
 	HTTPRule   int
-	// Messages is how many messages a client's stream carries; 0 means until the run ends, and Own the RPC's own number.
+	// Messages is how many messages a client's stream carries; 0 means until the run ends, and Own the RPC's own
+	// number.
 	Messages int
 	// Size is the payload in bytes, 0 the RPC's own.
 	Size     int
@@ -73,12 +74,13 @@ type Options struct {
 	// Seed and Run are what data's slots draw from, beside feeds: the run's seed, and its part of request ids.
 	Seed uint64
 	Run  uint32
-	// Expect, where it is not empty, is expected in place of what the RPC's own answers hold, and Success is the code of
-	// calls that succeed.
+	// Expect, where it is not empty, is expected in place of what the RPC's own answers hold, and Success is the code
+	// of calls that succeed.
 	Expect  string
 	Success codes.Code
-	// Step parts this step's random values from others', Saved holds what steps save, Known the numbers in it of what this
-	// one may use, by name, and Save what it saves itself: fields of its answer, by name, with their numbers in Saves.
+	// Step parts this step's random values from others', Saved holds what steps save, Known the numbers in it of what
+	// this one may use, by name, and Save what it saves itself: fields of its answer, by name, with their numbers in
+	// Saves.
 	Step  string
 	Saved *message.Saved
 	Known map[string]int
@@ -286,7 +288,8 @@ func (d Definition) Check(o Options) (problems []error) {
 	}
 	messages, apart := d.Resolve(o).Messages, max(o.Interval, o.Pace)
 	both := o.Interval > 0 && o.Pace > 0 // said already
-	if need := float64(messages-1) * apart.Seconds(); o.Timeout > 0 && need >= o.Timeout.Seconds() && !both && d.Streams() {
+	if need := float64(messages-1) * apart.Seconds(); o.Timeout > 0 && need >= o.Timeout.Seconds() && !both &&
+		d.Streams() {
 		wrong("-messages %d of a stream, %v apart, take %.0fs: more than -timeout %v", messages, apart, need, o.Timeout)
 	}
 	return problems
@@ -298,7 +301,9 @@ func (d Definition) Build(o Options) (transport.Spec, *message.Source, error) {
 	spec := transport.Spec{
 		Method: "/" + d.Method, Kind: d.Kind, Send: 1,
 		Interval: o.Interval, Pace: o.Pace, Timeout: o.Timeout, Success: o.Success,
-		Turns: transport.Turns(max(0, slices.Index(transport.TurnsNames, o.Turns))), Receive: o.Receive, ReceiveFor: o.ReceiveFor, //nolint:gosec // one of three
+		// one of three
+		Turns: transport.Turns(max(0, slices.Index(transport.TurnsNames, o.Turns))), Receive: o.Receive,
+		ReceiveFor: o.ReceiveFor, //nolint:gosec
 	}
 	if d.Streams() {
 		if spec.Send = o.Messages; o.Messages > 0 {

@@ -105,7 +105,8 @@ func method(t *testing.T, name string) protoreflect.MethodDescriptor {
 
 func TestFind(t *testing.T) {
 	for _, r := range rpcs {
-		for _, name := range []string{r.name, strings.ToLower(r.name), strings.ToUpper(r.name), r.method, "/" + r.method} {
+		for _, name := range []string{r.name, strings.ToLower(r.name), strings.ToUpper(r.name), r.method, "/" +
+			r.method} {
 			if d, err := scenario.Find(name); err != nil || d.Method != r.method {
 				t.Errorf("Find(%q) = %s, %v, want %s", name, d.Method, err, r.method)
 			}
@@ -156,16 +157,52 @@ func TestCheck(t *testing.T) {
 		{"Search has a REST route", "Search", scenario.Options{Transport: "rest"}, nil},
 		{"no other RPC has one", "SearchIO", scenario.Options{Transport: "rest"}, []string{"-transport rest"}},
 		{"the smallest payload", "GetUser", scenario.Options{Transport: "grpc", Size: 16}, nil},
-		{"less than the counter needs", "GetUser", scenario.Options{Transport: "grpc", Size: 15}, []string{"at least 16"}},
+		{
+			"less than the counter needs", "GetUser",
+			scenario.Options{Transport: "grpc", Size: 15},
+			[]string{"at least 16"},
+		},
 		{"an upload needs no counter", "CreateRepo", scenario.Options{Transport: "grpc", Size: 1}, nil},
-		{"a payload for an RPC without one", "Check", scenario.Options{Transport: "grpc", Size: 100}, []string{"carries no payload"}},
-		{"a payload for Watch", "Watch", scenario.Options{Transport: "grpc", Size: 100}, []string{"carries no payload"}},
-		{"an interval of one message", "Search", scenario.Options{Transport: "grpc", Interval: 1}, []string{"-interval 1ns"}},
-		{"turns of what is no dialogue", "SearchIn", scenario.Options{Transport: "grpc", Turns: "free"}, []string{"-stream free: SearchIn is no bidi stream, but a client stream"}},
-		{"an end to one answer", "Search", scenario.Options{Transport: "grpc", Receive: 1}, []string{"one answer a call"}},
-		{"a stream that takes longer than its deadline", "SearchIO", scenario.Options{Transport: "grpc", Interval: time.Second, Timeout: 99 * time.Second}, []string{"-messages 100 of a stream, 1s apart, take 99s"}},
-		{"a route that is not there", "Search", scenario.Options{Transport: "rest", HTTPRule: 9}, []string{"-http-rule 9: there are"}},
-		{"all problems at once", "Watch", scenario.Options{Transport: "rest", Size: 100}, []string{"-size 100", "-transport rest"}},
+		{
+			"a payload for an RPC without one", "Check",
+			scenario.Options{Transport: "grpc", Size: 100},
+			[]string{"carries no payload"},
+		},
+		{
+			"a payload for Watch", "Watch",
+			scenario.Options{Transport: "grpc", Size: 100},
+			[]string{"carries no payload"},
+		},
+		{
+			"an interval of one message", "Search",
+			scenario.Options{Transport: "grpc", Interval: 1},
+			[]string{"-interval 1ns"},
+		},
+		{
+			"turns of what is no dialogue", "SearchIn",
+			scenario.Options{Transport: "grpc", Turns: "free"},
+			[]string{"-stream free: SearchIn is no bidi stream, but a client stream"},
+		},
+		{
+			"an end to one answer", "Search",
+			scenario.Options{Transport: "grpc", Receive: 1},
+			[]string{"one answer a call"},
+		},
+		{
+			"a stream that takes longer than its deadline", "SearchIO",
+			scenario.Options{Transport: "grpc", Interval: time.Second, Timeout: 99 * time.Second},
+			[]string{"-messages 100 of a stream, 1s apart, take 99s"},
+		},
+		{
+			"a route that is not there", "Search",
+			scenario.Options{Transport: "rest", HTTPRule: 9},
+			[]string{"-http-rule 9: there are"},
+		},
+		{
+			"all problems at once", "Watch",
+			scenario.Options{Transport: "rest", Size: 100},
+			[]string{"-size 100", "-transport rest"},
+		},
 	} {
 		tt.options.Messages = scenario.Own
 		problems := find(t, tt.rpc).Check(tt.options)
@@ -182,7 +219,10 @@ func TestCheck(t *testing.T) {
 }
 
 func TestBuildSpec(t *testing.T) {
-	common := scenario.Options{Transport: "grpc", Messages: 7, Interval: time.Millisecond, Timeout: time.Second, Metadata: []string{"k", "v"}}
+	common := scenario.Options{
+		Transport: "grpc", Messages: 7, Interval: time.Millisecond, Timeout: time.Second,
+		Metadata: []string{"k", "v"},
+	}
 	endless := common
 	endless.Messages = 0
 	rest := common
@@ -204,15 +244,30 @@ func TestBuildSpec(t *testing.T) {
 		options     scenario.Options
 		want        transport.Spec
 	}{
-		{"a unary call sends one, whatever -messages says", "Search", common, spec("/person.SearchService/Search", transport.Unary, 1, 0)},
-		{"so does a server stream", "SearchOut", common, spec("/person.SearchService/SearchOut", transport.ServerStream, 1, 0)},
-		{"a client stream sends -messages", "SearchIn", common, spec("/person.SearchService/SearchIn", transport.ClientStream, 7, 0)},
+		{
+			"a unary call sends one, whatever -messages says", "Search", common,
+			spec("/person.SearchService/Search", transport.Unary, 1, 0),
+		},
+		{
+			"so does a server stream", "SearchOut", common,
+			spec("/person.SearchService/SearchOut", transport.ServerStream, 1, 0),
+		},
+		{
+			"a client stream sends -messages", "SearchIn", common,
+			spec("/person.SearchService/SearchIn", transport.ClientStream, 7, 0),
+		},
 		{"so does a bidi stream", "GetHelp", common, spec("/Users/GetHelp", transport.Bidi, 7, 0)},
-		{"an upload sends its context before them", "CreateRepo", common, spec("/Repo/CreateRepo", transport.ClientStream, 8, 0)},
+		{
+			"an upload sends its context before them", "CreateRepo", common,
+			spec("/Repo/CreateRepo", transport.ClientStream, 8, 0),
+		},
 		{"until the run ends", "SearchIO", endless, spec("/person.SearchService/SearchIO", transport.Bidi, 0, 0)},
 		{"an upload until the run ends", "CreateRepo", endless, spec("/Repo/CreateRepo", transport.ClientStream, 0, 0)},
 		{"a unary call has its own end", "GetUser", endless, spec("/Users/GetUser", transport.Unary, 1, 0)},
-		{"a stream that its server never ends", "Watch", common, spec("/grpc.health.v1.Health/Watch", transport.ServerStream, 1, 1)},
+		{
+			"a stream that its server never ends", "Watch", common,
+			spec("/grpc.health.v1.Health/Watch", transport.ServerStream, 1, 1),
+		},
 		{"health is one call", "Check", common, spec("/grpc.health.v1.Health/Check", transport.Unary, 1, 0)},
 		{"REST has a route", "Search", rest, overREST},
 	} {

@@ -35,7 +35,13 @@ func TestSizeIsCarried(t *testing.T) {
 			continue
 		}
 		for _, tt := range []struct{ size, want int }{
-			{0, d.DefaultSize}, {d.MinSize, d.MinSize}, {17, 17}, {127, 127}, {128, 128}, {1 << 10, 1 << 10}, {1 << 20, 1 << 20},
+			{0, d.DefaultSize},
+			{d.MinSize, d.MinSize},
+			{17, 17},
+			{127, 127},
+			{128, 128},
+			{1 << 10, 1 << 10},
+			{1 << 20, 1 << 20},
 		} {
 			c, _ := makeCall(t, d, options(3, tt.size), 1<<40-1)
 			requests := c.requests

@@ -19,15 +19,22 @@ func TestUniformIsExact(t *testing.T) {
 		k      int
 		at     time.Duration
 	}{
-		{"a whole number of nanoseconds apart", PerSecond(1000), 30 * time.Second, 30_000, 29_999, 29_999 * time.Millisecond},
+		{
+			"a whole number of nanoseconds apart", PerSecond(1000), 30 * time.Second, 30_000, 29_999,
+			29_999 * time.Millisecond,
+		},
 		{"a third of a nanosecond does not add up", PerSecond(30_000), time.Second, 30_000, 29_999, 999_966_666},
 		{"slower than one a second", PerSecond(0.5), 10 * time.Second, 5, 4, 8 * time.Second},
 		{"an arrival at the very end is the next span's", PerSecond(10), time.Second, 10, 9, 900 * time.Millisecond},
-		{"an hour at a rate that does not divide", PerSecond(700_000), 3 * time.Second, 2_100_000, 2_099_999, 2_999_998_571},
+		{
+			"an hour at a rate that does not divide", PerSecond(700_000), 3 * time.Second, 2_100_000, 2_099_999,
+			2_999_998_571,
+		},
 	} {
 		got := collect(Uniform(row.rate, row.d))
 		if len(got) != row.count || got[row.k] != row.at {
-			t.Errorf("%s: %d arrivals, the %d-th at %d; want %d, at %d", row.reason, len(got), row.k, got[min(row.k, len(got)-1)], row.count, row.at)
+			t.Errorf("%s: %d arrivals, the %d-th at %d; want %d, at %d", row.reason, len(got), row.k,
+				got[min(row.k, len(got)-1)], row.count, row.at)
 		}
 	}
 	if got := collect(Uniform(0, time.Second)); got != nil {
@@ -124,7 +131,10 @@ func TestLimit(t *testing.T) {
 }
 
 func FuzzParseStages(f *testing.F) {
-	for _, s := range []string{"10s:100", "10s:100,30s:1000", "1m:0..1e3", "1s:-1", "x", ":", "1s:1..", "1h:0.001", "9999999h:1", "1ns:1000000000"} {
+	for _, s := range []string{
+		"10s:100", "10s:100,30s:1000", "1m:0..1e3", "1s:-1", "x", ":", "1s:1..", "1h:0.001",
+		"9999999h:1", "1ns:1000000000",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -8,5 +8,7 @@ import (
 
 // registerAlpha registers reflection of the old version alone.
 func registerAlpha(s *grpc.Server) {
-	alpha.RegisterServerReflectionServer(s, reflection.NewServer(reflection.ServerOptions{Services: s})) //nolint:staticcheck // many servers have no other
+	// many servers have no other
+	alpha.RegisterServerReflectionServer(s,
+		reflection.NewServer(reflection.ServerOptions{Services: s})) //nolint:staticcheck
 }

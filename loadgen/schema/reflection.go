@@ -79,7 +79,8 @@ var ErrNotAsked = errors.New("ask the server by reflection")
 // explain says what the person can do about an error of reflection.
 func explain(err error) error {
 	if grpcreflect.IsElementNotFoundError(err) {
-		return fmt.Errorf("%w by the server's reflection (%s)", ErrNotFound, strings.ReplaceAll(err.Error(), "\n", ", "))
+		return fmt.Errorf("%w by the server's reflection (%s)", ErrNotFound,
+			strings.ReplaceAll(err.Error(), "\n", ", "))
 	}
 	st, ok := status.FromError(err)
 	if !ok {

@@ -43,10 +43,13 @@ func (t *Types) FindExtensionByName(name protoreflect.FullName) (protoreflect.Ex
 	return nil, protoregistry.NotFound
 }
 
-// FindExtensionByNumber implements protoregistry.ExtensionTypeResolver. No server is asked for a number: many answer that
-// with an error.
-func (t *Types) FindExtensionByNumber(message protoreflect.FullName, field protoreflect.FieldNumber) (protoreflect.ExtensionType, error) {
-	return dynamicpb.NewTypes(t.schema.files).FindExtensionByNumber(message, field) //nolint:wrapcheck // it is compared with NotFound
+// FindExtensionByNumber implements protoregistry.ExtensionTypeResolver. No server is asked for a number: many answer
+// that with an error.
+func (t *Types) FindExtensionByNumber(message protoreflect.FullName,
+	field protoreflect.FieldNumber,
+) (protoreflect.ExtensionType, error) {
+	// it is compared with NotFound
+	return dynamicpb.NewTypes(t.schema.files).FindExtensionByNumber(message, field) //nolint:wrapcheck
 }
 
 // find looks in all sources, and among the well-known types.

@@ -20,8 +20,8 @@ import (
 
 // Config says where descriptors come from.
 type Config struct {
-	// Protos are .proto files, Imports the folders that they and their imports are looked for in: DIR, or PREFIX=DIR for
-	// the imports below PREFIX.
+	// Protos are .proto files, Imports the folders that they and their imports are looked for in: DIR, or PREFIX=DIR
+	// for the imports below PREFIX.
 	Protos, Imports []string
 	// Sets are files of descriptor sets.
 	Sets []string
@@ -38,8 +38,8 @@ type Schema struct {
 	notes  []string
 }
 
-// Open reads the files; a server is asked only once something is looked for. An error says which file is wrong, and what
-// the person can do.
+// Open reads the files; a server is asked only once something is looked for. An error says which file is wrong, and
+// what the person can do.
 func Open(ctx context.Context, c Config) (*Schema, error) {
 	s := &Schema{files: new(protoregistry.Files)}
 	if len(c.Sets) > 0 {
@@ -125,8 +125,8 @@ func (s *Schema) Find(name protoreflect.FullName) (protoreflect.Descriptor, erro
 // ErrNotFound says that no source has what was looked for.
 var ErrNotFound = errors.New("not found")
 
-// Method finds the method that name means: pkg.Service/Method, pkg.Service.Method, Service/Method, or Method where there
-// is one alone. An error names the nearest that there are.
+// Method finds the method that name means: pkg.Service/Method, pkg.Service.Method, Service/Method, or Method where
+// there is one alone. An error names the nearest that there are.
 func (s *Schema) Method(name string) (protoreflect.MethodDescriptor, error) {
 	name = strings.TrimPrefix(name, "/")
 	service, method, slash := strings.Cut(name, "/")
@@ -168,7 +168,8 @@ func (s *Schema) search(name, service, method string) (protoreflect.MethodDescri
 		for i := range sd.Methods().Len() {
 			md := sd.Methods().Get(i)
 			all = append(all, Name(md))
-			if strings.EqualFold(string(md.Name()), method) && (service == "" || full == service || strings.HasSuffix(full, "."+service)) {
+			if strings.EqualFold(string(md.Name()), method) &&
+				(service == "" || full == service || strings.HasSuffix(full, "."+service)) {
 				found = append(found, md)
 			}
 		}
@@ -229,5 +230,6 @@ func (s *Schema) whole(md protoreflect.MethodDescriptor) error {
 	if len(s.notes) > 0 {
 		why = "; " + strings.Join(s.notes, "; ")
 	}
-	return fmt.Errorf("%s: types without a definition: %s%s: give the files that have them, by -proto, -I or -protoset", Name(md), strings.Join(lacking, ", "), why)
+	return fmt.Errorf("%s: types without a definition: %s%s: give the files that have them, by -proto, -I or -protoset",
+		Name(md), strings.Join(lacking, ", "), why)
 }

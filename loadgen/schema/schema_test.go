@@ -73,21 +73,24 @@ func TestSources(t *testing.T) {
 			},
 		},
 		{
-			reason: "imports below -I", protos: []string{"protos/p/a.proto"}, import_: []string{"protos"}, method: "p.S.M", want: "p.S/M",
+			reason: "imports below -I", protos: []string{"protos/p/a.proto"}, import_: []string{"protos"},
+			method: "p.S.M", want: "p.S/M",
 			files: map[string]string{
 				"protos/p/a.proto": head + `package p; import "p/b.proto"; service S { rpc M(Q) returns (Q); }`,
 				"protos/p/b.proto": head + `package p; message Q {}`,
 			},
 		},
 		{
-			reason: "imports below a prefix", protos: []string{"third/a.proto"}, import_: []string{"api/v1=third"}, method: "M", want: "S/M",
+			reason: "imports below a prefix", protos: []string{"third/a.proto"}, import_: []string{"api/v1=third"},
+			method: "M", want: "S/M",
 			files: map[string]string{
 				"third/a.proto": head + `import "api/v1/b.proto"; service S { rpc M(Q) returns (Q); }`,
 				"third/b.proto": head + `message Q {}`,
 			},
 		},
 		{
-			reason: "imports that only options need, and nobody has", protos: []string{"a.proto"}, method: "M", want: "S/M",
+			reason: "imports that only options need, and nobody has", protos: []string{"a.proto"}, method: "M",
+			want: "S/M",
 			files: map[string]string{"a.proto": head + `
 				import "gogoproto/gogo.proto"; import "validate/validate.proto"; import "buf/validate/validate.proto"; import "protoc-gen-openapiv2/options/annotations.proto";
 				option (gogoproto.marshaler_all) = true;
@@ -101,8 +104,10 @@ func TestSources(t *testing.T) {
 				service S { option (x.y) = 1; rpc M(Q) returns (Q) { option (auth.rule) = { role: "admin" }; } }`},
 		},
 		{
-			reason: "an import that a type needs", protos: []string{"a.proto"}, method: "M", fails: []string{"lost/b.proto", "-I"},
-			files: map[string]string{"a.proto": head + `import "lost/b.proto"; service S { rpc M(lost.Q) returns (lost.Q); }`},
+			reason: "an import that a type needs", protos: []string{"a.proto"}, method: "M",
+			fails: []string{"lost/b.proto", "-I"},
+			files: map[string]string{"a.proto": head +
+				`import "lost/b.proto"; service S { rpc M(lost.Q) returns (lost.Q); }`},
 		},
 		{
 			reason: "types that everybody has", protos: []string{"a.proto"}, method: "M", want: "S/M",
@@ -127,30 +132,43 @@ func TestSources(t *testing.T) {
 			},
 		},
 		{
-			reason: "edition 2024", protos: []string{"a.proto"}, method: "M", fails: []string{"buf build", "protoc --include_imports", "-protoset"},
+			reason: "edition 2024", protos: []string{"a.proto"}, method: "M",
+			fails: []string{"buf build", "protoc --include_imports", "-protoset"},
 			files: map[string]string{"a.proto": `edition = "2024"; message Q {} service S { rpc M(Q) returns (Q); }`},
 		},
 		{
 			reason: "nested enums of equal names", protos: []string{"a.proto"}, method: "M", want: "S/M",
-			files: map[string]string{"a.proto": head + `message A { enum E { X = 0; } E e = 1; } message B { enum E { X = 0; } E e = 1; } service S { rpc M(A) returns (B); }`},
+			files: map[string]string{"a.proto": head +
+				`message A { enum E { X = 0; } E e = 1; } message B { enum E { X = 0; } E e = 1; } service S { rpc M(A) returns (B); }`},
 		},
 		{
-			reason: "a syntax error, with its line", protos: []string{"a.proto"}, method: "M", fails: []string{"a.proto:2:"},
+			reason: "a syntax error, with its line", protos: []string{"a.proto"}, method: "M",
+			fails: []string{"a.proto:2:"},
 			files: map[string]string{"a.proto": head + `message {}`},
 		},
 		{
 			reason: "a cycle", protos: []string{"a.proto"}, method: "M", fails: []string{"cycle"},
 			files: map[string]string{"a.proto": head + `import "b.proto";`, "b.proto": head + `import "a.proto";`},
 		},
-		{reason: "no such file", protos: []string{"nowhere.proto"}, method: "M", fails: []string{"-proto", "nowhere.proto"}},
-		{reason: "no such folder", protos: []string{"nowhere.proto"}, import_: []string{"nowhere"}, method: "M", fails: []string{"-I", "nowhere"}},
 		{
-			reason: "two of one name", protos: []string{"a.proto"}, method: "M", fails: []string{"2 methods", "S/M", "T/M"},
-			files: map[string]string{"a.proto": head + `message Q {} service S { rpc M(Q) returns (Q); } service T { rpc M(Q) returns (Q); }`},
+			reason: "no such file", protos: []string{"nowhere.proto"}, method: "M",
+			fails: []string{"-proto", "nowhere.proto"},
 		},
 		{
-			reason: "a misspelt name, the nearest first", protos: []string{"a.proto"}, method: "S/Serach", fails: []string{"did you mean S/Search, "},
-			files: map[string]string{"a.proto": head + `message Q {} service S { rpc Put(Q) returns (Q); rpc Search(Q) returns (Q); }`},
+			reason: "no such folder", protos: []string{"nowhere.proto"}, import_: []string{"nowhere"}, method: "M",
+			fails: []string{"-I", "nowhere"},
+		},
+		{
+			reason: "two of one name", protos: []string{"a.proto"}, method: "M",
+			fails: []string{"2 methods", "S/M", "T/M"},
+			files: map[string]string{"a.proto": head +
+				`message Q {} service S { rpc M(Q) returns (Q); } service T { rpc M(Q) returns (Q); }`},
+		},
+		{
+			reason: "a misspelt name, the nearest first", protos: []string{"a.proto"}, method: "S/Serach",
+			fails: []string{"did you mean S/Search, "},
+			files: map[string]string{"a.proto": head +
+				`message Q {} service S { rpc Put(Q) returns (Q); rpc Search(Q) returns (Q); }`},
 		},
 		{
 			reason: "no service at all", protos: []string{"a.proto"}, method: "M", fails: []string{"no service"},
@@ -241,7 +259,10 @@ func TestSets(t *testing.T) {
 		{"in zstd", "a.binpb.zst", packer.EncodeAll(binary, nil), nil},
 		{"JSON, with fields of buf's", "a.json", []byte(image), nil},
 		{"text", "a.txtpb", []byte(prototext.Format(set(true))), nil},
-		{"without its imports", "a.binpb", lacking, []string{"grpc/testing/messages.proto", "--include_imports", "grpc.testing.SimpleRequest"}},
+		{
+			"without its imports", "a.binpb", lacking,
+			[]string{"grpc/testing/messages.proto", "--include_imports", "grpc.testing.SimpleRequest"},
+		},
 		{"cut short", "a.binpb.zst", packer.EncodeAll(binary, nil)[:40], []string{"unpack its zstd"}},
 		{"no set", "a.binpb", []byte("nonsense"), []string{"a.binpb", "no descriptor set", "protoc --include_imports"}},
 		{"nothing", "a.binpb", nil, []string{"no descriptor set"}},
@@ -256,7 +277,8 @@ func TestSets(t *testing.T) {
 			judge(t, md, err, "grpc.testing.TestService/UnaryCall", tt.fails)
 		})
 	}
-	s, err := schema.Open(t.Context(), schema.Config{Sets: []string{filepath.Join(write(t, map[string]string{"a": string(lacking)}), "a")}})
+	s, err := schema.Open(t.Context(),
+		schema.Config{Sets: []string{filepath.Join(write(t, map[string]string{"a": string(lacking)}), "a")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -313,7 +335,10 @@ func TestReflection(t *testing.T) {
 func TestManyServices(t *testing.T) {
 	cc := server(t, func(s *grpc.Server) {
 		for i := range 500 {
-			s.RegisterService(&grpc.ServiceDesc{ServiceName: fmt.Sprintf("many.Service%d", i), HandlerType: (*any)(nil)}, nil)
+			s.RegisterService(&grpc.ServiceDesc{
+				ServiceName: fmt.Sprintf("many.Service%d", i),
+				HandlerType: (*any)(nil),
+			}, nil)
 		}
 		reflection.Register(s)
 	})
@@ -326,7 +351,8 @@ func TestManyServices(t *testing.T) {
 	if _, err := s.Method("grpc.testing.TestService/UnaryCall"); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(began); took > 2*time.Second { // 200 ms is for a machine that is quiet, without the race detector
+	// 200 ms is for a machine that is quiet, without the race detector
+	if took := time.Since(began); took > 2*time.Second {
 		t.Errorf("it took %v", took)
 	}
 	names, err := s.Services()
@@ -337,8 +363,13 @@ func TestManyServices(t *testing.T) {
 
 // Files come first, and the server is asked for what they lack.
 func TestSourcesAddUp(t *testing.T) {
-	dir := write(t, map[string]string{"a.proto": head + `package mine; message Q { string s = 1; } service S { rpc M(Q) returns (Q); }`})
-	s, err := schema.Open(t.Context(), schema.Config{Protos: []string{filepath.Join(dir, "a.proto")}, Server: server(t, func(s *grpc.Server) { reflection.Register(s) })})
+	dir := write(t, map[string]string{"a.proto": head +
+		`package mine; message Q { string s = 1; } service S { rpc M(Q) returns (Q); }`})
+	s, err := schema.Open(t.Context(),
+		schema.Config{
+			Protos: []string{filepath.Join(dir, "a.proto")},
+			Server: server(t, func(s *grpc.Server) { reflection.Register(s) }),
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -348,7 +379,10 @@ func TestSourcesAddUp(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for name, there := range map[protoreflect.FullName]bool{"mine.Q": true, "grpc.testing.Payload": true, "google.rpc.BadRequest": true, "person.PersonReq": false} {
+	for name, there := range map[protoreflect.FullName]bool{
+		"mine.Q": true, "grpc.testing.Payload": true,
+		"google.rpc.BadRequest": true, "person.PersonReq": false,
+	} {
 		_, err := s.Types().FindMessageByName(name)
 		if (err == nil) != there {
 			t.Errorf("%s: %v, want it there: %v", name, err, there)
@@ -362,7 +396,8 @@ func TestManyFiles(t *testing.T) {
 	for i := range 200 {
 		text := head + fmt.Sprintf("package p%d;\n", i)
 		if i > 0 {
-			text += fmt.Sprintf("import \"f%d.proto\";\nmessage Q { p%d.Q before = 1; string name = 2; repeated int64 more = 3; }\n", i-1, i-1)
+			text += fmt.Sprintf("import \"f%d.proto\";\nmessage Q { p%d.Q before = 1; string name = 2; repeated "+
+				"int64 more = 3; }\n", i-1, i-1)
 		} else {
 			text += "message Q {}\n"
 		}
@@ -377,14 +412,16 @@ func TestManyFiles(t *testing.T) {
 	if _, err := s.Method("S199/M"); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(began); took > 10*time.Second { // a second is for a machine that is quiet, without the race detector
+	// a second is for a machine that is quiet, without the race detector
+	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("it took %v", took)
 	}
 }
 
 // An answer that is not found is told apart from a server that cannot be asked.
 func TestNotFound(t *testing.T) {
-	s, err := schema.Open(t.Context(), schema.Config{Server: server(t, func(s *grpc.Server) { reflection.Register(s) })})
+	s, err := schema.Open(t.Context(),
+		schema.Config{Server: server(t, func(s *grpc.Server) { reflection.Register(s) })})
 	if err != nil {
 		t.Fatal(err)
 	}

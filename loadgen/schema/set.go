@@ -27,7 +27,8 @@ func (s *Schema) readSets(paths []string) error {
 			return fmt.Errorf("-protoset %s: %w", path, err)
 		}
 		for _, f := range set.GetFile() {
-			if !slices.ContainsFunc(all.GetFile(), func(g *descriptorpb.FileDescriptorProto) bool { return g.GetName() == f.GetName() }) {
+			if !slices.ContainsFunc(all.GetFile(),
+				func(g *descriptorpb.FileDescriptorProto) bool { return g.GetName() == f.GetName() }) {
 				all.File = append(all.File, f)
 			}
 		}
@@ -47,7 +48,8 @@ func (s *Schema) readSets(paths []string) error {
 		}
 	}
 	if len(lacking) > 0 {
-		s.notes = append(s.notes, fmt.Sprintf("the descriptor set lacks %s, which it imports (protoc --include_imports puts them in)", strings.Join(lacking, ", ")))
+		s.notes = append(s.notes, fmt.Sprintf("the descriptor set lacks %s, which it imports (protoc "+
+			"--include_imports puts them in)", strings.Join(lacking, ", ")))
 	}
 	return nil
 }
@@ -89,12 +91,14 @@ func readSet(path string) (*descriptorpb.FileDescriptorSet, error) {
 		err = proto.Unmarshal(data, set)
 	}
 	if err != nil || len(set.GetFile()) == 0 {
-		return nil, fmt.Errorf("it is no descriptor set: make one by `protoc --include_imports --descriptor_set_out=FILE` or `buf build -o FILE`: %w", err)
+		return nil, fmt.Errorf("it is no descriptor set: make one by `protoc --include_imports "+
+			"--descriptor_set_out=FILE` or `buf build -o FILE`: %w", err)
 	}
 	return set, nil
 }
 
-// complete puts well-known files into a set that lacks them, takes out imports that nobody has, and says which these are.
+// complete puts well-known files into a set that lacks them, takes out imports that nobody has, and says which these
+// are.
 func (s *Schema) complete(set *descriptorpb.FileDescriptorSet) (lacking []string) {
 	there := map[string]bool{}
 	for _, f := range set.GetFile() {

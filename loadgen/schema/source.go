@@ -56,7 +56,8 @@ func (s *Schema) compile(ctx context.Context, protos, imports []string) error {
 	}
 	if len(src.lacking) > 0 {
 		slices.Sort(src.lacking)
-		s.notes = append(s.notes, "imports that are nowhere below -I, and not needed so far: "+strings.Join(src.lacking, ", "))
+		s.notes = append(s.notes, "imports that are nowhere below -I, and not needed so far: "+strings.Join(
+			src.lacking, ", "))
 	}
 	return nil
 }
@@ -73,8 +74,8 @@ type sources struct {
 	lacking []string
 }
 
-// name is what a file given on the command line is called by others' imports: its path below a root. Where it lies below
-// none, its own folder becomes one.
+// name is what a file given on the command line is called by others' imports: its path below a root. Where it lies
+// below none, its own folder becomes one.
 func (s *sources) name(file string) (string, error) {
 	for _, r := range s.roots { // as protoc takes it
 		if rest, ok := r.below(file); ok {
@@ -189,10 +190,12 @@ func (s *sources) explain(err error, protos []string) error {
 	text := err.Error()
 	switch {
 	case strings.Contains(text, "edition") && strings.Contains(text, "2024"):
-		return fmt.Errorf("%w: make a descriptor set, which -protoset reads: `buf build -o set.binpb`, or `protoc --include_imports --descriptor_set_out=set.binpb %s`", err, strings.Join(protos, " "))
+		return fmt.Errorf("%w: make a descriptor set, which -protoset reads: `buf build -o set.binpb`, or `protoc "+
+			"--include_imports --descriptor_set_out=set.binpb %s`", err, strings.Join(protos, " "))
 	case len(s.lacking) > 0:
 		slices.Sort(s.lacking)
-		return fmt.Errorf("%w: these imports were not found: %s: name the folder that they are in by -I", err, strings.Join(s.lacking, ", "))
+		return fmt.Errorf("%w: these imports were not found: %s: name the folder that they are in by -I", err,
+			strings.Join(s.lacking, ", "))
 	default:
 		return err
 	}
@@ -221,7 +224,8 @@ func withoutOptions(f *descriptorpb.FileDescriptorProto) {
 
 // isOption says whether an extension is of options, which nothing sent carries.
 func isOption(x *descriptorpb.FieldDescriptorProto) bool {
-	return strings.HasPrefix(strings.TrimPrefix(x.GetExtendee(), "."), "google.protobuf.") && strings.HasSuffix(x.GetExtendee(), "Options")
+	return strings.HasPrefix(strings.TrimPrefix(x.GetExtendee(), "."), "google.protobuf.") &&
+		strings.HasSuffix(x.GetExtendee(), "Options")
 }
 
 func withoutMessageOptions(m *descriptorpb.DescriptorProto) {

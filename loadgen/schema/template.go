@@ -34,11 +34,14 @@ func Template(m protoreflect.MessageDescriptor) string {
 
 // wellKnownJSON are the types whose JSON is no object.
 var wellKnownJSON = map[protoreflect.FullName]string{
-	"google.protobuf.Timestamp": `"2006-01-02T15:04:05Z"`, "google.protobuf.Duration": `"1.5s"`, "google.protobuf.FieldMask": `"field,another.field"`,
-	"google.protobuf.Struct": `{}`, "google.protobuf.Value": `null`, "google.protobuf.ListValue": `[]`, "google.protobuf.Empty": `{}`,
+	"google.protobuf.Timestamp": `"2006-01-02T15:04:05Z"`, "google.protobuf.Duration": `"1.5s"`,
+	"google.protobuf.FieldMask": `"field,another.field"`,
+	"google.protobuf.Struct":    `{}`, "google.protobuf.Value": `null`, "google.protobuf.ListValue": `[]`,
+	"google.protobuf.Empty":       `{}`,
 	"google.protobuf.Any":         `{"@type":"type.googleapis.com/pkg.Type"}`,
-	"google.protobuf.DoubleValue": `0`, "google.protobuf.FloatValue": `0`, "google.protobuf.Int32Value": `0`, "google.protobuf.UInt32Value": `0`,
-	"google.protobuf.Int64Value": `"0"`, "google.protobuf.UInt64Value": `"0"`, "google.protobuf.BoolValue": `false`,
+	"google.protobuf.DoubleValue": `0`, "google.protobuf.FloatValue": `0`, "google.protobuf.Int32Value": `0`,
+	"google.protobuf.UInt32Value": `0`,
+	"google.protobuf.Int64Value":  `"0"`, "google.protobuf.UInt64Value": `"0"`, "google.protobuf.BoolValue": `false`,
 	"google.protobuf.StringValue": `""`, "google.protobuf.BytesValue": `""`,
 }
 
@@ -92,7 +95,8 @@ func templateValue(b *bytes.Buffer, f protoreflect.FieldDescriptor, within []pro
 		b.WriteString(`""`)
 	case protoreflect.BoolKind:
 		b.WriteString("false")
-	case protoreflect.Int64Kind, protoreflect.Uint64Kind, protoreflect.Sint64Kind, protoreflect.Fixed64Kind, protoreflect.Sfixed64Kind:
+	case protoreflect.Int64Kind, protoreflect.Uint64Kind, protoreflect.Sint64Kind, protoreflect.Fixed64Kind,
+		protoreflect.Sfixed64Kind:
 		b.WriteString(`"0"`)
 	default:
 		b.WriteString("0")

@@ -25,10 +25,12 @@ var table = [Count]struct {
 	name, help string
 	compared   bool
 }{
-	Response: {"response", "Time from a call's intended start to its end; in a closed loop, its service time. A call that was never answered counts with the time that it waited.", true},
-	Service:  {"service", "Time from a call's send to its end.", true},
-	Lag:      {"lag", "Time from a call's intended start to its send.", false},
-	Pacing: {"pacing", "Time from when a call was due and its worker free to its send: the load generator's own part of the lag, " +
+	Response: {"response", "Time from a call's intended start to its end; in a closed loop, its service time. A call " +
+		"that was never answered counts with the time that it waited.", true},
+	Service: {"service", "Time from a call's send to its end.", true},
+	Lag:     {"lag", "Time from a call's intended start to its send.", false},
+	Pacing: {"pacing", "Time from when a call was due and its worker free to its send: the load generator's own part " +
+		"of the lag, " +
 		"but for what the server held back.", false},
 	FirstMessage:    {"first_message", "Time from a call's start to its first answer.", true},
 	MessageRTT:      {"message_rtt", "Time from a message's send to its answer.", true},

@@ -95,7 +95,11 @@ func TestMannKendall(t *testing.T) {
 		{"ten that rise: all of 45 pairs", []float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, twoSided(45, 125)},
 		{"ten that fall", []float64{10, 9, 8, 7, 6, 5, 4, 3, 2, 1}, twoSided(45, 125)},
 		{"five: eight pairs rise, two fall", []float64{1, 3, 2, 5, 4}, twoSided(6, 5*4*15/18.0)},
-		{"a tie neither rises nor falls, and takes from the variance", []float64{1, 2, 2, 3, 4}, twoSided(9, 5*4*15/18.0-1)},
+		{
+			"a tie neither rises nor falls, and takes from the variance",
+			[]float64{1, 2, 2, 3, 4},
+			twoSided(9, 5*4*15/18.0-1),
+		},
 		{"all alike", []float64{7, 7, 7, 7, 7}, 1},
 		{"as many rise as fall", []float64{1, 2, 2, 1}, 1},
 		{"too few", []float64{1, 2, 3}, 1},

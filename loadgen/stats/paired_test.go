@@ -58,7 +58,11 @@ func TestPairByHand(t *testing.T) {
 		{"none", nil, stats.Paired{Low: math.Inf(-1), High: math.Inf(1), P: 1}},
 		{"one", []float64{3}, stats.Paired{N: 1, Estimate: 3, Low: math.Inf(-1), High: math.Inf(1), P: 1}},
 		// All positive: P = 2/2^6.
-		{"six of one sign", []float64{1, 2, 3, 4, 5, 6}, stats.Paired{N: 6, Estimate: 3.5, Low: 1, High: 6, P: 2.0 / 64}},
+		{
+			"six of one sign",
+			[]float64{1, 2, 3, 4, 5, 6},
+			stats.Paired{N: 6, Estimate: 3.5, Low: 1, High: 6, P: 2.0 / 64},
+		},
 		// |d| all tied: the sum of the positive ranks is like a count of heads: 2(1+4+6)/16, at most 1.
 		{"ties", []float64{1, -1, 1, -1}, stats.Paired{N: 4, P: 1, Low: math.Inf(-1), High: math.Inf(1)}},
 		{"zeros say nothing", []float64{0, 0, 0, 0}, stats.Paired{N: 4, P: 1, Low: math.Inf(-1), High: math.Inf(1)}},
@@ -116,7 +120,8 @@ func TestPairIsSymmetric(t *testing.T) {
 		swapped[i] = -d[i]
 	}
 	a, b := stats.Pair(d), stats.Pair(swapped)
-	if math.Abs(a.Estimate+b.Estimate) > 1e-12 || math.Abs(a.Low+b.High) > 1e-12 || math.Abs(a.High+b.Low) > 1e-12 || a.P != b.P {
+	if math.Abs(a.Estimate+b.Estimate) > 1e-12 || math.Abs(a.Low+b.High) > 1e-12 || math.Abs(a.High+b.Low) > 1e-12 ||
+		a.P != b.P {
 		t.Errorf("%+v, and swapped %+v", a, b)
 	}
 }

@@ -94,7 +94,8 @@ func TestQuantileRanksProperties(t *testing.T) {
 		for _, q := range []float64{0.5, 0.75, 0.9375} { // 1-q is exact
 			upper, lower := stats.QuantileRanks(n, q), stats.QuantileRanks(n, 1-q)
 			if upper.Low > 0 && upper.Low+lower.High != n+1 || upper.High != none && lower.Low+upper.High != n+1 {
-				t.Errorf("of %d values, %v has the ranks %v, and %v has %v: want mirror images", n, q, upper, 1-q, lower)
+				t.Errorf("of %d values, %v has the ranks %v, and %v has %v: want mirror images", n, q, upper, 1-q,
+					lower)
 			}
 		}
 	}
@@ -142,7 +143,8 @@ func TestCoverage(t *testing.T) {
 		}
 	}
 	if covered := 1 - float64(below+above)/samples; covered < 0.935 {
-		t.Errorf("the interval held the p99 in %.4f of %d samples (missed %d times above it, %d below), want 0.935", covered, samples, below, above)
+		t.Errorf("the interval held the p99 in %.4f of %d samples (missed %d times above it, %d below), want 0.935",
+			covered, samples, below, above)
 	}
 	for side, missed := range map[string]int{"above": below, "below": above} {
 		if share := float64(missed) / samples; share > 0.035 {
@@ -157,7 +159,15 @@ func TestSupported(t *testing.T) {
 		p        float64
 		smallest int64
 	}{
-		{50, 20}, {75, 40}, {90, 100}, {95, 200}, {99, 1000}, {99.9, 10_000}, {99.99, 100_000}, {99.999, 1_000_000}, {99.9999, 10_000_000},
+		{50, 20},
+		{75, 40},
+		{90, 100},
+		{95, 200},
+		{99, 1000},
+		{99.9, 10_000},
+		{99.99, 100_000},
+		{99.999, 1_000_000},
+		{99.9999, 10_000_000},
 	} {
 		for _, step := range []int64{0, 1, 2, 1000, 1_000_000_000} {
 			if n := tt.smallest + step; !stats.Supported(n, tt.p) {

@@ -11,7 +11,12 @@ import (
 // The published bounds at 95 %, two-sided: R's binom.test.
 func TestShareBounds(t *testing.T) {
 	for _, tt := range []struct{ k, n, low, high float64 }{
-		{0, 10, 0, 0.3084971}, {1, 10, 0.002528579, 0.4450161}, {10, 10, 0.6915029, 1}, {5, 100, 0.01643187, 0.1128349}, {50, 1000, 0.03733539, 0.0653905}, {0, 0, 0, 1},
+		{0, 10, 0, 0.3084971},
+		{1, 10, 0.002528579, 0.4450161},
+		{10, 10, 0.6915029, 1},
+		{5, 100, 0.01643187, 0.1128349},
+		{50, 1000, 0.03733539, 0.0653905},
+		{0, 0, 0, 1},
 	} {
 		low, high := stats.ShareBounds(tt.k, tt.n, 0.025)
 		if math.Abs(low-tt.low) > 2e-5 || math.Abs(high-tt.high) > 2e-5 {
@@ -42,7 +47,8 @@ func TestShareBoundsCover(t *testing.T) {
 			}
 		}
 		if limit := int(0.01*rounds + 4*math.Sqrt(0.01*rounds)); below > limit || above > limit {
-			t.Errorf("share %v: of %d rounds %d bounds lie below, %d above it, want at most %d", share, rounds, below, above, limit)
+			t.Errorf("share %v: of %d rounds %d bounds lie below, %d above it, want at most %d", share, rounds, below,
+				above, limit)
 		}
 	}
 }
@@ -66,7 +72,8 @@ func TestClustering(t *testing.T) {
 			}
 			sum += stats.Clustering(k, n, 0.16)
 		}
-		if mean := sum / rounds; mean < 0.95*float64(size) || mean > 1.5*float64(size) { // it is a little wide on purpose
+		// it is a little wide on purpose
+		if mean := sum / rounds; mean < 0.95*float64(size) || mean > 1.5*float64(size) {
 			t.Errorf("clusters of %d are told as %v", size, mean)
 		}
 	}

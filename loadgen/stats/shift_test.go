@@ -23,19 +23,31 @@ func TestShiftByTheBook(t *testing.T) {
 			"sleep: t = 1.8608 at 17.776 degrees of freedom",
 			[]float64{0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0, 2},
 			[]float64{1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4},
-			stats.Shifted{N: 10, M: 10, First: 0.75, Second: 2.33, Estimate: 1.58, Low: -0.2054832, High: 3.3654832, P: 0.07939414},
+			stats.Shifted{
+				N: 10, M: 10, First: 0.75, Second: 2.33, Estimate: 1.58, Low: -0.2054832, High: 3.3654832,
+				P: 0.07939414,
+			},
 		},
 		{
 			"mtcars, mpg of automatic and manual: sizes and variances unlike, t = 3.7671 at 18.332",
-			[]float64{21.4, 18.7, 18.1, 14.3, 24.4, 22.8, 19.2, 17.8, 16.4, 17.3, 15.2, 10.4, 10.4, 14.7, 21.5, 15.5, 15.2, 13.3, 19.2},
+			[]float64{
+				21.4, 18.7, 18.1, 14.3, 24.4, 22.8, 19.2, 17.8, 16.4, 17.3, 15.2, 10.4, 10.4, 14.7, 21.5, 15.5,
+				15.2, 13.3, 19.2,
+			},
 			[]float64{21, 21, 22.8, 32.4, 30.4, 33.9, 27.3, 26, 30.4, 15.8, 19.7, 15, 21.4},
-			stats.Shifted{N: 19, M: 13, First: 17.1473684, Second: 24.3923077, Estimate: 7.2449393, Low: 3.2096842, High: 11.2801944, P: 0.00137364},
+			stats.Shifted{
+				N: 19, M: 13, First: 17.1473684, Second: 24.3923077, Estimate: 7.2449393, Low: 3.2096842,
+				High: 11.2801944, P: 0.00137364,
+			},
 		},
 		{
 			"variances of 0.5 and 2 of two values each: 25/17 degrees of freedom",
 			[]float64{1, 2},
 			[]float64{4, 6},
-			stats.Shifted{N: 2, M: 2, First: 1.5, Second: 5, Estimate: 3.5, Low: -3.4185228, High: 10.4185228, P: 0.12904784},
+			stats.Shifted{
+				N: 2, M: 2, First: 1.5, Second: 5, Estimate: 3.5, Low: -3.4185228, High: 10.4185228,
+				P: 0.12904784,
+			},
 		},
 	} {
 		a, b := slices.Clone(tt.a), slices.Clone(tt.b)
@@ -60,12 +72,42 @@ func TestShiftOfFew(t *testing.T) {
 		{"nothing", nil, nil, 0, stats.Shifted{Low: -none, High: none, P: 1}},
 		{"nothing to begin with", nil, []float64{1, 2}, 0, stats.Shifted{M: 2, Low: -none, High: none, P: 1}},
 		{"nothing to end with", []float64{1, 2}, nil, 0.2, stats.Shifted{N: 2, Low: -none, High: none, P: 1}},
-		{"one of each", []float64{1}, []float64{5}, 0, stats.Shifted{N: 1, M: 1, First: 1, Second: 5, Estimate: 4, Low: -none, High: none, P: 1}},
-		{"one against two", []float64{1}, []float64{5, 7}, 0, stats.Shifted{N: 1, M: 2, First: 1, Second: 6, Estimate: 5, Low: -none, High: none, P: 1}},
-		{"no errors on either side, whatever runs share", []float64{0, 0, 0}, []float64{0, 0}, 0.2, stats.Shifted{N: 3, M: 2, P: 1}},
-		{"no errors, then all", []float64{0, 0}, []float64{1, 1}, 0, stats.Shifted{N: 2, M: 2, Second: 1, Estimate: 1, Low: 1, High: 1}},
+		{
+			"one of each",
+			[]float64{1},
+			[]float64{5},
+			0,
+			stats.Shifted{N: 1, M: 1, First: 1, Second: 5, Estimate: 4, Low: -none, High: none, P: 1},
+		},
+		{
+			"one against two",
+			[]float64{1},
+			[]float64{5, 7},
+			0,
+			stats.Shifted{N: 1, M: 2, First: 1, Second: 6, Estimate: 5, Low: -none, High: none, P: 1},
+		},
+		{
+			"no errors on either side, whatever runs share",
+			[]float64{0, 0, 0},
+			[]float64{0, 0},
+			0.2,
+			stats.Shifted{N: 3, M: 2, P: 1},
+		},
+		{
+			"no errors, then all",
+			[]float64{0, 0},
+			[]float64{1, 1},
+			0,
+			stats.Shifted{N: 2, M: 2, Second: 1, Estimate: 1, Low: 1, High: 1},
+		},
 		// All alike, but for what they share: 10 % of 100 and of 100 is 14.142 together, times the normal 1.95996.
-		{"alike, and apart by 10 %", []float64{100, 100}, []float64{100, 100}, 0.1, stats.Shifted{N: 2, M: 2, First: 100, Second: 100, Low: -27.7181, High: 27.7181, P: 1}},
+		{
+			"alike, and apart by 10 %",
+			[]float64{100, 100},
+			[]float64{100, 100},
+			0.1,
+			stats.Shifted{N: 2, M: 2, First: 100, Second: 100, Low: -27.7181, High: 27.7181, P: 1},
+		},
 	} {
 		if diff := cmp.Diff(tt.want, shiftApart(tt.a, tt.b, tt.apart), cmpopts.EquateApprox(0, 1e-4)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.reason, diff)
@@ -100,7 +142,10 @@ func TestShiftIsSymmetric(t *testing.T) {
 	}
 	for _, apart := range []float64{0, 0.2} {
 		x, y := shiftApart(a, b, apart), shiftApart(b, a, apart)
-		back := stats.Shifted{N: y.M, M: y.N, First: y.Second, Second: y.First, Estimate: -y.Estimate, Low: -y.High, High: -y.Low, P: y.P}
+		back := stats.Shifted{
+			N: y.M, M: y.N, First: y.Second, Second: y.First, Estimate: -y.Estimate, Low: -y.High,
+			High: -y.Low, P: y.P,
+		}
 		if diff := cmp.Diff(x, back, cmpopts.EquateApprox(0, 1e-12)); diff != "" {
 			t.Errorf("apart %v: forth and back differ:\n%s", apart, diff)
 		}
@@ -112,7 +157,8 @@ func TestShiftIntervalAgreesWithP(t *testing.T) {
 	random := rand.New(rand.NewPCG(9, 10))
 	both := [2]int{}
 	for range 1000 {
-		a, b := []float64{random.NormFloat64(), random.NormFloat64(), random.NormFloat64()}, []float64{2 + random.NormFloat64(), 2 + random.NormFloat64()}
+		a, b := []float64{random.NormFloat64(), random.NormFloat64(), random.NormFloat64()},
+			[]float64{2 + random.NormFloat64(), 2 + random.NormFloat64()}
 		s := shiftApart(a, b, 0.1)
 		if excludes := s.Low > 0 || s.High < 0; excludes != (s.P < 0.05) {
 			t.Fatalf("%+v", s)

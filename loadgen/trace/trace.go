@@ -57,7 +57,8 @@ const (
 // New exports the spans of a run's calls to the collector at addr, host:port, in plaintext.
 // It does not wait for the collector to be there.
 func New(ctx context.Context, addr, runID string) (*Exporter, error) {
-	client, err := otlptracegrpc.New(ctx, otlptracegrpc.WithEndpoint(addr), otlptracegrpc.WithInsecure(), otlptracegrpc.WithTimeout(flushing),
+	client, err := otlptracegrpc.New(ctx, otlptracegrpc.WithEndpoint(addr), otlptracegrpc.WithInsecure(),
+		otlptracegrpc.WithTimeout(flushing),
 		otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{})) // none: who is away says so at once
 	if err != nil {
 		return nil, fmt.Errorf("export traces to %s: %w", addr, err)
@@ -65,7 +66,8 @@ func New(ctx context.Context, addr, runID string) (*Exporter, error) {
 	e := &Exporter{addr: addr, spans: make(chan Span, waiting), client: client, stopped: make(chan struct{})}
 	e.provider = sdk.NewTracerProvider(
 		sdk.WithSpanProcessor(collect{e}), sdk.WithIDGenerator(ids{}), sdk.WithSampler(sdk.AlwaysSample()),
-		sdk.WithResource(resource.NewSchemaless(attribute.String("service.name", "grpcbench"), attribute.String("grpcbench.run_id", runID))),
+		sdk.WithResource(resource.NewSchemaless(attribute.String("service.name", "grpcbench"),
+			attribute.String("grpcbench.run_id", runID))),
 	)
 	ctx, e.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	go e.export(ctx)
@@ -109,9 +111,11 @@ func (e *Exporter) make(tracer trace.Tracer, s Span) {
 	full := strings.TrimPrefix(s.Method, "/")
 	service, method, _ := strings.Cut(full, "/")
 	ctx := context.WithValue(context.Background(), idKey{}, s.ID)
-	_, span := tracer.Start(ctx, full, trace.WithTimestamp(s.Start), trace.WithSpanKind(trace.SpanKindClient), trace.WithNewRoot(),
+	_, span := tracer.Start(ctx, full, trace.WithTimestamp(s.Start), trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithNewRoot(),
 		trace.WithAttributes(
-			attribute.String("rpc.system", "grpc"), attribute.String("rpc.service", service), attribute.String("rpc.method", method),
+			attribute.String("rpc.system", "grpc"), attribute.String("rpc.service", service),
+			attribute.String("rpc.method", method),
 			attribute.Int("rpc.grpc.status_code", int(s.Code)), attribute.String("grpcbench.request_id", s.ID.String()),
 			attribute.Int64("grpcbench.lag_ns", int64(s.Start.Sub(s.Intended))),
 		))
@@ -154,7 +158,8 @@ func (e *Exporter) Close(ctx context.Context) error {
 	case e.lost > 0:
 		return fmt.Errorf("-otlp %s: %d spans were not taken: %s", e.addr, e.lost+dropped, oneLine(e.cause))
 	case dropped > 0:
-		return fmt.Errorf("-otlp %s: %d spans were dropped, more than it could take: lower -trace-ratio", e.addr, dropped)
+		return fmt.Errorf("-otlp %s: %d spans were dropped, more than it could take: lower -trace-ratio", e.addr,
+			dropped)
 	case err != nil:
 		return fmt.Errorf("-otlp %s: %w", e.addr, err)
 	default:

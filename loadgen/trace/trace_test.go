@@ -43,7 +43,9 @@ type fake struct {
 	resource map[string]string
 }
 
-func (f *fake) Export(_ context.Context, req *collector.ExportTraceServiceRequest) (*collector.ExportTraceServiceResponse, error) {
+func (f *fake) Export(_ context.Context,
+	req *collector.ExportTraceServiceRequest,
+) (*collector.ExportTraceServiceResponse, error) {
 	n := 0
 	for _, r := range req.GetResourceSpans() {
 		for _, s := range r.GetScopeSpans() {
@@ -142,7 +144,10 @@ func method(seq int) string { return []string{"Method", "Other"}[seq%2] }
 
 func span(seq int) trace.Span {
 	at := began.Add(time.Duration(seq) * time.Millisecond)
-	return trace.Span{ID: id(seq), Method: "/pkg.Service/" + method(seq), Intended: at, Start: at.Add(7), End: at.Add(1007), Code: codes.OK}
+	return trace.Span{
+		ID: id(seq), Method: "/pkg.Service/" + method(seq), Intended: at, Start: at.Add(7),
+		End: at.Add(1007), Code: codes.OK,
+	}
 }
 
 func TestSpans(t *testing.T) {
@@ -167,7 +172,11 @@ func TestSpans(t *testing.T) {
 	for seq, want := range []struct {
 		code, message string
 		status        tracepb.Status_StatusCode
-	}{{"0", "", tracepb.Status_STATUS_CODE_UNSET}, {"0", "", tracepb.Status_STATUS_CODE_UNSET}, {"4", "DEADLINE_EXCEEDED: too late", tracepb.Status_STATUS_CODE_ERROR}} {
+	}{
+		{"0", "", tracepb.Status_STATUS_CODE_UNSET},
+		{"0", "", tracepb.Status_STATUS_CODE_UNSET},
+		{"4", "DEADLINE_EXCEEDED: too late", tracepb.Status_STATUS_CODE_ERROR},
+	} {
 		traceID, spanID := id(seq).TraceID(), id(seq).SpanID()
 		s := got[hex.EncodeToString(traceID[:])]
 		if s == nil {
@@ -175,11 +184,14 @@ func TestSpans(t *testing.T) {
 			continue
 		}
 		if string(s.GetSpanId()) != string(spanID[:]) || len(s.GetParentSpanId()) > 0 {
-			t.Errorf("call %d: span %x with parent %x, want a root span %x", seq, s.GetSpanId(), s.GetParentSpanId(), spanID)
+			t.Errorf("call %d: span %x with parent %x, want a root span %x", seq, s.GetSpanId(), s.GetParentSpanId(),
+				spanID)
 		}
 		in := span(seq)
-		if s.GetStartTimeUnixNano() != uint64(in.Start.UnixNano()) || s.GetEndTimeUnixNano() != uint64(in.End.UnixNano()) {
-			t.Errorf("call %d: from %d to %d, want %d to %d", seq, s.GetStartTimeUnixNano(), s.GetEndTimeUnixNano(), in.Start.UnixNano(), in.End.UnixNano())
+		if s.GetStartTimeUnixNano() != uint64(in.Start.UnixNano()) ||
+			s.GetEndTimeUnixNano() != uint64(in.End.UnixNano()) {
+			t.Errorf("call %d: from %d to %d, want %d to %d", seq, s.GetStartTimeUnixNano(), s.GetEndTimeUnixNano(),
+				in.Start.UnixNano(), in.End.UnixNano())
 		}
 		if s.GetKind() != tracepb.Span_SPAN_KIND_CLIENT || s.GetName() != "pkg.Service/"+method(seq) {
 			t.Errorf("call %d: %v %q", seq, s.GetKind(), s.GetName())
@@ -188,7 +200,9 @@ func TestSpans(t *testing.T) {
 			t.Errorf("call %d: status %v, want %v %q", seq, s.GetStatus(), want.status, want.message)
 		}
 		attributes := map[string]string{
-			"rpc.system": "grpc", "rpc.service": "pkg.Service", "rpc.method": method(seq), "rpc.grpc.status_code": want.code, // a number, by OpenTelemetry's conventions
+			// a number, by OpenTelemetry's conventions
+			"rpc.system": "grpc", "rpc.service": "pkg.Service", "rpc.method": method(seq),
+			"rpc.grpc.status_code": want.code,
 			"grpcbench.request_id": id(seq).String(), "grpcbench.lag_ns": "7",
 		}
 		if diff := cmp.Diff(attributes, text(s.GetAttributes())); diff != "" {
@@ -299,7 +313,7 @@ func TestFailuresOfTheLastFlush(t *testing.T) {
 		},
 		{
 			"it rejects some", func(int) (*collector.ExportTraceServiceResponse, error) {
-				return &collector.ExportTraceServiceResponse{PartialSuccess: &collector.ExportTracePartialSuccess{RejectedSpans: 2, ErrorMessage: "quota"}}, nil
+				return partial(2), nil
 			}, "quota",
 		},
 	} {
@@ -377,12 +391,14 @@ func TestEveryLossIsCounted(t *testing.T) {
 			err := closing(t, e)
 			dropped := 0
 			if err != nil {
-				if _, scan := fmt.Sscanf(strings.TrimPrefix(err.Error(), "-otlp "+f.addr), ": %d spans were dropped", &dropped); scan != nil {
+				if _, scan := fmt.Sscanf(strings.TrimPrefix(err.Error(), "-otlp "+f.addr), ": %d spans were dropped",
+					&dropped); scan != nil {
 					t.Errorf("Close: %v: says no number", err)
 				}
 			}
 			if got := len(f.got()); got+dropped != tt.n {
-				t.Errorf("of %d spans, %d arrived and %d are said to be dropped: %d are missing (Close: %v)", tt.n, got, dropped, tt.n-got-dropped, err)
+				t.Errorf("of %d spans, %d arrived and %d are said to be dropped: %d are missing (Close: %v)", tt.n,
+					got, dropped, tt.n-got-dropped, err)
 			}
 		})
 	}
@@ -410,7 +426,7 @@ func TestNothingIsPrinted(t *testing.T) {
 				return nil, status.Error(codes.PermissionDenied, "no such tenant")
 			}),
 			collect(t, func(int) (*collector.ExportTraceServiceResponse, error) {
-				return &collector.ExportTraceServiceResponse{PartialSuccess: &collector.ExportTracePartialSuccess{RejectedSpans: 1, ErrorMessage: "quota"}}, nil
+				return partial(1), nil
 			}),
 		} {
 			e := exporter(t, f.addr)
@@ -500,4 +516,11 @@ func capture(t *testing.T, f func()) string {
 	undo()
 	w.Close()
 	return strings.TrimSuffix(<-all, "<nil>")
+}
+
+// partial is a collector's answer by which it takes all spans but so many.
+func partial(rejected int64) *collector.ExportTraceServiceResponse {
+	return &collector.ExportTraceServiceResponse{
+		PartialSuccess: &collector.ExportTracePartialSuccess{RejectedSpans: rejected, ErrorMessage: "quota"},
+	}
 }

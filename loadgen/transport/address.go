@@ -23,7 +23,8 @@ func ParseAddress(addr string) (Address, error) {
 	scheme, rest, named := strings.Cut(addr, "://")
 	if !named {
 		scheme = ""
-		if before, after, ok := strings.Cut(addr, ":"); ok && (before == "unix" || before == "unix-abstract" || before == "dns") {
+		if before, after, ok := strings.Cut(addr, ":"); ok &&
+			(before == "unix" || before == "unix-abstract" || before == "dns") {
 			scheme, rest = before, after
 		}
 	}
@@ -40,7 +41,8 @@ func ParseAddress(addr string) (Address, error) {
 	case "unix-abstract":
 		return unixAddress("@" + rest)
 	case "dns", "passthrough":
-		if i := strings.LastIndexByte(rest, '/'); i >= 0 { // behind the DNS server's own name, which is grpc-go's to use
+		// behind the DNS server's own name, which is grpc-go's to use
+		if i := strings.LastIndexByte(rest, '/'); i >= 0 {
 			rest = rest[i+1:]
 		}
 		return tcpAddress(rest)

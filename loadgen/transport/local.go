@@ -7,7 +7,10 @@ import (
 )
 
 // localErrnos are what this machine lacks for a call.
-var localErrnos = []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENOBUFS, syscall.ENOMEM}
+var localErrnos = []syscall.Errno{
+	syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENOBUFS,
+	syscall.ENOMEM,
+}
 
 // IsLocal says whether err is for want of something of this machine's, such as a file descriptor or a port, so that no
 // server had a part in it.

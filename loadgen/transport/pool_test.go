@@ -163,7 +163,8 @@ func TestPoolCloseCutsOff(t *testing.T) {
 			t.Errorf("%d of 4 next calls were refused by ErrClosed", n)
 		}
 		if n := p.closed.Load(); n != 1 || p.misused.Load() {
-			t.Errorf("the connection was closed %d times (below a call in flight: %v), want once, after the calls", n, p.misused.Load())
+			t.Errorf("the connection was closed %d times (below a call in flight: %v), want once, after the calls", n,
+				p.misused.Load())
 		}
 		if err := p.Start(&transport.Call{Owner: o}); !errors.Is(err, transport.ErrClosed) {
 			t.Errorf("Start after Close: %v, want ErrClosed", err)

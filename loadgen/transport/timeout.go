@@ -12,7 +12,13 @@ func EncodeTimeout(d time.Duration) (text string, unit time.Duration) {
 	for _, u := range []struct {
 		unit time.Duration
 		name string
-	}{{time.Nanosecond, "n"}, {time.Microsecond, "u"}, {time.Millisecond, "m"}, {time.Second, "S"}, {time.Minute, "M"}} {
+	}{
+		{time.Nanosecond, "n"},
+		{time.Microsecond, "u"},
+		{time.Millisecond, "m"},
+		{time.Second, "S"},
+		{time.Minute, "M"},
+	} {
 		if n := ceil(d, u.unit); n < 1e8 {
 			return strconv.FormatInt(max(n, 0), 10) + u.name, u.unit
 		}

@@ -84,8 +84,8 @@ type Spec struct {
 	Varying  []Varying
 	// Success is the code of a call that succeeds. A call that ends as none was expected to, with OK, fails.
 	Success codes.Code
-	// HTTPMethod is the REST route's. Messages are its bodies, for the request target Path; where that is empty, and of a
-	// GET, they are the targets, each followed by a line's end and the body, if it has one.
+	// HTTPMethod is the REST route's. Messages are its bodies, for the request target Path; where that is empty, and of
+	// a GET, they are the targets, each followed by a line's end and the body, if it has one.
 	HTTPMethod, Path string
 }
 
@@ -107,7 +107,8 @@ func (s *Spec) EndsItself() bool {
 	return s.Kind == Bidi && s.Turns == Free && (s.Receive > 0 || s.ReceiveFor > 0)
 }
 
-// Limit is how long a call may take, from its send: its deadline, or the sooner end that it has itself, which is a success.
+// Limit is how long a call may take, from its send: its deadline, or the sooner end that it has itself, which is a
+// success.
 func (s *Spec) Limit() (limit time.Duration, success bool) {
 	if s.ReceiveFor > 0 && (s.Timeout == 0 || s.ReceiveFor < s.Timeout) {
 		return s.ReceiveFor, true
@@ -240,8 +241,8 @@ var epoch = time.Now()
 // Now reads the one clock of a run: monotonic nanoseconds from an arbitrary zero.
 func Now() int64 { return int64(time.Since(epoch)) }
 
-// Wall is the wall-clock time of a reading of [Now]. Both clocks are read at once, so that the times of two readings are
-// as far apart as these, but for a step of the wall clock.
+// Wall is the wall-clock time of a reading of [Now]. Both clocks are read at once, so that the times of two readings
+// are as far apart as these, but for a step of the wall clock.
 func Wall(ns int64) time.Time {
 	now := time.Now()
 	return now.Add(time.Duration(ns) - now.Sub(epoch))

@@ -40,8 +40,9 @@ func TestReset(t *testing.T) {
 	c := transport.Call{
 		Worker: 1, Seq: 2, Intended: 3,
 		Sent: 4, End: 5, Held: 1, Code: codes.Unavailable, Message: "why",
-		MessagesSent: 6, MessagesReceived: 7, BytesSent: 8, BytesReceived: 9, LoadReport: func() string { return "report" },
-		Bound: bound,
+		MessagesSent: 6, MessagesReceived: 7, BytesSent: 8, BytesReceived: 9,
+		LoadReport: func() string { return "report" },
+		Bound:      bound,
 	}
 	c.Reset()
 	want := transport.Call{Worker: 1, Seq: 2, Intended: 3, Bound: bound}
@@ -60,7 +61,9 @@ func TestClock(t *testing.T) {
 	if off := time.Since(transport.Wall(after)); off < 0 || off > 10*time.Second {
 		t.Errorf("Wall is off by %v", off)
 	}
-	if span := transport.Wall(after).Sub(transport.Wall(before)); (span - time.Duration(after-before)).Abs() > time.Microsecond { // both now have a monotonic reading, by which Sub goes
+	// both now have a monotonic reading, by which Sub goes
+	if span := transport.Wall(
+		after).Sub(transport.Wall(before)); (span - time.Duration(after-before)).Abs() > time.Microsecond {
 		t.Errorf("two readings %v apart are %v apart on the wall", time.Duration(after-before), span)
 	}
 }

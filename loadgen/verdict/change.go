@@ -28,13 +28,15 @@ type Change struct {
 	Unknown                  bool
 }
 
-// ComparedPercentiles are those of latencies that a comparison looks at, PartPercentiles those of each of several steps.
+// ComparedPercentiles are those of latencies that a comparison looks at, PartPercentiles those of each of several
+// steps.
 var (
 	ComparedPercentiles = []float64{50, 90, 95, 99, 99.9}
 	PartPercentiles     = []float64{50, 90, 99}
 )
 
-var changeLimit = regexp.MustCompile(`^(?:p(\d+(?:\.\d+)?)(?:\(([^()<>]+)\))?|((?:mean|errors)(?:\([^()<>]+\))?|rate|capacity|client_cpu|client_switches|client_io|client_allocs|server_cpu))([<>])([+-][^%]+)(%?)$`)
+var changeLimit = regexp.MustCompile(
+	`^(?:p(\d+(?:\.\d+)?)(?:\(([^()<>]+)\))?|((?:mean|errors)(?:\([^()<>]+\))?|rate|capacity|client_cpu|client_switches|client_io|client_allocs|server_cpu))([<>])([+-][^%]+)(%?)$`)
 
 // ParseChangeLimits reads limits, separated by commas: p99>+5%, p50>+2ms,
 // rate<-5%, errors>+0.1% (of all calls), client_cpu>+10%.
@@ -80,7 +82,8 @@ func parseChangeLimit(s string) (l ChangeLimit, err error) {
 		l.limit = v / 100
 		return l, nil
 	}
-	if l.Metric == "rate" || l.Metric == "capacity" || isErrors(l.Metric) || strings.HasPrefix(l.Metric, "client_") && l.Metric != "client_cpu" {
+	if l.Metric == "rate" || l.Metric == "capacity" || isErrors(l.Metric) || strings.HasPrefix(l.Metric, "client_") &&
+		l.Metric != "client_cpu" {
 		return l, fmt.Errorf("%s changes by a percentage", l.Metric)
 	}
 	d, err := time.ParseDuration(limit)
@@ -104,9 +107,11 @@ func comparedPercentile(percentile, name string) (string, error) {
 	case name == "", name == series.Response.String():
 		return fmt.Sprintf("p%v", p), nil
 	case isSeries(name) && !slices.Contains(series.ComparedNames(), name):
-		return "", fmt.Errorf("the series %s is not compared: those are %s", name, strings.Join(series.ComparedNames(), ", "))
+		return "", fmt.Errorf("the series %s is not compared: those are %s", name,
+			strings.Join(series.ComparedNames(), ", "))
 	case !isSeries(name) && !slices.Contains(PartPercentiles, p): // a step's or a flow's
-		return "", fmt.Errorf("p%s of %s is not compared: the percentiles of steps and flows are %v", percentile, name, PartPercentiles)
+		return "", fmt.Errorf("p%s of %s is not compared: the percentiles of steps and flows are %v", percentile, name,
+			PartPercentiles)
 	default:
 		return fmt.Sprintf("p%v(%s)", p, name), nil
 	}

@@ -31,8 +31,14 @@ func TestChangeLimits(t *testing.T) {
 		says          string
 	}{
 		{"beyond, and sure", "p99>+5%", change(1e6, 1e5, 5e4), false, "missed: +10 % (+5 % to +15 %)"},
-		{"beyond, and the interval goes below the limit but not to 0", "p99>+5%", change(1e6, 6e4, 5e4), false, "missed: +6 % (+1 % to +11 %)"},
-		{"beyond, but it may be nothing", "p99>+5%", change(1e6, 1e5, 2e5), true, "met: +10 % (-10 % to +30 %) may be noise"},
+		{
+			"beyond, and the interval goes below the limit but not to 0", "p99>+5%", change(1e6, 6e4, 5e4), false,
+			"missed: +6 % (+1 % to +11 %)",
+		},
+		{
+			"beyond, but it may be nothing", "p99>+5%", change(1e6, 1e5, 2e5), true,
+			"met: +10 % (-10 % to +30 %) may be noise",
+		},
 		{"beyond, and an end of the interval is nothing", "p99>+5%", change(1e6, 1e5, 1e5), true, "may be noise"},
 		{"sure, but not beyond", "p99>+5%", change(1e6, 4e4, 1e4), true, "met: +4 % (+3 % to +5 %)"},
 		{"just at the limit is not beyond it", "p99>+50%", change(1e6, 5e5, 1e4), true, "met: +50 %"},
@@ -44,15 +50,24 @@ func TestChangeLimits(t *testing.T) {
 		{"a duration needs nothing before", "mean>+1ms", change(0, 2e6, 1e5), false, "missed: +2ms"},
 		{"of a series", "p99.9(service)>+10us", change(1e6, 2e4, 1e3), false, "missed: +20µs (+19µs to +21µs)"},
 		{"a rate that fell", "rate<-5%", change(1000, -100, 20), false, "missed: -10 % (-12 % to -8 %)"},
-		{"a rate that may have fallen", "rate<-5%", change(1000, -100, 120), true, "met: -10 % (-22 % to +2 %) may be noise"},
+		{
+			"a rate that may have fallen", "rate<-5%", change(1000, -100, 120), true,
+			"met: -10 % (-22 % to +2 %) may be noise",
+		},
 		{"a rate that fell a little", "rate<-5%", change(1000, -40, 20), true, "met: -4 %"},
 		{"a rate that rose", "rate<-5%", change(1000, 400, 20), true, "met: +40 %"},
 		{"a rise may be a limit of a rate", "rate>+5%", change(1000, 100, 20), false, "missed: +10 %"},
 		{"a fall may be one of a latency", "p50<-5%", change(1e6, -1e5, 2e4), false, "missed: -10 %"},
-		{"errors are of all calls, not of those before", "errors>+0.1%", change(0.1, 0.0005, 0.0001), true, "met: +0.05 %"},
+		{
+			"errors are of all calls, not of those before", "errors>+0.1%", change(0.1, 0.0005, 0.0001), true,
+			"met: +0.05 %",
+		},
 		{"errors, beyond", "errors>+0.1%", change(0.1, 0.002, 0.001), false, "missed: +0.2 % (+0.1 % to +0.3 %)"},
 		{"errors where there were none", "errors>+0.1%", change(0, 0.002, 0.001), false, "missed: +0.2 %"},
-		{"errors where there were none, and may be none", "errors>+0.1%", change(0, 0.002, 0.003), true, "may be noise"},
+		{
+			"errors where there were none, and may be none", "errors>+0.1%", change(0, 0.002, 0.003), true,
+			"may be noise",
+		},
 		{"CPU by its share", "client_cpu>+10%", change(20_000, 4000, 1000), false, "missed: +20 %"},
 		{"CPU by its time", "server_cpu>+1us", change(20_000, 4000, 1000), false, "missed: +4µs (+3µs to +5µs)"},
 		{"no share of nothing, and nothing came of it", "client_cpu>+10%", change(0, 0, 0), true, "nothing before"},
@@ -92,7 +107,8 @@ func TestChangeFromNothingSaysWhetherItIsMet(t *testing.T) {
 }
 
 func TestParseChangeLimits(t *testing.T) {
-	all, err := verdict.ParseChangeLimits("p99>+5%, p50(message_rtt)>+2ms,rate<-5% ,errors>+0.1%,mean>+1us,client_cpu>+10%,server_cpu>+1e1%,p99.9<-1h")
+	all, err := verdict.ParseChangeLimits(
+		"p99>+5%, p50(message_rtt)>+2ms,rate<-5% ,errors>+0.1%,mean>+1us,client_cpu>+10%,server_cpu>+1e1%,p99.9<-1h")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,10 +116,13 @@ func TestParseChangeLimits(t *testing.T) {
 	for _, l := range all {
 		texts, metrics = append(texts, l.Text), append(metrics, l.Metric)
 	}
-	if got, want := strings.Join(texts, "|"), "p99>+5%|p50(message_rtt)>+2ms|rate<-5%|errors>+0.1%|mean>+1us|client_cpu>+10%|server_cpu>+1e1%|p99.9<-1h"; got != want {
+	const want = "p99>+5%|p50(message_rtt)>+2ms|rate<-5%|errors>+0.1%|mean>+1us|client_cpu>+10%|" +
+		"server_cpu>+1e1%|p99.9<-1h"
+	if got := strings.Join(texts, "|"); got != want {
 		t.Errorf("limits %s, want %s", got, want)
 	}
-	if got, want := strings.Join(metrics, "|"), "p99|p50(message_rtt)|rate|errors|mean|client_cpu|server_cpu|p99.9"; got != want {
+	if got, want := strings.Join(metrics, "|"),
+		"p99|p50(message_rtt)|rate|errors|mean|client_cpu|server_cpu|p99.9"; got != want {
 		t.Errorf("metrics %s, want %s", got, want)
 	}
 	if all, err := verdict.ParseChangeLimits(""); len(all) != 0 || err != nil {
@@ -136,7 +155,8 @@ func TestParseChangeLimitsRefuses(t *testing.T) {
 		{"capitals", "P99>+5%", "P99"},
 	} {
 		if all, err := verdict.ParseChangeLimits(tt.limits); err == nil || !strings.Contains(err.Error(), tt.says) {
-			t.Errorf("%s: ParseChangeLimits(%q) = %v, %v, want an error that says %s", tt.reason, tt.limits, all, err, tt.says)
+			t.Errorf("%s: ParseChangeLimits(%q) = %v, %v, want an error that says %s", tt.reason, tt.limits, all, err,
+				tt.says)
 		}
 	}
 }
@@ -161,7 +181,10 @@ func TestParseChangeLimitsRefusesWhatIsNeverCompared(t *testing.T) {
 
 // FuzzParseChangeLimits: nothing panics, and a limit that is taken can be checked and says so in words.
 func FuzzParseChangeLimits(f *testing.F) {
-	for _, s := range []string{"p99>+5%", "p99.9(service)>+50ms,errors>+0.1%,rate<-99%", "mean<-1h", ",", "p<-1s", "p99>+1ms,", "errors>+1e-3%", "p099.0>+1m1s", "client_cpu>+0x1p3%"} {
+	for _, s := range []string{
+		"p99>+5%", "p99.9(service)>+50ms,errors>+0.1%,rate<-99%", "mean<-1h", ",", "p<-1s",
+		"p99>+1ms,", "errors>+1e-3%", "p099.0>+1m1s", "client_cpu>+0x1p3%",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -170,12 +193,18 @@ func FuzzParseChangeLimits(f *testing.F) {
 			return
 		}
 		for _, l := range all {
-			for _, c := range []verdict.Change{{}, change(1e6, 1e5, 5e4), change(1, -2, 5e4), {Before: 1, Value: 1, Low: math.Inf(-1), High: math.Inf(1)}} {
-				if k := l.Check(c, true); k.Objective == "" || !strings.Contains(s, k.Objective) || k.Result == "" || strings.HasPrefix(k.Result, "missed") && k.Met || strings.HasPrefix(k.Result, "met") && !k.Met {
+			for _, c := range []verdict.Change{
+				{},
+				change(1e6, 1e5, 5e4), change(1, -2, 5e4),
+				{Before: 1, Value: 1, Low: math.Inf(-1), High: math.Inf(1)},
+			} {
+				if k := l.Check(c, true); k.Objective == "" || !strings.Contains(s, k.Objective) || k.Result == "" ||
+					strings.HasPrefix(k.Result, "missed") && k.Met || strings.HasPrefix(k.Result, "met") && !k.Met {
 					t.Errorf("%q: %+v", s, k)
 				}
 			}
-			if again, err := verdict.ParseChangeLimits(l.Text); err != nil || len(again) != 1 || again[0].Text != l.Text || again[0].Metric != l.Metric {
+			if again, err := verdict.ParseChangeLimits(l.Text); err != nil || len(again) != 1 ||
+				again[0].Text != l.Text || again[0].Metric != l.Metric {
 				t.Errorf("%q is read again as %v, %v", l.Text, again, err)
 			}
 		}

@@ -14,7 +14,8 @@ func counts(f *Facts, v *Verdict) {
 		v.add(Invalid, "no call was measured")
 	}
 	if f.WarmupUnanswered > 0 {
-		v.add(Suspect, "%s of the warm-up %s never answered", countCalls(f.WarmupUnanswered), wasWere(f.WarmupUnanswered))
+		v.add(Suspect, "%s of the warm-up %s never answered", countCalls(f.WarmupUnanswered),
+			wasWere(f.WarmupUnanswered))
 	}
 	if sum := f.OK + f.Failed + f.Unfinished + f.NeverSent; f.Due != sum {
 		v.add(Invalid, "the counts do not add up: %d calls were due, %d are accounted for", f.Due, sum)
@@ -33,7 +34,8 @@ func counts(f *Facts, v *Verdict) {
 // own: a call that failed for want of something on this side says nothing of the server.
 func own(f *Facts, v *Verdict) {
 	if f.Own > 0 {
-		v.add(Invalid, "client: %d of %d failures are the load generator's own, not the server's (%s)", f.Own, f.Failed, f.OwnReason)
+		v.add(Invalid, "client: %d of %d failures are the load generator's own, not the server's (%s)", f.Own,
+			f.Failed, f.OwnReason)
 	}
 }
 
@@ -58,26 +60,29 @@ func unanswered(f *Facts, v *Verdict) {
 		if !f.Open {
 			status = Invalid
 		}
-		v.add(status, "the server answered nothing in the last %v of the run, though calls waited for it", roughly(f.Silent))
+		v.add(status, "the server answered nothing in the last %v of the run, though calls waited for it",
+			roughly(f.Silent))
 	}
 }
 
 // outage: a server that is gone for a while makes a run of two halves, whose figures together are those of neither.
 func outage(f *Facts, v *Verdict) {
 	if o := f.Outage; o.Failed > 0 {
-		v.add(Suspect, "from %.0f s to %.0f s of the run every call failed, %d of them: the server was gone or refused all, and the figures mix that time with the rest", o.From, o.To, o.Failed)
+		v.add(Suspect, "from %.0f s to %.0f s of the run every call failed, %d of them: the server was gone or "+
+			"refused all, and the figures mix that time with the rest", o.From, o.To, o.Failed)
 	}
 }
 
 // reached: what was asked for and never called was not measured.
 func reached(f *Facts, v *Verdict) {
 	if len(f.NeverReached) > 0 {
-		v.add(Suspect, "%s never reached: an earlier step of the flow failed each time, or the run was too short", strings.Join(f.NeverReached, ", ")+map[bool]string{true: " was", false: " were"}[len(f.NeverReached) == 1])
+		v.add(Suspect, "%s never reached: an earlier step of the flow failed each time, or the run was too short",
+			strings.Join(f.NeverReached, ", ")+map[bool]string{true: " was", false: " were"}[len(f.NeverReached) == 1])
 	}
 }
 
-// mostOff is how many standard deviations a flow's share of the arrivals may be off what was asked for: by chance one in
-// 150,000 is (binomial, by its normal approximation, which holds where its variance is 9 or more).
+// mostOff is how many standard deviations a flow's share of the arrivals may be off what was asked for: by chance one
+// in 150,000 is (binomial, by its normal approximation, which holds where its variance is 9 or more).
 const (
 	mostOff       = 4.5
 	leastVariance = 9
@@ -140,12 +145,13 @@ func roughly(d time.Duration) time.Duration {
 // schedule: what was due was sent.
 func schedule(f *Facts, v *Verdict) {
 	if f.Open && f.NeverSent > 0 {
-		v.add(Invalid, "%d of %d calls that were due were never sent: every worker was busy to the end of the drain, so the rate is more than this server with this -c, or this client, can do", f.NeverSent, f.Due)
+		v.add(Invalid, "%d of %d calls that were due were never sent: every worker was busy to the end of the drain, "+
+			"so the rate is more than this server with this -c, or this client, can do", f.NeverSent, f.Due)
 	}
 }
 
-// What the load generator may add to p99 before it counts: a tenth of it, but no less than what a core's wake-up takes on
-// a virtual machine that idles, thrice over. The greater limits make a figure useless.
+// What the load generator may add to p99 before it counts: a tenth of it, but no less than what a core's wake-up takes
+// on a virtual machine that idles, thrice over. The greater limits make a figure useless.
 const (
 	addedShare, addedLeast  = 0.1, 750 * time.Microsecond
 	addedHalf, addedTooMuch = 0.5, 2 * time.Millisecond
@@ -174,13 +180,16 @@ func lateness(f *Facts, v *Verdict) {
 		if why != "" {
 			why = " (" + why + ")"
 		}
-		v.health(f, status, "client: the load generator itself may have added up to %v to p99, of %v%s: give it a core of its own, or a lower rate", roughly(added), roughly(of), why)
+		v.health(f, status, "client: the load generator itself may have added up to %v to p99, of %v%s: give it a "+
+			"core of its own, or a lower rate", roughly(added), roughly(of), why)
 	}
 	if f.Pacing[50] > 200*time.Microsecond {
-		v.health(f, Suspect, "client: half of the calls went out more than %v late: give the load generator a core of its own, or -spin", round(f.Pacing[50]))
+		v.health(f, Suspect, "client: half of the calls went out more than %v late: give the load generator a core "+
+			"of its own, or -spin", round(f.Pacing[50]))
 	}
 	if p999 := f.Pacing[99.9]; p999 > max(20*time.Millisecond, f.Response[99.9]/4) {
-		v.health(f, Invalid, "client: calls went out late by %v at p99.9 though a worker was free: the load generator stood still or was starved of CPU", round(p999))
+		v.health(f, Invalid, "client: calls went out late by %v at p99.9 though a worker was free: the load "+
+			"generator stood still or was starved of CPU", round(p999))
 	}
 }
 
@@ -212,30 +221,34 @@ func causes(f *Facts) string {
 	return strings.Join(all, "; ")
 }
 
-// source: what a call waits for before it is sent, where its data comes from a slow disk, is no server's doing. The limits
-// are those of the load generator's own lateness.
+// source: what a call waits for before it is sent, where its data comes from a slow disk, is no server's doing. The
+// limits are those of the load generator's own lateness.
 func source(f *Facts, v *Verdict) {
 	share := float64(f.Making) / max(float64(f.Response[99]), 1)
 	switch {
 	case share > addedHalf && f.Making > addedTooMuch, share > addedShare && f.Making > addedAlways:
-		v.health(f, Invalid, "client: making a message took up to %v at p99, of a response of %v: its feeds cannot keep up (a slow disk?)", round(f.Making), roughly(f.Response[99]))
+		v.health(f, Invalid, "client: making a message took up to %v at p99, of a response of %v: its feeds cannot "+
+			"keep up (a slow disk?)", round(f.Making), roughly(f.Response[99]))
 	case share > addedShare && f.Making > addedLeast:
-		v.health(f, Suspect, "client: making a message took up to %v at p99, of a response of %v: its feeds hardly keep up (a slow disk?)", round(f.Making), roughly(f.Response[99]))
+		v.health(f, Suspect, "client: making a message took up to %v at p99, of a response of %v: its feeds hardly "+
+			"keep up (a slow disk?)", round(f.Making), roughly(f.Response[99]))
 	}
 }
 
 // stood: a load generator that does nothing for a while measures nothing then, and blames the server.
 func stood(f *Facts, v *Verdict) {
 	if f.Stood > 100*time.Millisecond {
-		v.health(f, Invalid, "client: the load generator stood still for %v (stopped, swapped out, or starved of CPU): the latencies of that time are its own", round(f.Stood))
+		v.health(f, Invalid, "client: the load generator stood still for %v (stopped, swapped out, or starved of "+
+			"CPU): the latencies of that time are its own", round(f.Stood))
 	}
 }
 
-// suspended: the clock of a suspended machine stands still, and the server's, or the network's, may not. Two clocks that
-// are read one after the other differ a little.
+// suspended: the clock of a suspended machine stands still, and the server's, or the network's, may not. Two clocks
+// that are read one after the other differ a little.
 func suspended(f *Facts, v *Verdict) {
 	if f.Suspended > 10*time.Millisecond {
-		v.add(Invalid, "the machine was suspended for %v during the run: its clock stood still meanwhile, so no latency of that time is true", roughly(f.Suspended))
+		v.add(Invalid, "the machine was suspended for %v during the run: its clock stood still meanwhile, so no "+
+			"latency of that time is true", roughly(f.Suspended))
 	}
 }
 
@@ -244,7 +257,8 @@ func suspended(f *Facts, v *Verdict) {
 func between(f *Facts, v *Verdict) {
 	const fewest = 100 // of fewer, the start of the workers is much
 	if !f.Open && f.Before > 0.1 && f.OK+f.Failed >= fewest {
-		v.add(Suspect, "client: workers spent %.0f %% of their time in the load generator, between two calls: the server had that much less than -c calls at once", 100*f.Before)
+		v.add(Suspect, "client: workers spent %.0f %% of their time in the load generator, between two calls: the "+
+			"server had that much less than -c calls at once", 100*f.Before)
 	}
 }
 
@@ -262,28 +276,33 @@ func little(f *Facts, v *Verdict) {
 	noise := 5 * math.Sqrt(variance/(float64(f.Looks)/10))
 	switch off := math.Abs(f.InFlight - f.Littles); {
 	case off > 0.05*f.Littles+noise:
-		v.health(f, Invalid, "%.2f calls were in flight on average, but their rate and their times make %.2f (Little's law): the recorded times are wrong", f.InFlight, f.Littles)
+		v.health(f, Invalid, "%.2f calls were in flight on average, but their rate and their times make %.2f "+
+			"(Little's law): the recorded times are wrong", f.InFlight, f.Littles)
 	case off > 0.02*f.Littles+noise:
-		v.add(Suspect, "%.2f calls were in flight on average, but their rate and their times make %.2f (Little's law)", f.InFlight, f.Littles)
+		v.add(Suspect, "%.2f calls were in flight on average, but their rate and their times make %.2f (Little's law)",
+			f.InFlight, f.Littles)
 	}
 }
 
-// processor: in a closed loop a generator near the end of its CPU asks less of the server than it could. In an open loop
-// it shows in what is late.
+// processor: in a closed loop a generator near the end of its CPU asks less of the server than it could. In an open
+// loop it shows in what is late.
 func processor(f *Facts, v *Verdict) {
 	if mean, known := f.mean(func(w Window) float64 { return w.CPU }); known && !f.Open && mean > 0.85 {
-		v.add(Suspect, "client: the load generator used %.0f %% of its CPU: the server may be able to do more than it was asked", 100*mean)
+		v.add(Suspect, "client: the load generator used %.0f %% of its CPU: the server may be able to do more than "+
+			"it was asked", 100*mean)
 	}
 	if f.Throttled > 0 {
 		v.health(f, Invalid, "client: a CPU quota stopped the load generator %d times", f.Throttled)
 	}
 }
 
-// machine: in a closed loop, which goes as fast as it can, a machine that server and load generator use up measures both.
+// machine: in a closed loop, which goes as fast as it can, a machine that server and load generator use up measures
+// both.
 func machine(f *Facts, v *Verdict) {
 	idle, known := f.mean(func(w Window) float64 { return w.Idle })
 	if known && f.Local && !f.Open && idle < 0.05 {
-		v.add(Suspect, "the machine had %.0f %% idle: server and load generator compete for its cores, and the figures are those of both", 100*idle)
+		v.add(Suspect, "the machine had %.0f %% idle: server and load generator compete for its cores, and the "+
+			"figures are those of both", 100*idle)
 	}
 }
 
@@ -291,7 +310,8 @@ func machine(f *Facts, v *Verdict) {
 func clock(f *Facts, v *Verdict) {
 	switch {
 	case f.ClockCost > time.Microsecond:
-		v.add(Invalid, "reading the clock takes %v (clock source %s): it is in every latency", f.ClockCost, f.ClockSource)
+		v.add(Invalid, "reading the clock takes %v (clock source %s): it is in every latency", f.ClockCost,
+			f.ClockSource)
 	case f.ClockCost > 100*time.Nanosecond:
 		v.add(Suspect, "reading the clock takes %v (clock source %s)", f.ClockCost, f.ClockSource)
 	}
@@ -303,16 +323,19 @@ func arrivals(f *Facts, v *Verdict) {
 	a := f.Arrivals
 	switch {
 	case a.AndersonDarling > 100 && a.RateTimesPacing > 0.3:
-		v.add(Invalid, "client: the calls went out in bunches, not as Poisson arrivals (Anderson-Darling %.0f)", a.AndersonDarling)
+		v.add(Invalid, "client: the calls went out in bunches, not as Poisson arrivals (Anderson-Darling %.0f)",
+			a.AndersonDarling)
 	case a.AndersonDarling > 100 && a.RateTimesPacing > 0.15:
-		v.add(Suspect, "client: the calls went out in bunches, not as Poisson arrivals (Anderson-Darling %.0f)", a.AndersonDarling)
+		v.add(Suspect, "client: the calls went out in bunches, not as Poisson arrivals (Anderson-Darling %.0f)",
+			a.AndersonDarling)
 	}
 }
 
 // drift: a latency that rises or falls throughout has no one distribution.
 func drift(f *Facts, v *Verdict) {
 	if f.DriftP > 0 && f.DriftP < 0.001 && f.DriftShare > 0.05 {
-		v.add(Suspect, "the latency drifts: its median changed by %.0f %% from the first third of the run to the last; warm up longer, or look for a leak", 100*f.DriftShare)
+		v.add(Suspect, "the latency drifts: its median changed by %.0f %% from the first third of the run to the "+
+			"last; warm up longer, or look for a leak", 100*f.DriftShare)
 	}
 }
 

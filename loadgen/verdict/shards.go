@@ -37,7 +37,9 @@ func JudgeShards(f ShardFacts) Verdict {
 	}
 	for _, s := range f.Shards {
 		if what := map[bool]string{true: "lost", false: "interrupted"}[s.Lost]; s.Lost || s.Interrupted {
-			v.add(Invalid, "shard %d was %s after %s s: of %d calls that were due %d (%.3g %%) were never sent", s.Index, what, strconv.FormatFloat(s.LostAt, 'f', 0, 64), f.Due, f.NeverSent, 100*float64(f.NeverSent)/float64(max(f.Due, 1)))
+			v.add(Invalid, "shard %d was %s after %s s: of %d calls that were due %d (%.3g %%) were never sent",
+				s.Index, what, strconv.FormatFloat(s.LostAt, 'f', 0, 64), f.Due, f.NeverSent,
+				100*float64(f.NeverSent)/float64(max(f.Due, 1)))
 		}
 	}
 	for _, status := range []Status{Invalid, Suspect} {
@@ -61,14 +63,15 @@ func JudgeShards(f ShardFacts) Verdict {
 	f.standOut(&v)
 	for _, s := range f.Shards {
 		if !s.Lost && s.Drift.Abs() > s.Apart {
-			v.add(Suspect, "the clock of shard %d went away from shard 0's by %v during the run: seconds side by side are not the same", s.Index, s.Drift.Round(10*time.Microsecond))
+			v.add(Suspect, "the clock of shard %d went away from shard 0's by %v during the run: seconds side by "+
+				"side are not the same", s.Index, s.Drift.Round(10*time.Microsecond))
 		}
 	}
 	return v
 }
 
-// A shard stands out whose median is mostApart times that of the middle one, or as much below, with intervals that do not
-// touch: with all else equal its machine, or its way to the server, is another.
+// A shard stands out whose median is mostApart times that of the middle one, or as much below, with intervals that do
+// not touch: with all else equal its machine, or its way to the server, is another.
 const (
 	mostApart   = 1.5
 	fewestCalls = 100
@@ -91,7 +94,8 @@ func (f *ShardFacts) standOut(v *Verdict) {
 		slow := float64(s.P50) > mostApart*float64(middle.P50) && s.Low > middle.High
 		fast := mostApart*float64(s.P50) < float64(middle.P50) && s.High < middle.Low
 		if slow || fast {
-			v.add(Suspect, "shard %d stands out: its p50 is %v, where the middle shard's is %v", s.Index, s.P50.Round(time.Microsecond), middle.P50.Round(time.Microsecond))
+			v.add(Suspect, "shard %d stands out: its p50 is %v, where the middle shard's is %v", s.Index,
+				s.P50.Round(time.Microsecond), middle.P50.Round(time.Microsecond))
 		}
 	}
 }

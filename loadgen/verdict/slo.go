@@ -27,8 +27,8 @@ type Objective struct {
 
 // Measured is what objectives are held against. Shares are of 1.
 type Measured struct {
-	// Latency looks up a series' percentile, or its "max" or "mean", of a step or flow, or of all where step is empty; it
-	// is false where the count does not support it.
+	// Latency looks up a series' percentile, or its "max" or "mean", of a step or flow, or of all where step is empty;
+	// it is false where the count does not support it.
 	Latency  func(step, series, of string, p float64) (Known, bool)
 	Errors   func(step string) float64
 	Achieved float64

@@ -11,11 +11,13 @@ import (
 // measured is a run with a p99 of 10 ms, p99.9 of 40 ms of service, 1 % errors, 98 % achieved.
 func measured() verdict.Measured {
 	values := map[string]float64{
-		"response p 50": 1e6, "response p 99": 10e6, "service p 99.9": 40e6, "response max": 2e9, "response mean": 1.5e6,
+		"response p 50": 1e6, "response p 99": 10e6, "service p 99.9": 40e6, "response max": 2e9,
+		"response mean":    1.5e6,
 		"message_rtt p 50": 70_000, "buyresponse p 99": 20e6,
 	}
 	return verdict.Measured{
-		Errors: func(step string) float64 { return map[string]float64{"": 0.01, "auth.Auth/Login": 0.5}[step] }, Achieved: 0.98,
+		Errors:   func(step string) float64 { return map[string]float64{"": 0.01, "auth.Auth/Login": 0.5}[step] },
+		Achieved: 0.98,
 		Latency: func(step, series, of string, p float64) (verdict.Known, bool) {
 			key := step + series + " " + of
 			if of == "p" {
@@ -116,7 +118,10 @@ func TestParseSLORefuses(t *testing.T) {
 
 // FuzzParseSLO: nothing panics, and an objective that is taken can be checked and says so in words.
 func FuzzParseSLO(f *testing.F) {
-	for _, s := range []string{"p99<10ms", "p99.9(service)<50ms,errors<0.1%,achieved>99%", "max>0s", "mean<1h", ",", "p<1s", "p99<1ms,", "errors<1e-3%", "p099.0<1m1s"} {
+	for _, s := range []string{
+		"p99<10ms", "p99.9(service)<50ms,errors<0.1%,achieved>99%", "max>0s", "mean<1h", ",",
+		"p<1s", "p99<1ms,", "errors<1e-3%", "p099.0<1m1s",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -126,7 +131,8 @@ func FuzzParseSLO(f *testing.F) {
 		}
 		for _, o := range all {
 			k := o.Check(measured())
-			if k.Objective == "" || !strings.Contains(s, k.Objective) || k.Met != strings.HasPrefix(k.Result, "met") || k.Result == "" {
+			if k.Objective == "" || !strings.Contains(s, k.Objective) || k.Met != strings.HasPrefix(k.Result, "met") ||
+				k.Result == "" {
 				t.Errorf("%q: %+v", s, k)
 			}
 			if again, err := verdict.ParseSLO(o.Text); err != nil || len(again) != 1 || again[0] != o {
@@ -144,19 +150,47 @@ func TestObjectivesOfWhatIsNotKnown(t *testing.T) {
 		met               bool
 		says              string
 	}{
-		{"the least is over the limit", "p99<1s", verdict.Known{Least: 4.8e9}, false, "missed by at least 3.8s: at least 4.8s"},
-		{"the least is under it, the most has no end", "p99<10s", verdict.Known{Least: 4.8e9}, false, "not known: at least 4.8s"},
-		{"the least is under it, the most over", "p99<5s", verdict.Known{Least: 4.8e9, Most: 6e9, Bounded: true}, false, "not known: at least 4.8s"},
-		{"both are under it", "p99<10s", verdict.Known{Least: 4.8e9, Most: 6e9, Bounded: true}, true, "met: at least 4.8s, at most 6s"},
+		{
+			"the least is over the limit", "p99<1s",
+			verdict.Known{Least: 4.8e9},
+			false,
+			"missed by at least 3.8s: at least 4.8s",
+		},
+		{
+			"the least is under it, the most has no end", "p99<10s",
+			verdict.Known{Least: 4.8e9},
+			false,
+			"not known: at least 4.8s",
+		},
+		{
+			"the least is under it, the most over", "p99<5s",
+			verdict.Known{Least: 4.8e9, Most: 6e9, Bounded: true},
+			false, "not known: at least 4.8s",
+		},
+		{
+			"both are under it", "p99<10s",
+			verdict.Known{Least: 4.8e9, Most: 6e9, Bounded: true},
+			true,
+			"met: at least 4.8s, at most 6s",
+		},
 		{"a limit from below that the least keeps", "p50>1s", verdict.Known{Least: 4.8e9}, true, "met: at least 4.8s"},
-		{"a limit from below that the least does not", "p50>9s", verdict.Known{Least: 4.8e9}, false, "not known: at least 4.8s"},
+		{
+			"a limit from below that the least does not", "p50>9s",
+			verdict.Known{Least: 4.8e9},
+			false,
+			"not known: at least 4.8s",
+		},
 		{"the greatest of calls that were never answered", "max<1s", verdict.Known{Least: 1.5e6}, false, "not known"},
 	} {
 		objectives, err := verdict.ParseSLO(tt.objective)
 		if err != nil {
 			t.Fatal(err)
 		}
-		k := objectives[0].Check(verdict.Measured{Latency: func(string, string, string, float64) (verdict.Known, bool) { return tt.known, true }})
+		k := objectives[0].Check(verdict.Measured{Latency: func(string, string, string, float64) (verdict.Known,
+			bool,
+		) {
+			return tt.known, true
+		}})
 		if k.Met != tt.met || !strings.Contains(k.Result, tt.says) {
 			t.Errorf("%s: %s: met %v, %q; want met %v, %q", tt.reason, tt.objective, k.Met, k.Result, tt.met, tt.says)
 		}
@@ -173,7 +207,8 @@ func TestCheckNames(t *testing.T) {
 	}
 	for _, steps := range [][]string{nil, {"sell"}} {
 		err := verdict.CheckNames(all, steps)
-		if err == nil || !strings.Contains(err.Error(), `no series "buy": the series are response`) || strings.Contains(err.Error(), "sell") != (steps != nil) {
+		if err == nil || !strings.Contains(err.Error(), `no series "buy": the series are response`) ||
+			strings.Contains(err.Error(), "sell") != (steps != nil) {
 			t.Errorf("of the steps %q: %v", steps, err)
 		}
 	}

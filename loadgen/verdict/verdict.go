@@ -31,7 +31,8 @@ type Verdict struct {
 func Judge(f Facts) Verdict {
 	v := Verdict{Status: Valid, Reasons: []string{}}
 	for _, rule := range []func(*Facts, *Verdict){
-		counts, own, unanswered, outage, reached, mixed, schedule, lateness, source, stood, suspended, between, little, processor, machine, clock, arrivals, drift,
+		counts, own, unanswered, outage, reached, mixed, schedule, lateness, source, stood, suspended, between, little,
+		processor, machine, clock, arrivals, drift,
 	} {
 		rule(&f, &v)
 	}

@@ -48,7 +48,8 @@ func TestAccountingIdentity(t *testing.T) {
 					*where[parts] = due + off
 				}
 				v := verdict.Judge(f)
-				if said := strings.Contains(strings.Join(v.Reasons, "\n"), "do not add up"); said != (off != 0) || off != 0 && v.Status != verdict.Invalid {
+				if said := strings.Contains(strings.Join(v.Reasons, "\n"), "do not add up"); said != (off != 0) ||
+					off != 0 && v.Status != verdict.Invalid {
 					t.Errorf("%+v: %v %q, want the counts blamed: %v", f, v.Status, v.Reasons, off != 0)
 				}
 			}
@@ -76,7 +77,10 @@ func TestVerdictInJSON(t *testing.T) {
 	if got, want := string(data), `{"status":"valid","reasons":[]}`; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	for status, want := range map[verdict.Status]string{verdict.Valid: "valid", verdict.Suspect: "suspect", verdict.Invalid: "invalid"} {
+	for status, want := range map[verdict.Status]string{
+		verdict.Valid: "valid", verdict.Suspect: "suspect",
+		verdict.Invalid: "invalid",
+	} {
 		if string(status) != want {
 			t.Errorf("a status is spelled %q, want %q", status, want)
 		}

@@ -1,6 +1,6 @@
-// Package contract holds what the target and the load generator must spell alike: metadata keys, the name of the server-time
-// metric, and the lines a supervised target exchanges with its parent. The meter, by which both say what they used, is here
-// for the same reason.
+// Package contract holds what the target and the load generator must spell alike: metadata keys, the name of the
+// server-time metric, and the lines a supervised target exchanges with its parent. The meter, by which both say what
+// they used, is here for the same reason.
 //
 // A supervised target (`loadgen target -supervised`) reads one [Config] line,
 // writes one [Ready] line, then answers each [Mark] line with an [Answer] line,

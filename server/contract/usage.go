@@ -28,8 +28,8 @@ type Usage struct {
 	GCCPUSeconds float64 `json:"gc_cpu_seconds"`
 	// SchedLatencyP99Ns is the time runnable goroutines waited for a thread, p99.
 	SchedLatencyP99Ns int64 `json:"sched_latency_p99_ns"`
-	// ContextSwitches counts how often a thread gave up its core or lost it, IOCalls the system calls that read or write;
-	// 0 where the system does not tell.
+	// ContextSwitches counts how often a thread gave up its core or lost it, IOCalls the system calls that read or
+	// write; 0 where the system does not tell.
 	ContextSwitches int64 `json:"context_switches,omitempty"`
 	IOCalls         int64 `json:"io_calls,omitempty"`
 }

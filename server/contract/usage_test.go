@@ -52,7 +52,8 @@ func TestMeterSeesWhatIsUsed(t *testing.T) {
 		t.Errorf("UserSeconds %v, want a part of the %v CPUSeconds", u.UserSeconds, u.CPUSeconds)
 	}
 	if u.AllocObjects < objects || u.AllocBytes < objects*size {
-		t.Errorf("%d objects of %d bytes in all, want at least %d of %d", u.AllocObjects, u.AllocBytes, objects, objects*size)
+		t.Errorf("%d objects of %d bytes in all, want at least %d of %d", u.AllocObjects, u.AllocBytes, objects,
+			objects*size)
 	}
 	if u.MaxRSSBytes < 1<<20 || u.MaxRSSBytes > 1<<40 {
 		t.Errorf("MaxRSSBytes %d is no Go process's", u.MaxRSSBytes)
@@ -95,7 +96,14 @@ func TestWindow(t *testing.T) {
 		sum       float64
 	}{
 		{"nothing happened", []float64{0, 1, 2}, []uint64{5, 5}, []uint64{5, 5}, map[float64]float64{0.5: 0, 1: 0}, 0},
-		{"one value: every quantile is its bucket's upper edge", []float64{0, 1, 2}, []uint64{5, 5}, []uint64{5, 6}, map[float64]float64{0: 2, 0.5: 2, 1: 2}, 1.5},
+		{
+			"one value: every quantile is its bucket's upper edge",
+			[]float64{0, 1, 2},
+			[]uint64{5, 5},
+			[]uint64{5, 6},
+			map[float64]float64{0: 2, 0.5: 2, 1: 2},
+			1.5,
+		},
 		{
 			"what came before the window does not count",
 			[]float64{0, 1, 2},
@@ -120,9 +128,17 @@ func TestWindow(t *testing.T) {
 			map[float64]float64{0.5: 1, 0.51: 4},
 			0.5 + 3.5,
 		},
-		{"the outermost edges are infinite: their finite neighbours stand in", []float64{-inf, 1, 2, inf}, []uint64{0, 0, 0}, []uint64{1, 0, 1}, map[float64]float64{0.5: 1, 1: 2}, 1 + 2},
+		{
+			"the outermost edges are infinite: their finite neighbours stand in",
+			[]float64{-inf, 1, 2, inf},
+			[]uint64{0, 0, 0},
+			[]uint64{1, 0, 1},
+			map[float64]float64{0.5: 1, 1: 2},
+			1 + 2,
+		},
 	} {
-		w := since(&metrics.Float64Histogram{Buckets: tt.edges, Counts: tt.now}, &metrics.Float64Histogram{Buckets: tt.edges, Counts: tt.base})
+		w := since(&metrics.Float64Histogram{Buckets: tt.edges, Counts: tt.now},
+			&metrics.Float64Histogram{Buckets: tt.edges, Counts: tt.base})
 		for q, want := range tt.quantiles {
 			if got := w.quantile(q); got != want {
 				t.Errorf("%s: quantile(%g) = %g, want %g", tt.reason, q, got, want)

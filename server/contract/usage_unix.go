@@ -21,6 +21,7 @@ func Spent() (Spending, error) {
 	}
 	return Spending{
 		User: time.Duration(ru.Utime.Nano()), System: time.Duration(ru.Stime.Nano()),
-		MaxRSS: int64(ru.Maxrss) * unit, Switches: int64(ru.Nvcsw) + int64(ru.Nivcsw), //nolint:unconvert // 32 bits wide on 32-bit systems
+		// 32 bits wide on 32-bit systems
+		MaxRSS: int64(ru.Maxrss) * unit, Switches: int64(ru.Nvcsw) + int64(ru.Nivcsw), //nolint:unconvert
 	}, nil
 }

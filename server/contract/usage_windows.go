@@ -21,8 +21,8 @@ type memoryCounters struct {
 
 var getProcessMemoryInfo = windows.NewLazySystemDLL("kernel32.dll").NewProc("K32GetProcessMemoryInfo")
 
-// Spent tells what the calling process used. What stands for the resident set is the working set; Windows counts switches
-// elsewhere.
+// Spent tells what the calling process used. What stands for the resident set is the working set; Windows counts
+// switches elsewhere.
 func Spent() (Spending, error) {
 	var created, ended, inKernel, outside windows.Filetime
 	if err := windows.GetProcessTimes(windows.CurrentProcess(), &created, &ended, &inKernel, &outside); err != nil {
@@ -33,7 +33,8 @@ func Spent() (Spending, error) {
 	}
 	var m memoryCounters
 	m.size = uint32(unsafe.Sizeof(m))
-	if ok, _, err := getProcessMemoryInfo.Call(uintptr(windows.CurrentProcess()), uintptr(unsafe.Pointer(&m)), uintptr(m.size)); ok == 0 {
+	if ok, _, err := getProcessMemoryInfo.Call(uintptr(windows.CurrentProcess()), uintptr(unsafe.Pointer(&m)),
+		uintptr(m.size)); ok == 0 {
 		return Spending{}, fmt.Errorf("read this process's memory: %w", err)
 	}
 	return Spending{User: span(outside), System: span(inKernel), MaxRSS: int64(m.peakWorkingSet)}, nil

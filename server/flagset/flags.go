@@ -1,4 +1,5 @@
-// Package flagset reads command lines as both binaries do: all that is wrong at once, durations and sizes with their units.
+// Package flagset reads command lines as both binaries do: all that is wrong at once, durations and sizes with their
+// units.
 package flagset
 
 import (
@@ -43,7 +44,8 @@ func ParseArgs(fs *flag.FlagSet, args []string) (others []string, problems []err
 			continue
 		}
 		bad := args[len(args)-len(rest)-1]
-		unknown := strings.HasPrefix(err.Error(), "flag provided but not defined") // the package has no error value for it
+		// the package has no error value for it
+		unknown := strings.HasPrefix(err.Error(), "flag provided but not defined")
 		if unknown && !strings.Contains(bad, "=") && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
 			rest = rest[1:] // the value of a flag that does not exist
 		}

@@ -41,7 +41,11 @@ func TestParseFlags(t *testing.T) {
 	}{
 		{"the default", nil, time.Second},
 		{"one dash", []string{"-drain=5s"}, 5 * time.Second},
-		{"two dashes, and the value apart", []string{"-quiet", "--drain", "500ms", "-count", "-1"}, 500 * time.Millisecond},
+		{
+			"two dashes, and the value apart",
+			[]string{"-quiet", "--drain", "500ms", "-count", "-1"},
+			500 * time.Millisecond,
+		},
 		{"zero needs no unit", []string{"-drain=0"}, 0},
 		{"the last one counts", []string{"-drain=5s", "-drain=6s"}, 6 * time.Second},
 	} {
@@ -60,7 +64,11 @@ func TestParseFlagsNamesEveryProblem(t *testing.T) {
 		{"a flag that does not exist", []string{"-nosuch"}, []string{"-nosuch"}},
 		{"its value is no problem of its own", []string{"-nosuch", "7", "-count=x"}, []string{"-nosuch", "-count"}},
 		{"a flag without its value", []string{"-drain"}, []string{"-drain"}},
-		{"a duration without a unit says what is missing", []string{"-drain=5"}, []string{"want a duration with a unit"}},
+		{
+			"a duration without a unit says what is missing",
+			[]string{"-drain=5"},
+			[]string{"want a duration with a unit"},
+		},
 		{"wrong values of two kinds", []string{"-drain=soon", "-count=many"}, []string{"-drain", "-count"}},
 		{"an argument that is no flag", []string{"-quiet", "stray"}, []string{`"stray"`}},
 		{"arguments after the end of flags", []string{"-quiet", "--", "-drain"}, []string{`"-drain"`}},
@@ -76,7 +84,8 @@ func TestParseFlagsNamesEveryProblem(t *testing.T) {
 			}
 		}
 		if len(problems) != len(tt.says) {
-			t.Errorf("%s: ParseFlags(%q) names %d problems, want %d: %q", tt.reason, tt.args, len(problems), len(tt.says), problems)
+			t.Errorf("%s: ParseFlags(%q) names %d problems, want %d: %q", tt.reason, tt.args, len(problems),
+				len(tt.says), problems)
 		}
 	}
 }

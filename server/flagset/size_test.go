@@ -31,8 +31,10 @@ func TestSizes(t *testing.T) {
 		fs.SetOutput(io.Discard)
 		SizeVar(fs, &n, "size", 5, "")
 		err := fs.Parse([]string{"-size", tt.text})
-		if (err != nil) != (tt.want < 0) || err == nil && (n != tt.want || fs.Lookup("size").Value.String() != tt.said) {
-			t.Errorf("%s: %q is %d, said %s (%v); want %d, said %s", tt.reason, tt.text, n, fs.Lookup("size").Value, err, tt.want, tt.said)
+		if (err != nil) != (tt.want < 0) || err == nil &&
+			(n != tt.want || fs.Lookup("size").Value.String() != tt.said) {
+			t.Errorf("%s: %q is %d, said %s (%v); want %d, said %s", tt.reason, tt.text, n, fs.Lookup("size").Value,
+				err, tt.want, tt.said)
 		}
 	}
 }

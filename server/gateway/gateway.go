@@ -33,7 +33,9 @@ func New(ctx context.Context, conn *grpc.ClientConn) (http.Handler, error) {
 			reportLoad(ctx, w)
 			return nil
 		}),
-		runtime.WithErrorHandler(func(ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
+		runtime.WithErrorHandler(func(ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler,
+			w http.ResponseWriter, r *http.Request, err error,
+		) {
 			reportLoad(ctx, w)
 			runtime.DefaultHTTPErrorHandler(ctx, mux, m, w, r, err)
 		}),
@@ -45,8 +47,8 @@ func New(ctx context.Context, conn *grpc.ClientConn) (http.Handler, error) {
 	return tolerant(mux), nil
 }
 
-// tolerant answers what the gateway has no good answer for: HEAD of /healthz, as load balancers ask, and text that is no
-// UTF-8, which is the caller's mistake and not the server's.
+// tolerant answers what the gateway has no good answer for: HEAD of /healthz, as load balancers ask, and text that is
+// no UTF-8, which is the caller's mistake and not the server's.
 func tolerant(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		query, err := url.QueryUnescape(r.URL.RawQuery)

@@ -23,13 +23,28 @@ func TestRoutes(t *testing.T) {
 	}{
 		{"the fixed segment", "GET", "/api/person/qm/36/hello", "", found("qm", 36, named("hello"))},
 		{"any other name in its place", "GET", "/api/person/jane/7/doe", "", found("jane", 7, named("doe"))},
-		{"the path's names may need escapes", "GET", "/api/person/%E5%B0%8F%E6%98%8E/1/a%20b", "", found("小明", 1, named("a b"))},
-		{"a query on top of the path is no contradiction", "GET", "/api/person/jane/7/doe?age=8", "", found("jane", 7, named("doe"))},
-		{"all of it in the query", "GET", "/api/person?name=jane&age=7&body.name=doe", "", found("jane", 7, named("doe"))},
+		{
+			"the path's names may need escapes", "GET", "/api/person/%E5%B0%8F%E6%98%8E/1/a%20b", "",
+			found("小明", 1, named("a b")),
+		},
+		{
+			"a query on top of the path is no contradiction", "GET", "/api/person/jane/7/doe?age=8", "",
+			found("jane", 7, named("doe")),
+		},
+		{
+			"all of it in the query", "GET", "/api/person?name=jane&age=7&body.name=doe", "",
+			found("jane", 7, named("doe")),
+		},
 		{"nothing in the query", "GET", "/api/person", "", found("", 0, nil)},
-		{"the whole request as the body", "POST", "/api/person", `{"name":"jane","age":7,"body":{"name":"doe"}}`, found("jane", 7, named("doe"))},
+		{
+			"the whole request as the body", "POST", "/api/person", `{"name":"jane","age":7,"body":{"name":"doe"}}`,
+			found("jane", 7, named("doe")),
+		},
 		{"an empty request as the body", "POST", "/api/person", `{}`, found("", 0, nil)},
-		{"the request's body as the body", "PUT", "/api/person/jane/7", `{"name":"doe"}`, found("jane", 7, named("doe"))},
+		{
+			"the request's body as the body", "PUT", "/api/person/jane/7", `{"name":"doe"}`,
+			found("jane", 7, named("doe")),
+		},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			res, got := f.call(t, tt.method, tt.path, tt.body)
@@ -70,8 +85,10 @@ func TestCodesBecomeHTTP(t *testing.T) {
 	f := open(t)
 	for code, want := range map[string]int{
 		"CANCELLED": 499, "UNKNOWN": 500, "INVALID_ARGUMENT": 400, "DEADLINE_EXCEEDED": 504, "NOT_FOUND": 404,
-		"ALREADY_EXISTS": 409, "PERMISSION_DENIED": 403, "RESOURCE_EXHAUSTED": 429, "FAILED_PRECONDITION": 400, "ABORTED": 409,
-		"OUT_OF_RANGE": 400, "UNIMPLEMENTED": 501, "INTERNAL": 500, "UNAVAILABLE": 503, "DATA_LOSS": 500, "UNAUTHENTICATED": 401,
+		"ALREADY_EXISTS": 409, "PERMISSION_DENIED": 403, "RESOURCE_EXHAUSTED": 429, "FAILED_PRECONDITION": 400,
+		"ABORTED":      409,
+		"OUT_OF_RANGE": 400, "UNIMPLEMENTED": 501, "INTERNAL": 500, "UNAVAILABLE": 503, "DATA_LOSS": 500,
+		"UNAUTHENTICATED": 401,
 	} {
 		res, body := f.call(t, "GET", "/api/person", "", "X-Inject", "error=1:"+code)
 		if res.StatusCode != want || body["message"] != "injected error" {
@@ -156,7 +173,8 @@ func TestHealthz(t *testing.T) {
 		{"one service", "/healthz?service=person.SearchService", http.StatusOK, "SERVING"},
 		{"a service that is not there", "/healthz?service=nobody", http.StatusNotFound, ""},
 	} {
-		if res, body := f.call(t, "GET", tt.path, ""); res.StatusCode != tt.status || tt.want != "" && body["status"] != tt.want {
+		if res, body := f.call(t, "GET", tt.path, ""); res.StatusCode != tt.status || tt.want != "" &&
+			body["status"] != tt.want {
 			t.Errorf("%s: %s: status %s, %v, want %d", tt.reason, tt.path, res.Status, body, tt.status)
 		}
 	}

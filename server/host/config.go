@@ -62,7 +62,8 @@ func parse(args []string, embedded bool, usage io.Writer) (config, error) {
 	}
 	fs := flag.NewFlagSet("server", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	fs.StringVar(&c.listen, "listen", listen, "gRPC `address`: host:port or unix:path (or the environment's LISTEN_ADDR)")
+	fs.StringVar(&c.listen, "listen", listen,
+		"gRPC `address`: host:port or unix:path (or the environment's LISTEN_ADDR)")
 	fs.StringVar(&c.http, "http", httpAddr, "`address` of the REST gateway, /healthz and /metrics; empty for none")
 	fs.StringVar(&chain, "interceptors", defaultChain, "`list` of interceptors, outermost first, or all, or none")
 	fs.StringVar(&inject, "inject", "", interceptor.FaultsUsage)
@@ -72,16 +73,23 @@ func parse(args []string, embedded bool, usage io.Writer) (config, error) {
 	flagset.DurationVar(fs, &c.outInterval, "search-out-interval", 0, "time between answers of SearchOut")
 	flagset.SizeVar(fs, &c.maxUpload, "max-upload", 64<<20, "largest CreateRepo upload, a `size`")
 	flagset.SizeVar(fs, &c.maxMessage, "max-message", 4<<20, "largest message that is taken, a `size`")
-	flagset.NumberVar(fs, &c.maxStreams, "max-streams", 0, "calls at a time on one connection (MAX_CONCURRENT_STREAMS); 0 for no limit")
-	flagset.DurationVar(fs, &c.chain.UnaryTimeout, "unary-timeout", 300*time.Millisecond, "the timeout interceptor's limit for a unary handler")
-	flagset.DurationVar(fs, &c.chain.RecvTimeout, "recv-timeout", 500*time.Millisecond, "the timeout interceptor's limit for each RecvMsg of a stream")
+	flagset.NumberVar(fs, &c.maxStreams, "max-streams", 0,
+		"calls at a time on one connection (MAX_CONCURRENT_STREAMS); 0 for no limit")
+	flagset.DurationVar(fs, &c.chain.UnaryTimeout, "unary-timeout", 300*time.Millisecond,
+		"the timeout interceptor's limit for a unary handler")
+	flagset.DurationVar(fs, &c.chain.RecvTimeout, "recv-timeout", 500*time.Millisecond,
+		"the timeout interceptor's limit for each RecvMsg of a stream")
 	fs.StringVar(&c.tls.cert, "tls-cert", "", "PEM `file` of the server's certificate; with -tls-key turns TLS on")
 	fs.StringVar(&c.tls.key, "tls-key", "", "PEM `file` of the server's key")
-	fs.StringVar(&c.tls.clientCA, "client-ca", "", "PEM `file` of the CA that clients' certificates must come from (mTLS)")
-	fs.BoolVar(&c.observe, "observe", false, "with -supervised, keep what became of each call's deadline and handler for the parent")
-	flagset.DurationVar(fs, &c.busy, "busy", 0, "keep a core busy for so long in each call, or for each message a stream receives: a known cost, to check measurements of cost with")
+	fs.StringVar(&c.tls.clientCA, "client-ca", "",
+		"PEM `file` of the CA that clients' certificates must come from (mTLS)")
+	fs.BoolVar(&c.observe, "observe", false,
+		"with -supervised, keep what became of each call's deadline and handler for the parent")
+	flagset.DurationVar(fs, &c.busy, "busy", 0, "keep a core busy for so long in each call, or for each message a "+
+		"stream receives: a known cost, to check measurements of cost with")
 	flagset.DurationVar(fs, &c.drain, "drain", 10*time.Second, "on SIGTERM, wait this long for calls in flight")
-	fs.BoolVar(&c.supervised, "supervised", false, "read the flags from stdin as JSON, and end when stdin does (what loadgen does)")
+	fs.BoolVar(&c.supervised, "supervised", false,
+		"read the flags from stdin as JSON, and end when stdin does (what loadgen does)")
 
 	problems := flagset.ParseFlags(fs, args)
 	for _, p := range problems {
@@ -121,13 +129,15 @@ func (c *config) check() (problems []error) {
 		problems = append(problems, fmt.Errorf("-search-out-count %d: want 0 or more", c.outCount))
 	}
 	if c.maxUpload < 0 || c.maxUpload > math.MaxInt32 {
-		problems = append(problems, fmt.Errorf("-max-upload %d: want 0 to %d bytes, for the answer tells the size in 32 bits", c.maxUpload, math.MaxInt32))
+		problems = append(problems, fmt.Errorf(
+			"-max-upload %d: want 0 to %d bytes, for the answer tells the size in 32 bits", c.maxUpload, math.MaxInt32))
 	}
 	if c.maxMessage < 1 || c.maxMessage > math.MaxInt32 {
 		problems = append(problems, fmt.Errorf("-max-message %d: want 1 to %d bytes", c.maxMessage, math.MaxInt32))
 	}
 	if c.maxStreams > math.MaxUint32 {
-		problems = append(problems, fmt.Errorf("-max-streams %d: want at most %d", c.maxStreams, uint32(math.MaxUint32)))
+		problems = append(problems, fmt.Errorf("-max-streams %d: want at most %d", c.maxStreams,
+			uint32(math.MaxUint32)))
 	}
 	for _, d := range []struct {
 		flag     string

@@ -26,13 +26,20 @@ func TestUsageErrors(t *testing.T) {
 		{"a certificate without a key", []string{"-tls-cert=c.pem"}, []string{"-tls-key"}},
 		{"a key without a certificate", []string{"-tls-key=k.pem"}, []string{"-tls-cert"}},
 		{"a client CA without TLS", []string{"-client-ca=ca.pem"}, []string{"-client-ca"}},
-		{"limits out of bounds", []string{"-unary-timeout=0s", "-recv-timeout=-1s", "-search-out-count=-1", "-max-upload=-1"}, []string{
+		{"limits out of bounds", []string{
+			"-unary-timeout=0s", "-recv-timeout=-1s", "-search-out-count=-1",
+			"-max-upload=-1",
+		}, []string{
 			"-search-out-count", "-max-upload", "-unary-timeout", "-recv-timeout",
 		}},
 		{"an upload that the answer cannot count", []string{"-max-upload=2GiB"}, []string{"32 bits"}},
 		{"all at once", []string{
-			"-nosuch", "-drain=soon", "-also-nosuch", "7", "-interceptors=x", "-inject=y", "-tls-cert=c.pem", "-max-upload=-1", "-search-out-interval=-1s", "stray",
-		}, []string{"-nosuch", "-drain", "-also-nosuch", "stray", "-interceptors", "-inject", "-tls-key", "-max-upload", "-search-out-interval"}},
+			"-nosuch", "-drain=soon", "-also-nosuch", "7", "-interceptors=x", "-inject=y", "-tls-cert=c.pem",
+			"-max-upload=-1", "-search-out-interval=-1s", "stray",
+		}, []string{
+			"-nosuch", "-drain", "-also-nosuch", "stray", "-interceptors", "-inject", "-tls-key",
+			"-max-upload", "-search-out-interval",
+		}},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			err := <-launch(t, tt.args...).ended
@@ -46,7 +53,8 @@ func TestUsageErrors(t *testing.T) {
 				}
 			}
 			if len(usage.Problems) != len(tt.says) {
-				t.Errorf("Run(%q) names %d problems, want %d: %q", tt.args, len(usage.Problems), len(tt.says), usage.Problems)
+				t.Errorf("Run(%q) names %d problems, want %d: %q", tt.args, len(usage.Problems), len(tt.says),
+					usage.Problems)
 			}
 		})
 	}
@@ -59,8 +67,10 @@ func TestHelp(t *testing.T) {
 			t.Errorf("Run(%q): %v", args, err)
 		}
 		for _, flag := range []string{
-			"-listen", "-http", "-interceptors", "-inject", "-allow-inject", "-search-out-count", "-search-out-interval", "-max-upload",
-			"-unary-timeout", "-recv-timeout", "-tls-cert", "-tls-key", "-client-ca", "-drain", "-server-time", "LISTEN_ADDR",
+			"-listen", "-http", "-interceptors", "-inject", "-allow-inject", "-search-out-count",
+			"-search-out-interval", "-max-upload",
+			"-unary-timeout", "-recv-timeout", "-tls-cert", "-tls-key", "-client-ca", "-drain", "-server-time",
+			"LISTEN_ADDR",
 		} {
 			if !strings.Contains(out.String(), flag) {
 				t.Errorf("Run(%q) does not tell of %s", args, flag)

@@ -35,7 +35,8 @@ func watch(t *testing.T, addr string) (draining func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(testContext(t))
 	t.Cleanup(cancel)
-	w, err := healthpb.NewHealthClient(dial(t, addr)).Watch(ctx, &healthpb.HealthCheckRequest{Service: "person.SearchService"})
+	w, err := healthpb.NewHealthClient(dial(t, addr)).Watch(ctx,
+		&healthpb.HealthCheckRequest{Service: "person.SearchService"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +79,8 @@ func TestDrainLetsAStreamEnd(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(testContext(t), 5*time.Second)
 	defer cancel()
-	if _, err := users.NewUsersClient(dial(t, r.ready.Addr)).GetUser(ctx, &users.UserGetRequest{Email: "a@b"}); status.Code(err) != codes.Unavailable {
+	if _, err := users.NewUsersClient(dial(t, r.ready.Addr)).GetUser(ctx,
+		&users.UserGetRequest{Email: "a@b"}); status.Code(err) != codes.Unavailable {
 		t.Errorf("a call after the end: %v, want Unavailable", err)
 	}
 }
@@ -128,7 +130,8 @@ func waitForSearch(t *testing.T, r *running) {
 	t.Helper()
 	client, ctx := plain(t), testContext(t)
 	for ctx.Err() == nil {
-		if _, page := get(t, client, "http://"+r.ready.HTTP+"/metrics"); strings.Contains(page, `grpc_server_started_total{grpc_method="Search"`) {
+		if _, page := get(t, client, "http://"+r.ready.HTTP+"/metrics"); strings.Contains(page,
+			`grpc_server_started_total{grpc_method="Search"`) {
 			return
 		}
 	}

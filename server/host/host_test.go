@@ -39,9 +39,24 @@ func TestReadyLine(t *testing.T) {
 		http   bool
 	}{
 		{"alone", nil, []string{"recovery", "requestid", "logging", "metrics", "timeout"}, true},
-		{"the chain in force, outermost first", []string{"-interceptors=timeout,recovery"}, []string{"timeout", "recovery"}, true},
-		{"with what faults bring", []string{"-interceptors=recovery", "-inject=delay=1ms"}, []string{"recovery", "inject"}, true},
-		{"with what the leave for them brings", []string{"-interceptors=recovery", "-allow-inject"}, []string{"recovery", "inject"}, true},
+		{
+			"the chain in force, outermost first",
+			[]string{"-interceptors=timeout,recovery"},
+			[]string{"timeout", "recovery"},
+			true,
+		},
+		{
+			"with what faults bring",
+			[]string{"-interceptors=recovery", "-inject=delay=1ms"},
+			[]string{"recovery", "inject"},
+			true,
+		},
+		{
+			"with what the leave for them brings",
+			[]string{"-interceptors=recovery", "-allow-inject"},
+			[]string{"recovery", "inject"},
+			true,
+		},
 		{"no interceptors", []string{"-interceptors=none"}, []string{}, true},
 		{"no gateway", []string{"-interceptors=none", "-http="}, []string{}, false},
 	} {
@@ -87,7 +102,8 @@ func TestListen(t *testing.T) {
 				t.Errorf("addr %q, want %s...", r.ready.Addr, tt.prefix)
 			}
 			wantCall(t, r.ready.Addr)
-			wantHTTP(t, plain(t), "http://"+r.ready.HTTP+"/healthz", `{"status":"SERVING"}`) // the gateway finds the listener too
+			// the gateway finds the listener too
+			wantHTTP(t, plain(t), "http://"+r.ready.HTTP+"/healthz", `{"status":"SERVING"}`)
 		})
 	}
 	if _, err := os.Stat(socket); !errors.Is(err, os.ErrNotExist) {
@@ -107,7 +123,8 @@ func TestListenFails(t *testing.T) {
 		{"an address that is none", "localhost", "127.0.0.1:0", "missing port"},
 	} {
 		err := <-launch(t, "-listen="+tt.listen, "-http="+tt.http).ended
-		if usage := (*host.UsageError)(nil); err == nil || errors.As(err, &usage) || !strings.Contains(err.Error(), tt.says) {
+		if usage := (*host.UsageError)(nil); err == nil || errors.As(err, &usage) ||
+			!strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: Run: %v, want an error that says %q and is no *UsageError", tt.reason, err, tt.says)
 		}
 	}
@@ -120,7 +137,8 @@ func TestEndsBeforeItBegan(t *testing.T) {
 	for range 100 {
 		var out text
 		out.also = t.Output()
-		if err := host.Run(ctx, []string{"-listen=127.0.0.1:0", "-http=127.0.0.1:0"}, strings.NewReader(""), &out, &out); err != nil {
+		if err := host.Run(ctx, []string{"-listen=127.0.0.1:0", "-http=127.0.0.1:0"}, strings.NewReader(""), &out,
+			&out); err != nil {
 			t.Fatalf("Run: %v", err)
 		}
 	}
@@ -129,7 +147,8 @@ func TestEndsBeforeItBegan(t *testing.T) {
 func TestHealth(t *testing.T) {
 	client := healthpb.NewHealthClient(dial(t, start(t).ready.Addr))
 	for _, name := range []string{"", "person.SearchService", "Repo", "Users"} {
-		if got, err := client.Check(testContext(t), &healthpb.HealthCheckRequest{Service: name}); err != nil || got.GetStatus() != healthpb.HealthCheckResponse_SERVING {
+		if got, err := client.Check(testContext(t), &healthpb.HealthCheckRequest{Service: name}); err != nil ||
+			got.GetStatus() != healthpb.HealthCheckResponse_SERVING {
 			t.Errorf("Check(%q) = %v, %v, want SERVING", name, got, err)
 		}
 	}
@@ -142,13 +161,15 @@ func TestHealth(t *testing.T) {
 func TestReflection(t *testing.T) {
 	conn := dial(t, start(t).ready.Addr)
 	want := []string{
-		"Repo", "Users", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection", "person.SearchService",
+		"Repo", "Users", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
+		"grpc.reflection.v1alpha.ServerReflection", "person.SearchService",
 	}
 	v1, err := reflectionpb.NewServerReflectionClient(conn).ServerReflectionInfo(testContext(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := exchange(v1, &reflectionpb.ServerReflectionRequest{MessageRequest: &reflectionpb.ServerReflectionRequest_ListServices{}})
+	res, err := exchange(
+		v1, &reflectionpb.ServerReflectionRequest{MessageRequest: &reflectionpb.ServerReflectionRequest_ListServices{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +185,8 @@ func TestReflection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	old, err := exchange(alpha, &alphapb.ServerReflectionRequest{MessageRequest: &alphapb.ServerReflectionRequest_ListServices{}})
+	old, err := exchange(
+		alpha, &alphapb.ServerReflectionRequest{MessageRequest: &alphapb.ServerReflectionRequest_ListServices{}})
 	if err != nil {
 		t.Fatal(err)
 	}

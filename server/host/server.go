@@ -53,7 +53,8 @@ type server struct {
 // newServer builds a target and opens its listeners; on an error nothing stays open.
 func newServer(ctx context.Context, c config, logger *slog.Logger) (_ *server, err error) {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	c.chain.Logger, c.chain.Registerer = logger, registry
 	chain, err := interceptor.New(c.chain) //nolint:contextcheck // each call brings its own
 	if err != nil {
@@ -104,7 +105,8 @@ func (s *server) observed(chain []interceptor.Interceptor) []interceptor.Interce
 	if last > 0 && chain[last-1].Name == interceptor.Inject {
 		last--
 	}
-	return slices.Concat([]interceptor.Interceptor{s.observer.Outer()}, chain[:last], []interceptor.Interceptor{s.observer.Inner()}, chain[last:])
+	return slices.Concat([]interceptor.Interceptor{s.observer.Outer()}, chain[:last],
+		[]interceptor.Interceptor{s.observer.Inner()}, chain[last:])
 }
 
 func newGRPC(c config, chain []interceptor.Interceptor, serverTLS *tls.Config) *grpc.Server {
@@ -119,7 +121,10 @@ func newGRPC(c config, chain []interceptor.Interceptor, serverTLS *tls.Config) *
 	opts = append(opts, interceptor.Options(chain)...)
 	opts = append(opts, grpc.MaxRecvMsgSize(int(c.maxMessage)))
 	// Clients with -keepalive ask on idle connections too, for which grpc-go's default hangs up on them.
-	opts = append(opts, grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}))
+	opts = append(opts, grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
+		MinTime:             time.Second,
+		PermitWithoutStream: true,
+	}))
 	if c.maxStreams > 0 {
 		opts = append(opts, grpc.MaxConcurrentStreams(uint32(c.maxStreams)))
 	}
@@ -133,7 +138,9 @@ func newGRPC(c config, chain []interceptor.Interceptor, serverTLS *tls.Config) *
 	return g
 }
 
-func (s *server) addGateway(ctx context.Context, addr string, registry *prometheus.Registry, serverTLS, gatewayTLS *tls.Config) (err error) {
+func (s *server) addGateway(ctx context.Context, addr string, registry *prometheus.Registry, serverTLS,
+	gatewayTLS *tls.Config,
+) (err error) {
 	creds := insecure.NewCredentials()
 	if gatewayTLS != nil {
 		creds = credentials.NewTLS(gatewayTLS)
@@ -155,7 +162,8 @@ func (s *server) addGateway(ctx context.Context, addr string, registry *promethe
 	}
 	s.ready.HTTP = dialable(s.httpLis)
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true, Registry: registry}))
+	mux.Handle("/metrics", promhttp.HandlerFor(registry,
+		promhttp.HandlerOpts{EnableOpenMetrics: true, Registry: registry}))
 	mux.Handle("/", routes)
 	s.http = &http.Server{
 		Handler: mux, TLSConfig: serverTLS, ReadHeaderTimeout: 10 * time.Second,

@@ -62,13 +62,16 @@ func wantHTTP(t *testing.T, client *http.Client, url, body string) {
 func TestMetricsPage(t *testing.T) {
 	r := start(t)
 	ctx := metadata.AppendToOutgoingContext(testContext(t), "request-id", "0badcafe-0001-00000000002a")
-	if _, err := users.NewUsersClient(dial(t, r.ready.Addr)).GetUser(ctx, &users.UserGetRequest{Email: "jane@doe"}); err != nil {
+	if _, err := users.NewUsersClient(dial(t, r.ready.Addr)).GetUser(ctx,
+		&users.UserGetRequest{Email: "jane@doe"}); err != nil {
 		t.Fatal(err)
 	}
 	wantHTTP(t, plain(t), "http://"+r.ready.HTTP+"/api/person", `{"name":"我收到了的信息","age":0,"body":null}`)
 
-	res, page := get(t, plain(t), "http://"+r.ready.HTTP+"/metrics", "Accept", "application/openmetrics-text; version=1.0.0")
-	if kind := res.Header.Get("Content-Type"); !strings.HasPrefix(kind, "application/openmetrics-text") || !strings.HasSuffix(page, "# EOF\n") {
+	res, page := get(t, plain(t), "http://"+r.ready.HTTP+"/metrics", "Accept",
+		"application/openmetrics-text; version=1.0.0")
+	if kind := res.Header.Get("Content-Type"); !strings.HasPrefix(kind, "application/openmetrics-text") ||
+		!strings.HasSuffix(page, "# EOF\n") {
 		t.Errorf("the page is %s, not OpenMetrics", kind)
 	}
 	for _, tt := range []struct{ reason, line string }{
@@ -132,39 +135,51 @@ func TestFlags(t *testing.T) {
 				t.Errorf("an upload of 11 bytes: %v", err)
 			}
 		}},
-		{"-search-out-count and -search-out-interval", []string{"-search-out-count=3", "-search-out-interval=20ms"}, func(t *testing.T, conn *grpc.ClientConn) {
-			begun := time.Now()
-			if n, err := out(conn); n != 3 || !errors.Is(err, io.EOF) {
-				t.Errorf("%d answers, %v, want 3", n, err)
-			}
-			if took := time.Since(begun); took < 40*time.Millisecond {
-				t.Errorf("3 answers took %v, want two intervals", took)
-			}
-		}},
+		{
+			"-search-out-count and -search-out-interval",
+			[]string{"-search-out-count=3", "-search-out-interval=20ms"},
+			func(t *testing.T, conn *grpc.ClientConn) {
+				begun := time.Now()
+				if n, err := out(conn); n != 3 || !errors.Is(err, io.EOF) {
+					t.Errorf("%d answers, %v, want 3", n, err)
+				}
+				if took := time.Since(begun); took < 40*time.Millisecond {
+					t.Errorf("3 answers took %v, want two intervals", took)
+				}
+			},
+		},
 		{"11 answers without a flag", nil, func(t *testing.T, conn *grpc.ClientConn) {
 			if n, err := out(conn); n != 11 || !errors.Is(err, io.EOF) {
 				t.Errorf("%d answers, %v, want 11", n, err)
 			}
 		}},
-		{"-unary-timeout", []string{"-unary-timeout=10ms", "-inject=delay=1h"}, func(t *testing.T, conn *grpc.ClientConn) {
-			if s := status.Convert(search(conn)); s.Code() != codes.DeadlineExceeded || s.Message() != "/person.SearchService/Search: Deadline exceeded" {
-				t.Errorf("got %v", s.Err())
-			}
-		}},
+		{
+			"-unary-timeout",
+			[]string{"-unary-timeout=10ms", "-inject=delay=1h"},
+			func(t *testing.T, conn *grpc.ClientConn) {
+				if s := status.Convert(search(conn)); s.Code() != codes.DeadlineExceeded ||
+					s.Message() != "/person.SearchService/Search: Deadline exceeded" {
+					t.Errorf("got %v", s.Err())
+				}
+			},
+		},
 		{"-recv-timeout", []string{"-recv-timeout=10ms"}, func(t *testing.T, conn *grpc.ClientConn) {
-			if s := status.Convert(silent(conn)); s.Code() != codes.DeadlineExceeded || s.Message() != "/Users/GetHelp: Deadline exceeded" {
+			if s := status.Convert(silent(conn)); s.Code() != codes.DeadlineExceeded ||
+				s.Message() != "/Users/GetHelp: Deadline exceeded" {
 				t.Errorf("got %v", s.Err())
 			}
 		}},
 		{"server time without a flag", nil, func(t *testing.T, conn *grpc.ClientConn) {
 			var trailer metadata.MD
-			if err := search(conn, grpc.Trailer(&trailer)); err != nil || len(trailer.Get("endpoint-load-metrics-bin")) != 1 {
+			if err := search(conn, grpc.Trailer(&trailer)); err != nil ||
+				len(trailer.Get("endpoint-load-metrics-bin")) != 1 {
 				t.Errorf("trailer %v, %v", trailer, err)
 			}
 		}},
 		{"-server-time=false", []string{"-server-time=false"}, func(t *testing.T, conn *grpc.ClientConn) {
 			var trailer metadata.MD
-			if err := search(conn, grpc.Trailer(&trailer)); err != nil || len(trailer.Get("endpoint-load-metrics-bin")) != 0 {
+			if err := search(conn, grpc.Trailer(&trailer)); err != nil ||
+				len(trailer.Get("endpoint-load-metrics-bin")) != 0 {
 				t.Errorf("trailer %v, %v", trailer, err)
 			}
 		}},
@@ -183,7 +198,8 @@ func TestOrderOfTheChain(t *testing.T) {
 		wantCall(t, r.ready.Addr)
 		r.terminate()
 		r.wantEnd(t, 10*time.Second)
-		if log := r.stderr.String(); strings.Count(log, "msg=call") != 1 || strings.Contains(log, `request_id="" `) == tt.made {
+		if log := r.stderr.String(); strings.Count(log, "msg=call") != 1 ||
+			strings.Contains(log, `request_id="" `) == tt.made {
 			t.Errorf("%s: logged %s", tt.list, log)
 		}
 	}

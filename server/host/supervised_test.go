@@ -23,7 +23,11 @@ func TestSupervisedReadyLine(t *testing.T) {
 		chain  []string
 	}{
 		{"an embedded target writes no line per call", nil, []string{"recovery", "requestid", "metrics", "timeout"}},
-		{"its flags come from stdin", []string{"-interceptors=logging", "-allow-inject"}, []string{"logging", "inject"}},
+		{
+			"its flags come from stdin",
+			[]string{"-interceptors=logging", "-allow-inject"},
+			[]string{"logging", "inject"},
+		},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			t.Setenv("LISTEN_ADDR", "127.0.0.2:1") // meant for a server that stands alone

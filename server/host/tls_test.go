@@ -37,14 +37,35 @@ func TestTLS(t *testing.T) {
 		{"TLS minds none", false, &tls.Config{RootCAs: ours.pool, Certificates: []tls.Certificate{good}}, true},
 		{"the client finds out a server of another authority", false, &tls.Config{RootCAs: strangers.pool}, false},
 		{"plaintext is no TLS", false, nil, false},
-		{"mTLS takes a certificate of the clients' authority", true, &tls.Config{RootCAs: ours.pool, Certificates: []tls.Certificate{good}}, true},
+		{
+			"mTLS takes a certificate of the clients' authority", true,
+			&tls.Config{RootCAs: ours.pool, Certificates: []tls.Certificate{good}}, true,
+		},
 		{"mTLS refuses a client without a certificate", true, &tls.Config{RootCAs: ours.pool}, false},
-		{"mTLS refuses another authority's", true, &tls.Config{RootCAs: ours.pool, GetClientCertificate: present(stranger)}, false},
-		{"mTLS refuses a certificate that is not for clients", true, &tls.Config{RootCAs: ours.pool, GetClientCertificate: present(misused)}, false},
-		{"mTLS refuses a certificate beside the server's", true, &tls.Config{RootCAs: ours.pool, GetClientCertificate: present(otherServer)}, false},
-		{"only whoever holds the server's key is the gateway", true, &tls.Config{RootCAs: ours.pool, GetClientCertificate: present(serverPair)}, true},
-		{"TLS 1.1 is too old", false, &tls.Config{RootCAs: ours.pool, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, false},
-		{"TLS 1.2 is not", true, &tls.Config{RootCAs: ours.pool, Certificates: []tls.Certificate{good}, MaxVersion: tls.VersionTLS12}, true},
+		{
+			"mTLS refuses another authority's", true,
+			&tls.Config{RootCAs: ours.pool, GetClientCertificate: present(stranger)}, false,
+		},
+		{
+			"mTLS refuses a certificate that is not for clients", true,
+			&tls.Config{RootCAs: ours.pool, GetClientCertificate: present(misused)}, false,
+		},
+		{
+			"mTLS refuses a certificate beside the server's", true,
+			&tls.Config{RootCAs: ours.pool, GetClientCertificate: present(otherServer)}, false,
+		},
+		{
+			"only whoever holds the server's key is the gateway", true,
+			&tls.Config{RootCAs: ours.pool, GetClientCertificate: present(serverPair)}, true,
+		},
+		{"TLS 1.1 is too old", false, &tls.Config{
+			RootCAs: ours.pool, MinVersion: tls.VersionTLS10,
+			MaxVersion: tls.VersionTLS11,
+		}, false},
+		{"TLS 1.2 is not", true, &tls.Config{
+			RootCAs: ours.pool, Certificates: []tls.Certificate{good},
+			MaxVersion: tls.VersionTLS12,
+		}, true},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			args := []string{"-tls-cert=" + cert, "-tls-key=" + key}
@@ -56,7 +77,8 @@ func TestTLS(t *testing.T) {
 			if tt.config != nil {
 				creds = append(creds, credentials.NewTLS(tt.config.Clone()))
 			}
-			_, err := users.NewUsersClient(dial(t, r.ready.Addr, creds...)).GetUser(testContext(t), &users.UserGetRequest{Email: "jane@doe"})
+			_, err := users.NewUsersClient(dial(t, r.ready.Addr, creds...)).GetUser(testContext(t),
+				&users.UserGetRequest{Email: "jane@doe"})
 			if want := map[bool]codes.Code{true: codes.OK, false: codes.Unavailable}[tt.ok]; status.Code(err) != want {
 				t.Errorf("gRPC: %v, want %v", err, want)
 			}
@@ -84,9 +106,13 @@ func present(c tls.Certificate) func(*tls.CertificateRequestInfo) (*tls.Certific
 func TestTLSOverUnixSocket(t *testing.T) {
 	ours := newAuthority(t, "ours")
 	_, cert, key := ours.issue(t, "server", x509.ExtKeyUsageServerAuth)
-	r := start(t, "-listen=unix:"+filepath.Join(t.TempDir(), "s"), "-tls-cert="+cert, "-tls-key="+key, "-client-ca="+ours.file)
+	r := start(t, "-listen=unix:"+filepath.Join(t.TempDir(), "s"), "-tls-cert="+cert, "-tls-key="+key,
+		"-client-ca="+ours.file)
 	good, _, _ := ours.issue(t, "good", x509.ExtKeyUsageClientAuth)
-	client := httpClient(t, &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ours.pool, Certificates: []tls.Certificate{good}}})
+	client := httpClient(t, &http.Transport{TLSClientConfig: &tls.Config{
+		RootCAs:      ours.pool,
+		Certificates: []tls.Certificate{good},
+	}})
 	wantHTTP(t, client, "https://"+r.ready.HTTP+"/healthz", `{"status":"SERVING"}`)
 }
 
@@ -117,8 +143,10 @@ func TestTLSFiles(t *testing.T) {
 		{"no such CA", cert, key, "nosuch.pem", "nosuch.pem"},
 		{"a CA that is none", cert, key, key, key},
 	} {
-		err := <-launch(t, "-listen=127.0.0.1:0", "-http=127.0.0.1:0", "-tls-cert="+tt.cert, "-tls-key="+tt.key, "-client-ca="+tt.ca).ended
-		if usage := (*host.UsageError)(nil); err == nil || errors.As(err, &usage) || !strings.Contains(err.Error(), tt.says) {
+		err := <-launch(t, "-listen=127.0.0.1:0", "-http=127.0.0.1:0", "-tls-cert="+tt.cert, "-tls-key="+tt.key,
+			"-client-ca="+tt.ca).ended
+		if usage := (*host.UsageError)(nil); err == nil || errors.As(err, &usage) ||
+			!strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: Run: %v, want an error that says %s", tt.reason, err, tt.says)
 		}
 	}

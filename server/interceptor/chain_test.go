@@ -18,7 +18,10 @@ func TestParse(t *testing.T) {
 	}{
 		{"an empty list is no interceptor", "", nil},
 		{"none is the word for it", "none", nil},
-		{"all is every one, recovery outermost and inject innermost", "all", []string{"recovery", "requestid", "logging", "metrics", "timeout", "inject"}},
+		{
+			"all is every one, recovery outermost and inject innermost", "all",
+			[]string{"recovery", "requestid", "logging", "metrics", "timeout", "inject"},
+		},
 		{"the order given is kept", "timeout,recovery", []string{"timeout", "recovery"}},
 		{"one is a list", "metrics", []string{"metrics"}},
 	} {
@@ -48,8 +51,14 @@ func TestParseNamesEveryProblem(t *testing.T) {
 		reason, list string
 		says         []string
 	}{
-		{"an unknown name, with what there is", "recover", []string{`"recover"`, "recovery,requestid,logging,metrics,timeout,inject"}},
-		{"all unknown names at once, and a double", "a,timeout,b,timeout", []string{`unknown interceptor "a"`, `unknown interceptor "b"`, `"timeout" named twice`}},
+		{
+			"an unknown name, with what there is", "recover",
+			[]string{`"recover"`, "recovery,requestid,logging,metrics,timeout,inject"},
+		},
+		{
+			"all unknown names at once, and a double", "a,timeout,b,timeout",
+			[]string{`unknown interceptor "a"`, `unknown interceptor "b"`, `"timeout" named twice`},
+		},
 		{"all is no name in a list", "all,timeout", []string{`"all"`}},
 		{"none is no name in a list", "timeout,none", []string{`"none"`}},
 		{"a space belongs to no name", "recovery, timeout", []string{`" timeout"`}},
@@ -80,10 +89,26 @@ func TestNewBuildsTheListInOrder(t *testing.T) {
 		want   []string
 	}{
 		{"nothing asked", Config{}, []string{}},
-		{"outermost first, as given", Config{Names: []string{Timeout, Metrics, Recovery}}, []string{Timeout, Metrics, Recovery}},
-		{"faults bring inject, innermost", Config{Names: []string{Recovery}, Faults: delayed}, []string{Recovery, Inject}},
-		{"so does the leave to order them", Config{Names: []string{Recovery}, AllowInject: true}, []string{Recovery, Inject}},
-		{"a place for inject is kept", Config{Names: []string{Inject, Recovery}, Faults: delayed}, []string{Inject, Recovery}},
+		{
+			"outermost first, as given",
+			Config{Names: []string{Timeout, Metrics, Recovery}},
+			[]string{Timeout, Metrics, Recovery},
+		},
+		{
+			"faults bring inject, innermost",
+			Config{Names: []string{Recovery}, Faults: delayed},
+			[]string{Recovery, Inject},
+		},
+		{
+			"so does the leave to order them",
+			Config{Names: []string{Recovery}, AllowInject: true},
+			[]string{Recovery, Inject},
+		},
+		{
+			"a place for inject is kept",
+			Config{Names: []string{Inject, Recovery}, Faults: delayed},
+			[]string{Inject, Recovery},
+		},
 	} {
 		chain, _ := chainOf(t, tt.cfg)
 		got := []string{}

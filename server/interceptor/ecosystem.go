@@ -35,10 +35,16 @@ func buildEcosystem(name string, cfg Config) (Interceptor, error) {
 			cfg.Logger.Log(ctx, slog.Level(level), msg, fields...)
 		})
 		once := mwlogging.WithLogOnEvents(mwlogging.FinishCall) // a record a call, as our own writes
-		return Interceptor{Unary: mwlogging.UnaryServerInterceptor(l, once), Stream: mwlogging.StreamServerInterceptor(l, once)}, nil
+		return Interceptor{
+			Unary:  mwlogging.UnaryServerInterceptor(l, once),
+			Stream: mwlogging.StreamServerInterceptor(l, once),
+		}, nil
 	case MWRecovery:
 		answer := mwrecovery.WithRecoveryHandler(func(any) error { return errPanic })
-		return Interceptor{Unary: mwrecovery.UnaryServerInterceptor(answer), Stream: mwrecovery.StreamServerInterceptor(answer)}, nil
+		return Interceptor{
+			Unary:  mwrecovery.UnaryServerInterceptor(answer),
+			Stream: mwrecovery.StreamServerInterceptor(answer),
+		}, nil
 	case MWMetrics:
 		m := mwprometheus.NewServerMetrics(mwprometheus.WithServerHandlingTimeHistogram())
 		// Its metrics have the names that ours have, so they get a registry of their own.

@@ -33,8 +33,10 @@ type Faults struct {
 
 // FaultsUsage says what [ParseFaults] reads, for a flag's help.
 const FaultsUsage = "faults, comma-separated: delay=5ms | delay=uniform:1ms:5ms | delay=lognormal:MEDIAN:SIGMA | " +
-	"delay=bimodal:FAST:SLOW:SHARE_SLOW, error=RATE:CODE[:AFTER], panic=RATE, gate=FROM:FOR[:EVERY] (holds all calls, FROM after the first), " +
-	"slow=N:BY (calls whose request id counts to a multiple of N), collapse=N:FOR:BY (once N calls are in progress, each keeps a core busy BY longer, FOR so long), deaf (delays go on after the call's deadline), seed=N"
+	"delay=bimodal:FAST:SLOW:SHARE_SLOW, error=RATE:CODE[:AFTER], panic=RATE, gate=FROM:FOR[:EVERY] (holds all " +
+	"calls, FROM after the first), " +
+	"slow=N:BY (calls whose request id counts to a multiple of N), collapse=N:FOR:BY (once N calls are in progress, " +
+	"each keeps a core busy BY longer, FOR so long), deaf (delays go on after the call's deadline), seed=N"
 
 // ParseFaults reads an order such as "delay=uniform:1ms:5ms,error=0.01:UNAVAILABLE".
 // An empty order is no fault.
@@ -53,7 +55,8 @@ func ParseFaults(order string) (Faults, error) {
 }
 
 func (f *Faults) none() bool {
-	return f.delay == (distribution{}) && f.errorRate == 0 && f.panicRate == 0 && f.gateFor == 0 && f.slowEvery == 0 && f.collapseAt == 0
+	return f.delay == (distribution{}) && f.errorRate == 0 && f.panicRate == 0 && f.gateFor == 0 && f.slowEvery == 0 &&
+		f.collapseAt == 0
 }
 
 func (f *Faults) set(key string, args []string) (err error) {

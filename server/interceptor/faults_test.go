@@ -17,16 +17,37 @@ func TestParseFaults(t *testing.T) {
 	}{
 		{"an empty order is no fault", "", Faults{}},
 		{"a plain delay is constant", "delay=5ms", Faults{delay: constant(5 * time.Millisecond)}},
-		{"uniform between two", "delay=uniform:1ms:5ms", Faults{delay: distribution{"uniform", time.Millisecond, 5 * time.Millisecond, 0}}},
-		{"uniform between equals", "delay=uniform:1ms:1ms", Faults{delay: distribution{"uniform", time.Millisecond, time.Millisecond, 0}}},
-		{"lognormal by median and sigma", "delay=lognormal:2ms:0.5", Faults{delay: distribution{"lognormal", 2 * time.Millisecond, 0, 0.5}}},
-		{"bimodal, with the share of the slow", "delay=bimodal:1ms:1s:0.01", Faults{delay: distribution{"bimodal", time.Millisecond, time.Second, 0.01}}},
+		{
+			"uniform between two", "delay=uniform:1ms:5ms",
+			Faults{delay: distribution{"uniform", time.Millisecond, 5 * time.Millisecond, 0}},
+		},
+		{
+			"uniform between equals", "delay=uniform:1ms:1ms",
+			Faults{delay: distribution{"uniform", time.Millisecond, time.Millisecond, 0}},
+		},
+		{
+			"lognormal by median and sigma", "delay=lognormal:2ms:0.5",
+			Faults{delay: distribution{"lognormal", 2 * time.Millisecond, 0, 0.5}},
+		},
+		{
+			"bimodal, with the share of the slow", "delay=bimodal:1ms:1s:0.01",
+			Faults{delay: distribution{"bimodal", time.Millisecond, time.Second, 0.01}},
+		},
 		{"an error at a rate", "error=0.25:UNAVAILABLE", Faults{errorRate: 0.25, errorCode: codes.Unavailable}},
-		{"an error that takes its time", "error=1:DEADLINE_EXCEEDED:300ms", Faults{errorRate: 1, errorCode: codes.DeadlineExceeded, errorDelay: 300 * time.Millisecond}},
+		{
+			"an error that takes its time", "error=1:DEADLINE_EXCEEDED:300ms",
+			Faults{errorRate: 1, errorCode: codes.DeadlineExceeded, errorDelay: 300 * time.Millisecond},
+		},
 		{"a panic", "panic=0.5", Faults{panicRate: 0.5}},
 		{"a gate", "gate=10s:1s", Faults{gateFrom: 10 * time.Second, gateFor: time.Second}},
-		{"a gate that closes again and again", "gate=0s:50ms:1s", Faults{gateFor: 50 * time.Millisecond, gateEvery: time.Second}},
-		{"a collapse", "collapse=100:10s:1ms", Faults{collapseAt: 100, collapseFor: 10 * time.Second, collapseBy: time.Millisecond}},
+		{
+			"a gate that closes again and again", "gate=0s:50ms:1s",
+			Faults{gateFor: 50 * time.Millisecond, gateEvery: time.Second},
+		},
+		{
+			"a collapse", "collapse=100:10s:1ms",
+			Faults{collapseAt: 100, collapseFor: 10 * time.Second, collapseBy: time.Millisecond},
+		},
 		{"all together, in any order", "seed=7,panic=0,gate=0s:1s,error=0:ABORTED,delay=1h", Faults{
 			seed: 7, gateFor: time.Second, errorCode: codes.Aborted, delay: constant(time.Hour),
 		}},
@@ -39,7 +60,10 @@ func TestParseFaults(t *testing.T) {
 
 func TestParseFaultsRefuses(t *testing.T) {
 	for _, tt := range []struct{ reason, order, says string }{
-		{"what it does not know, with what there is", "dealy=5ms", "delay, error, panic, gate, slow, collapse, deaf and seed"},
+		{
+			"what it does not know, with what there is", "dealy=5ms",
+			"delay, error, panic, gate, slow, collapse, deaf and seed",
+		},
 		{"an empty part", "delay=5ms,", `fault ""`},
 		{"the part at fault, in a long order", "delay=5ms,panic=2,seed=1", `fault "panic=2"`},
 		{"a delay without a unit", "delay=5", `"5"`},
@@ -76,7 +100,8 @@ func TestParseFaultsRefuses(t *testing.T) {
 			continue
 		}
 		if !strings.Contains(err.Error(), tt.says) || got != (Faults{}) {
-			t.Errorf("%s: ParseFaults(%q) = %+v, %v, want nothing, and an error that says %s", tt.reason, tt.order, got, err, tt.says)
+			t.Errorf("%s: ParseFaults(%q) = %+v, %v, want nothing, and an error that says %s", tt.reason, tt.order,
+				got, err, tt.says)
 		}
 	}
 }
@@ -86,7 +111,8 @@ func TestParseFaultsRefuses(t *testing.T) {
 func FuzzParseFaults(f *testing.F) {
 	for _, order := range []string{
 		"", "delay=5ms", "delay=uniform:1ms:5ms", "delay=lognormal:5ms:0.5", "delay=bimodal:1ms:100ms:0.01",
-		"error=0.01:UNAVAILABLE", "error=1:DEADLINE_EXCEEDED:300ms", "panic=0.001", "gate=10s:1s", "gate=0s:50ms:1s", "collapse=100:10s:1ms",
+		"error=0.01:UNAVAILABLE", "error=1:DEADLINE_EXCEEDED:300ms", "panic=0.001", "gate=10s:1s", "gate=0s:50ms:1s",
+		"collapse=100:10s:1ms",
 		"delay=lognormal:1h:10,error=0.5:CANCELLED,panic=1,gate=0s:1h,seed=18446744073709551615",
 		"delay=uniform:0s:1h,seed=0", "delay=lognormal:0s:10", "delay==,=:,:", "error=1e-3:UNKNOWN:+1h",
 	} {
@@ -108,7 +134,8 @@ func FuzzParseFaults(f *testing.F) {
 		if faults.errorRate > 0 && (faults.errorCode == codes.OK || faults.errorCode > codes.Unauthenticated) {
 			t.Errorf("the error is %v", faults.errorCode)
 		}
-		if !within(faults.errorDelay) || !within(faults.gateFrom) || !within(faults.gateFor) || !within(faults.gateEvery) || !within(faults.collapseFor) || !within(faults.collapseBy) {
+		if !within(faults.errorDelay) || !within(faults.gateFrom) || !within(faults.gateFor) ||
+			!within(faults.gateEvery) || !within(faults.collapseFor) || !within(faults.collapseBy) {
 			t.Errorf("times out of bounds: %+v", faults)
 		}
 		for n := range uint64(64) {

@@ -65,7 +65,8 @@ func (i *injector) apply(ctx context.Context) error {
 				return status.Errorf(codes.InvalidArgument, "%s: %v", contract.InjectKey, err)
 			}
 			if own.gateFor > 0 || own.collapseAt > 0 {
-				return status.Errorf(codes.InvalidArgument, "%s: gate and collapse are the server's", contract.InjectKey)
+				return status.Errorf(codes.InvalidArgument, "%s: gate and collapse are the server's",
+					contract.InjectKey)
 			}
 			faults = own
 		}

@@ -109,7 +109,8 @@ func TestInjectGateAtOnce(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		start := time.Now()
-		if err := outcome(ctx, chain); status.Code(err) != codes.DeadlineExceeded || time.Since(start) != 100*time.Millisecond {
+		if err := outcome(ctx, chain); status.Code(err) != codes.DeadlineExceeded ||
+			time.Since(start) != 100*time.Millisecond {
 			t.Errorf("a held call whose time is over ended after %v with %v", time.Since(start), err)
 		}
 		if err := outcome(t.Context(), chain); err != nil || time.Since(start) != time.Second {
@@ -152,8 +153,10 @@ func TestInjectByMetadata(t *testing.T) {
 				} {
 					start := time.Now()
 					s := status.Convert(err())
-					if took := time.Since(start); s.Code() != tt.code || !strings.Contains(s.Message(), tt.says) || took != tt.took {
-						t.Errorf("%s: ended after %v with %v, want %v that says %s after %v", kind, took, s.Err(), tt.code, tt.says, tt.took)
+					if took := time.Since(start); s.Code() != tt.code || !strings.Contains(s.Message(), tt.says) ||
+						took != tt.took {
+						t.Errorf("%s: ended after %v with %v, want %v that says %s after %v", kind, took, s.Err(),
+							tt.code, tt.says, tt.took)
 					}
 				}
 			})

@@ -52,9 +52,18 @@ func TestInjectDelays(t *testing.T) {
 		quantiles map[float64]time.Duration
 	}{
 		{"delay=5ms", 5 * ms, 5 * ms, nil},
-		{"delay=uniform:1ms:5ms,seed=1", ms, 5 * ms, map[float64]time.Duration{0.1: 1400 * time.Microsecond, 0.5: 3 * ms, 0.9: 4600 * time.Microsecond}},
-		{"delay=lognormal:10ms:0.5,seed=2", ms, 100 * ms, map[float64]time.Duration{0.1587: lognormal(-1), 0.5: 10 * ms, 0.8413: lognormal(1), 0.9772: lognormal(2)}},
-		{"delay=bimodal:1ms:100ms:0.1,seed=3", ms, 100 * ms, map[float64]time.Duration{0.5: ms, 0.88: ms, 0.92: 100 * ms}},
+		{
+			"delay=uniform:1ms:5ms,seed=1", ms, 5 * ms,
+			map[float64]time.Duration{0.1: 1400 * time.Microsecond, 0.5: 3 * ms, 0.9: 4600 * time.Microsecond},
+		},
+		{
+			"delay=lognormal:10ms:0.5,seed=2", ms, 100 * ms,
+			map[float64]time.Duration{0.1587: lognormal(-1), 0.5: 10 * ms, 0.8413: lognormal(1), 0.9772: lognormal(2)},
+		},
+		{
+			"delay=bimodal:1ms:100ms:0.1,seed=3", ms, 100 * ms,
+			map[float64]time.Duration{0.5: ms, 0.88: ms, 0.92: 100 * ms},
+		},
 		{"delay=bimodal:1ms:100ms:1", 100 * ms, 100 * ms, nil},
 	} {
 		t.Run(tt.order, func(t *testing.T) {
@@ -148,19 +157,30 @@ func TestInjectLooksLikeTheHandlers(t *testing.T) {
 		handled       bool
 	}{
 		{"a panic is recovered", "panic=1", codes.Internal, "Unexpected error happened", false},
-		{"a delay over the limit is a deadline", "delay=1s", codes.DeadlineExceeded, "/test.Service/Unary: Deadline exceeded", false},
-		{"an error is an error, and keeps the handler from running", "error=1:NOT_FOUND", codes.NotFound, "injected error", false},
+		{
+			"a delay over the limit is a deadline", "delay=1s", codes.DeadlineExceeded,
+			"/test.Service/Unary: Deadline exceeded", false,
+		},
+		{
+			"an error is an error, and keeps the handler from running", "error=1:NOT_FOUND", codes.NotFound,
+			"injected error", false,
+		},
 		{"a delay within the limit is no error", "delay=200ms", codes.OK, "", true},
 		{"an error after its delay", "delay=100ms,error=1:NOT_FOUND:100ms", codes.NotFound, "injected error", false},
-		{"an error whose delay is over the limit is a deadline", "delay=200ms,error=1:NOT_FOUND:200ms", codes.DeadlineExceeded, "/test.Service/Unary: Deadline exceeded", false},
+		{
+			"an error whose delay is over the limit is a deadline", "delay=200ms,error=1:NOT_FOUND:200ms",
+			codes.DeadlineExceeded, "/test.Service/Unary: Deadline exceeded", false,
+		},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				chain, log := injecting(t, tt.order, false, Recovery, Timeout)
 				handled := false
-				_, err := unary(t.Context(), chain, func(context.Context, any) (any, error) { handled = true; return nil, nil })
+				_, err := unary(t.Context(), chain,
+					func(context.Context, any) (any, error) { handled = true; return nil, nil })
 				if s := status.Convert(err); s.Code() != tt.code || s.Message() != tt.message || handled != tt.handled {
-					t.Errorf("got %v, handled %t; want %v: %s, handled %t", err, handled, tt.code, tt.message, tt.handled)
+					t.Errorf("got %v, handled %t; want %v: %s, handled %t", err, handled, tt.code, tt.message,
+						tt.handled)
 				}
 				if panics := log.records(t, "panic"); (len(panics) == 1) != strings.HasPrefix(tt.order, "panic") {
 					t.Errorf("%d panics logged", len(panics))

@@ -14,7 +14,9 @@ import (
 // the messages in and out. A call that panics is logged too, as INTERNAL.
 func newLogging(logger *slog.Logger) Interceptor {
 	return Interceptor{
-		Unary: func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (res any, err error) {
+		Unary: func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (res any,
+			err error,
+		) {
 			start, code := time.Now(), codes.Internal
 			defer func() {
 				sent := 0
@@ -44,7 +46,9 @@ func newLogging(logger *slog.Logger) Interceptor {
 	}
 }
 
-func logCall(ctx context.Context, logger *slog.Logger, method string, code codes.Code, start time.Time, more ...slog.Attr) {
+func logCall(ctx context.Context, logger *slog.Logger, method string, code codes.Code, start time.Time,
+	more ...slog.Attr,
+) {
 	level := slog.LevelInfo
 	if code != codes.OK {
 		level = slog.LevelWarn

@@ -110,7 +110,8 @@ func TestLoggingPassesPanicsOn(t *testing.T) {
 			return err
 		}},
 		{"/test.Service/Stream", func() error {
-			return stream(&fakeStream{ctx: t.Context()}, chain, func(grpc.ServerStream) error { return explode("boom") })
+			return stream(&fakeStream{ctx: t.Context()}, chain,
+				func(grpc.ServerStream) error { return explode("boom") })
 		}},
 	} {
 		func() {
@@ -139,9 +140,21 @@ func TestLoggingFindsTheID(t *testing.T) {
 		names        []string
 		want         func(id string) bool
 	}{
-		{"inside requestid, the one it made", "", []string{RequestID, Logging}, func(id string) bool { return id != "" }},
-		{"outside requestid, the caller's", "id-1", []string{Logging, RequestID}, func(id string) bool { return id == "id-1" }},
-		{"outside requestid, none where the caller sent none", "", []string{Logging, RequestID}, func(id string) bool { return id == "" }},
+		{
+			"inside requestid, the one it made", "",
+			[]string{RequestID, Logging},
+			func(id string) bool { return id != "" },
+		},
+		{
+			"outside requestid, the caller's", "id-1",
+			[]string{Logging, RequestID},
+			func(id string) bool { return id == "id-1" },
+		},
+		{
+			"outside requestid, none where the caller sent none", "",
+			[]string{Logging, RequestID},
+			func(id string) bool { return id == "" },
+		},
 	} {
 		chain, log := chainOf(t, Config{Names: tt.names})
 		ctx := t.Context()

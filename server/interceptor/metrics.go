@@ -43,7 +43,8 @@ func newCollectors() *collectors {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, append(more, labels...))
 	}
 	histogram := func(name, help string, more ...string) *prometheus.HistogramVec {
-		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: latencyBuckets}, append(more, labels...))
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: latencyBuckets},
+			append(more, labels...))
 	}
 	return &collectors{
 		started:  counter("grpc_server_started_total", "Calls that reached the server."),
@@ -64,7 +65,9 @@ func newMetrics(reg prometheus.Registerer) (Interceptor, error) {
 		}
 	}
 	return Interceptor{
-		Unary: func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (res any, err error) {
+		Unary: func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (res any,
+			err error,
+		) {
 			m := c.method(info.FullMethod, "unary")
 			start, code := time.Now(), codes.Internal // what a panic is answered with
 			m.started.Inc()
@@ -117,10 +120,12 @@ func (c *collectors) method(full, kind string) *method {
 	}
 	service, name, _ := strings.Cut(strings.TrimPrefix(full, "/"), "/")
 	m := &method{
-		started:      c.started.WithLabelValues(kind, service, name),
-		received:     c.received.WithLabelValues(kind, service, name),
-		sent:         c.sent.WithLabelValues(kind, service, name),
-		handling:     c.handling.WithLabelValues(kind, service, name).(prometheus.ExemplarObserver), //nolint:forcetypeassert // every histogram is one
+		started:  c.started.WithLabelValues(kind, service, name),
+		received: c.received.WithLabelValues(kind, service, name),
+		sent:     c.sent.WithLabelValues(kind, service, name),
+		// every histogram is one
+		handling: c.handling.WithLabelValues(kind, service,
+			name).(prometheus.ExemplarObserver), //nolint:forcetypeassert
 		recvMessage:  c.message.WithLabelValues("received", kind, service, name),
 		sentMessages: c.message.WithLabelValues("sent", kind, service, name),
 	}

@@ -28,19 +28,28 @@ func TestObserve(t *testing.T) {
 		{"in time", "delay=1ms", nil, 0, time.Minute, codes.OK, false, false},
 		{"a handler that listens", "delay=200ms", nil, 0, deadline, codes.DeadlineExceeded, true, false},
 		{"a deaf one", "delay=200ms,deaf", nil, 0, deadline, codes.OK, true, true},
-		{"a deaf one behind the timeout interceptor", "delay=200ms,deaf", []string{Timeout}, deadline, time.Minute, codes.DeadlineExceeded, true, true},
+		{
+			"a deaf one behind the timeout interceptor", "delay=200ms,deaf",
+			[]string{Timeout},
+			deadline, time.Minute,
+			codes.DeadlineExceeded, true, true,
+		},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			faults, err := ParseFaults(tt.faults)
 			if err != nil {
 				t.Fatal(err)
 			}
-			chain, _ := chainOf(t, Config{Names: append(slices.Clone(tt.chain), Inject), Faults: faults, UnaryTimeout: tt.unaryTimeout})
+			chain, _ := chainOf(t, Config{
+				Names: append(slices.Clone(tt.chain), Inject), Faults: faults,
+				UnaryTimeout: tt.unaryTimeout,
+			})
 			o := NewObserver(10)
 			last := len(chain) - 1
 			all := slices.Concat([]Interceptor{o.Outer()}, chain[:last], []Interceptor{o.Inner()}, chain[last:])
 			client := serve(t, all, &stub{unary: func(context.Context) error { return nil }})
-			ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(testContext(t), contract.RequestIDKey, "an-id"), tt.caller)
+			ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(testContext(t), contract.RequestIDKey,
+				"an-id"), tt.caller)
 			defer cancel()
 			before := time.Now().UnixNano()
 			_, _ = client.Search(ctx, &person.PersonReq{}) // what the caller hears is not asked here
@@ -50,10 +59,13 @@ func TestObserve(t *testing.T) {
 				t.Fatalf("%d calls, want one", len(calls))
 			}
 			c := calls[0]
-			if c.ID != "an-id" || c.Received < before || c.Deadline == 0 || codes.Code(c.Code) != tt.code && (tt.code != codes.DeadlineExceeded || !c.Cancelled) { // the caller's own reset may win
+			// the caller's own reset may win
+			if c.ID != "an-id" || c.Received < before || c.Deadline == 0 || codes.Code(c.Code) != tt.code &&
+				(tt.code != codes.DeadlineExceeded || !c.Cancelled) {
 				t.Errorf("%+v, want the code %v", c, tt.code)
 			}
-			if done := c.Done > before+int64(deadline)-int64(5*time.Millisecond) && c.Done < before+int64(deadline+delay/2); done != tt.done {
+			if done := c.Done > before+int64(deadline)-int64(5*time.Millisecond) &&
+				c.Done < before+int64(deadline+delay/2); done != tt.done {
 				t.Errorf("its context ended at its deadline: %v, want %v: %+v", done, tt.done, c)
 			}
 			took := time.Duration(c.Returned - c.Received)
@@ -72,7 +84,8 @@ func TestObserveIsBounded(t *testing.T) {
 	o := NewObserver(3)
 	chain := []Interceptor{o.Outer(), o.Inner()}
 	for range 10 {
-		if _, err := unary(t.Context(), chain, func(context.Context, any) (any, error) { return nil, nil }); err != nil {
+		if _, err := unary(t.Context(), chain,
+			func(context.Context, any) (any, error) { return nil, nil }); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -53,7 +53,9 @@ func (p *panicked) log(ctx context.Context, logger *slog.Logger, method string) 
 // newRecovery turns a panic of anything inside it into INTERNAL, and logs it once with its stack.
 func newRecovery(logger *slog.Logger) Interceptor {
 	return Interceptor{
-		Unary: func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (res any, err error) {
+		Unary: func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (res any,
+			err error,
+		) {
 			defer func() {
 				if r := recover(); r != nil {
 					asPanicked(r).log(ctx, logger, info.FullMethod)
@@ -62,7 +64,9 @@ func newRecovery(logger *slog.Logger) Interceptor {
 			}()
 			return handler(ctx, req)
 		},
-		Stream: func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+		Stream: func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo,
+			handler grpc.StreamHandler,
+		) (err error) {
 			defer func() {
 				if r := recover(); r != nil {
 					asPanicked(r).log(ss.Context(), logger, info.FullMethod)

@@ -54,7 +54,10 @@ var chains = []struct {
 }{
 	{"in the call's own goroutine", []string{Recovery}},
 	{"in the goroutine that timeout started", []string{Recovery, Timeout}},
-	{"through interceptors that look at the panic and pass it on", []string{Recovery, RequestID, Logging, Metrics, Timeout}},
+	{
+		"through interceptors that look at the panic and pass it on",
+		[]string{Recovery, RequestID, Logging, Metrics, Timeout},
+	},
 	{"recovered inside timeout, and by nobody else", []string{Recovery, Timeout, Recovery}},
 }
 
@@ -84,7 +87,9 @@ func TestStreamPanic(t *testing.T) {
 	for _, tt := range chains {
 		t.Run(tt.reason, func(t *testing.T) {
 			chain, log := chainOf(t, Config{Names: tt.names, RecvTimeout: 10 * time.Second})
-			client := serve(t, chain, &stub{bidi: func(s grpc.BidiStreamingServer[person.PersonReq, person.PersonRes]) error {
+			client := serve(t, chain, &stub{bidi: func(s grpc.BidiStreamingServer[person.PersonReq,
+				person.PersonRes],
+			) error {
 				if _, err := s.Recv(); err != nil {
 					return err
 				}
@@ -166,12 +171,16 @@ func TestRecoveryTakesAnyValue(t *testing.T) {
 	}{
 		{"a string", "boom", "boom"},
 		{"an error", errors.New("broken"), "broken"},
-		{"a status is no answer when it is thrown", status.Error(codes.NotFound, "secret"), "rpc error: code = NotFound desc = secret"},
+		{
+			"a status is no answer when it is thrown", status.Error(codes.NotFound, "secret"),
+			"rpc error: code = NotFound desc = secret",
+		},
 		{"nil panics too", nil, "panic called with nil argument"},
 	} {
 		for _, names := range [][]string{{Recovery}, {Recovery, Timeout}} {
 			chain, log := chainOf(t, Config{Names: names})
-			_, err := unary(t.Context(), chain, func(context.Context, any) (any, error) { return nil, explode(tt.value) })
+			_, err := unary(t.Context(), chain,
+				func(context.Context, any) (any, error) { return nil, explode(tt.value) })
 			t.Logf("%s, %v", tt.reason, names)
 			wantPanicStatus(t, err)
 			wantOnePanic(t, log, tt.logged)
@@ -182,10 +191,12 @@ func TestRecoveryTakesAnyValue(t *testing.T) {
 func TestRecoveryPassesResultsOn(t *testing.T) {
 	want := status.Error(codes.NotFound, "gone")
 	chain, log := chainOf(t, Config{Names: []string{Recovery}})
-	if res, err := unary(t.Context(), chain, func(context.Context, any) (any, error) { return "kept", want }); res != "kept" || !errors.Is(err, want) {
+	if res, err := unary(t.Context(), chain,
+		func(context.Context, any) (any, error) { return "kept", want }); res != "kept" || !errors.Is(err, want) {
 		t.Errorf("unary: got %v, %v", res, err)
 	}
-	if err := stream(&fakeStream{ctx: t.Context()}, chain, func(grpc.ServerStream) error { return want }); !errors.Is(err, want) {
+	if err := stream(&fakeStream{ctx: t.Context()}, chain,
+		func(grpc.ServerStream) error { return want }); !errors.Is(err, want) {
 		t.Errorf("stream: got %v", err)
 	}
 	if panics := log.records(t, "panic"); panics != nil {

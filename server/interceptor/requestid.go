@@ -28,7 +28,8 @@ func idOf(ctx context.Context) string {
 	if id := IDFromContext(ctx); id != "" {
 		return id
 	}
-	if ids := metadata.ValueFromIncomingContext(ctx, contract.RequestIDKey); len(ids) > 0 && len(ids[0]) <= maxIDLen && utf8.ValidString(ids[0]) {
+	if ids := metadata.ValueFromIncomingContext(ctx, contract.RequestIDKey); len(ids) > 0 && len(ids[0]) <= maxIDLen &&
+		utf8.ValidString(ids[0]) {
 		return ids[0]
 	}
 	return ""

@@ -50,7 +50,8 @@ func TestRequestID(t *testing.T) {
 				t.Helper()
 				got := header.Get(contract.RequestIDKey)
 				if len(got) != 1 || got[0] == "" || got[0] != told {
-					t.Errorf("%s: the header's ids are %q and the context's is %q, want one and the same", kind, got, told)
+					t.Errorf("%s: the header's ids are %q and the context's is %q, want one and the same", kind, got,
+						told)
 				}
 				if tt.taken && told != tt.sent[0] || !tt.taken && len(tt.sent) > 0 && told == tt.sent[0] {
 					t.Errorf("%s: the id is %q; sent was %q, to be taken: %t", kind, told, tt.sent, tt.taken)

@@ -23,7 +23,8 @@ import (
 
 // The batching span processor lives as long as its process.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("go.opentelemetry.io/otel/sdk/trace.(*batchSpanProcessor).processQueue"))
+	goleak.VerifyTestMain(
+		m, goleak.IgnoreAnyFunction("go.opentelemetry.io/otel/sdk/trace.(*batchSpanProcessor).processQueue"))
 }
 
 // The infos of calls that go to an interceptor without a server.

@@ -51,7 +51,10 @@ func TestServerTime(t *testing.T) {
 		{"around the chain", []string{Recovery, RequestID, Logging, Metrics, Timeout}, nil, codes.OK},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
-			chain, _ := chainOf(t, Config{Names: tt.names, UnaryTimeout: 10 * time.Second, RecvTimeout: 10 * time.Second})
+			chain, _ := chainOf(t, Config{
+				Names: tt.names, UnaryTimeout: 10 * time.Second,
+				RecvTimeout: 10 * time.Second,
+			})
 			client := serve(t, slices.Insert(chain, 0, ServerTime()), &stub{
 				unary: func(context.Context) error { time.Sleep(busy); return tt.err },
 				bidi: func(grpc.BidiStreamingServer[person.PersonReq, person.PersonRes]) error {

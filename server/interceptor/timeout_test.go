@@ -43,14 +43,41 @@ func TestUnaryTimeout(t *testing.T) {
 		message          string
 	}{
 		{"in time", deaf(299*time.Millisecond, nil), 0, 0, 299 * time.Millisecond, codes.OK, ""},
-		{"an error in time is the handler's", deaf(time.Millisecond, notFound), 0, 0, time.Millisecond, codes.NotFound, "gone"},
-		{"late: the answer does not wait", deaf(time.Hour, nil), 0, 0, 300 * time.Millisecond, codes.DeadlineExceeded, method + ": Deadline exceeded"},
-		{"late with an error", deaf(time.Hour, notFound), 0, 0, 300 * time.Millisecond, codes.DeadlineExceeded, method + ": Deadline exceeded"},
-		{"a handler that heeds its context has the same words", heedful(time.Hour), 0, 0, 300 * time.Millisecond, codes.DeadlineExceeded, method + ": Deadline exceeded"},
-		{"the caller's shorter deadline counts", deaf(time.Hour, nil), 100 * time.Millisecond, 0, 100 * time.Millisecond, codes.DeadlineExceeded, method + ": Deadline exceeded"},
-		{"the caller's longer deadline does not", deaf(time.Hour, nil), time.Second, 0, 300 * time.Millisecond, codes.DeadlineExceeded, method + ": Deadline exceeded"},
-		{"the caller's cancel is no deadline", deaf(time.Hour, nil), 0, 100 * time.Millisecond, 100 * time.Millisecond, codes.Canceled, "context canceled"},
-		{"nor where the handler heeds it", heedful(time.Hour), 0, 100 * time.Millisecond, 100 * time.Millisecond, codes.Canceled, "context canceled"},
+		{
+			"an error in time is the handler's", deaf(time.Millisecond, notFound), 0, 0, time.Millisecond,
+			codes.NotFound,
+			"gone",
+		},
+		{
+			"late: the answer does not wait", deaf(time.Hour, nil), 0, 0, 300 * time.Millisecond,
+			codes.DeadlineExceeded,
+			method + ": Deadline exceeded",
+		},
+		{
+			"late with an error", deaf(time.Hour, notFound), 0, 0, 300 * time.Millisecond, codes.DeadlineExceeded,
+			method + ": Deadline exceeded",
+		},
+		{
+			"a handler that heeds its context has the same words", heedful(time.Hour), 0, 0, 300 * time.Millisecond,
+			codes.DeadlineExceeded, method + ": Deadline exceeded",
+		},
+		{
+			"the caller's shorter deadline counts", deaf(time.Hour, nil), 100 * time.Millisecond, 0,
+			100 * time.Millisecond, codes.DeadlineExceeded, method + ": Deadline exceeded",
+		},
+		{
+			"the caller's longer deadline does not", deaf(time.Hour, nil), time.Second, 0, 300 * time.Millisecond,
+			codes.DeadlineExceeded, method + ": Deadline exceeded",
+		},
+		{
+			"the caller's cancel is no deadline", deaf(time.Hour, nil), 0, 100 * time.Millisecond,
+			100 * time.Millisecond,
+			codes.Canceled, "context canceled",
+		},
+		{
+			"nor where the handler heeds it", heedful(time.Hour), 0, 100 * time.Millisecond, 100 * time.Millisecond,
+			codes.Canceled, "context canceled",
+		},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -147,9 +174,19 @@ func TestRecvTimeout(t *testing.T) {
 		good   int             // messages received
 		took   time.Duration
 	}{
-		{"each message has the whole time", []time.Duration{400 * time.Millisecond, 499 * time.Millisecond, 400 * time.Millisecond}, 3, 1299 * time.Millisecond},
+		{
+			"each message has the whole time",
+			[]time.Duration{400 * time.Millisecond, 499 * time.Millisecond, 400 * time.Millisecond},
+			3,
+			1299 * time.Millisecond,
+		},
 		{"the first is late", []time.Duration{time.Hour}, 0, 500 * time.Millisecond},
-		{"a later one is late", []time.Duration{0, 100 * time.Millisecond, 501 * time.Millisecond}, 2, 600 * time.Millisecond},
+		{
+			"a later one is late",
+			[]time.Duration{0, 100 * time.Millisecond, 501 * time.Millisecond},
+			2,
+			600 * time.Millisecond,
+		},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -210,7 +247,8 @@ func TestRecvTimeoutLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = s.Recv()
-	if got := status.Convert(err); got.Code() != codes.DeadlineExceeded || got.Message() != "/person.SearchService/SearchIO: Deadline exceeded" {
+	if got := status.Convert(err); got.Code() != codes.DeadlineExceeded ||
+		got.Message() != "/person.SearchService/SearchIO: Deadline exceeded" {
 		t.Errorf("the silent client got %v", err)
 	}
 	goleak.VerifyNone(t, idle)

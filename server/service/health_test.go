@@ -25,7 +25,8 @@ func TestNewHealth(t *testing.T) {
 		{"a service in a package", "person.SearchService"},
 		{"a service without a package", "Users"},
 	} {
-		if got, err := h.Check(t.Context(), &healthpb.HealthCheckRequest{Service: tt.name}); err != nil || got.GetStatus() != serving {
+		if got, err := h.Check(t.Context(), &healthpb.HealthCheckRequest{Service: tt.name}); err != nil ||
+			got.GetStatus() != serving {
 			t.Errorf("%s: Check(%q) = %v, %v, want SERVING", tt.reason, tt.name, got, err)
 		}
 	}
@@ -40,7 +41,8 @@ func TestNewHealth(t *testing.T) {
 	}
 	h.Shutdown()
 	for _, name := range []string{"", "person.SearchService", "Users"} {
-		if got, err := h.Check(t.Context(), &healthpb.HealthCheckRequest{Service: name}); err != nil || got.GetStatus() != notServing {
+		if got, err := h.Check(t.Context(), &healthpb.HealthCheckRequest{Service: name}); err != nil ||
+			got.GetStatus() != notServing {
 			t.Errorf("after Shutdown: Check(%q) = %v, %v, want NOT_SERVING", name, got, err)
 		}
 	}

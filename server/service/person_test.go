@@ -165,7 +165,8 @@ func TestSearchIO(t *testing.T) {
 			t.Errorf("answer %d (-want +got):\n%s", i, diff)
 		}
 	}
-	sendAll(t, stream, []*person.PersonReq{{Name: "exit"}, {Name: ""}}) // the tutorial's word for the end is a name like any other
+	// the tutorial's word for the end is a name like any other
+	sendAll(t, stream, []*person.PersonReq{{Name: "exit"}, {Name: ""}})
 	want := []*person.PersonRes{{Name: "I got itexit"}, {Name: "I got it"}}
 	if diff := cmp.Diff(want, recvAll(t, stream), protocmp.Transform()); diff != "" {
 		t.Errorf("answers up to the half-close (-want +got):\n%s", diff)

@@ -17,7 +17,10 @@ import (
 )
 
 func about(creator, name string) *repo.RepoCreateRequest {
-	return &repo.RepoCreateRequest{Body: &repo.RepoCreateRequest_Context{Context: &repo.RepoContext{CreatorId: creator, Name: name}}}
+	return &repo.RepoCreateRequest{Body: &repo.RepoCreateRequest_Context{Context: &repo.RepoContext{
+		CreatorId: creator,
+		Name:      name,
+	}}}
 }
 
 func data(size int) *repo.RepoCreateRequest {
@@ -43,12 +46,41 @@ func TestCreateRepo(t *testing.T) {
 		url      string
 		size     int32
 	}{
-		{"the data is counted", []*repo.RepoCreateRequest{about("jane", "calc"), data(300), data(1)}, "calc", "https://git.example.com/jane/calc", 301},
-		{"a repository may be empty", []*repo.RepoCreateRequest{about("jane", "calc")}, "calc", "https://git.example.com/jane/calc", 0},
-		{"an empty chunk is a chunk", []*repo.RepoCreateRequest{about("jane", "calc"), data(0), data(2)}, "calc", "https://git.example.com/jane/calc", 2},
-		{"exactly the limit is within it", []*repo.RepoCreateRequest{about("jane", "calc"), data(999), data(1)}, "calc", "https://git.example.com/jane/calc", 1000},
-		{"a slash or a space of a name is no path", []*repo.RepoCreateRequest{about("j/d", "a b")}, "a b", "https://git.example.com/j%2Fd/a%20b", 0},
-		{"a name of dots names a repository, not its parent", []*repo.RepoCreateRequest{about("jane", "..")}, "..", "https://git.example.com/jane/..", 0},
+		{
+			"the data is counted",
+			[]*repo.RepoCreateRequest{about("jane", "calc"), data(300), data(1)},
+			"calc",
+			"https://git.example.com/jane/calc", 301,
+		},
+		{
+			"a repository may be empty",
+			[]*repo.RepoCreateRequest{about("jane", "calc")},
+			"calc",
+			"https://git.example.com/jane/calc", 0,
+		},
+		{
+			"an empty chunk is a chunk",
+			[]*repo.RepoCreateRequest{about("jane", "calc"), data(0), data(2)},
+			"calc",
+			"https://git.example.com/jane/calc", 2,
+		},
+		{
+			"exactly the limit is within it",
+			[]*repo.RepoCreateRequest{about("jane", "calc"), data(999), data(1)},
+			"calc", "https://git.example.com/jane/calc", 1000,
+		},
+		{
+			"a slash or a space of a name is no path",
+			[]*repo.RepoCreateRequest{about("j/d", "a b")},
+			"a b",
+			"https://git.example.com/j%2Fd/a%20b", 0,
+		},
+		{
+			"a name of dots names a repository, not its parent",
+			[]*repo.RepoCreateRequest{about("jane", "..")},
+			"..",
+			"https://git.example.com/jane/..", 0,
+		},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			got, err := create(t, conn, tt.messages...)
@@ -58,7 +90,10 @@ func TestCreateRepo(t *testing.T) {
 			if got.GetRepo().GetId() == "" {
 				t.Error("the id is empty")
 			}
-			want := &repo.RepoCreateReply{Repo: &repo.Repository{Id: got.GetRepo().GetId(), Name: tt.name, Url: tt.url}, Size: tt.size}
+			want := &repo.RepoCreateReply{Repo: &repo.Repository{
+				Id: got.GetRepo().GetId(), Name: tt.name,
+				Url: tt.url,
+			}, Size: tt.size}
 			if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 				t.Errorf("answer (-want +got):\n%s", diff)
 			}
@@ -93,13 +128,39 @@ func TestCreateRepoRefuses(t *testing.T) {
 	}{
 		{"the context never came", nil, codes.InvalidArgument, "no context"},
 		{"the first message has no body", []*repo.RepoCreateRequest{empty}, codes.InvalidArgument, "without a body"},
-		{"a later message has no body", []*repo.RepoCreateRequest{about("jane", "calc"), data(1), empty}, codes.InvalidArgument, "without a body"},
-		{"data comes first", []*repo.RepoCreateRequest{data(1), about("jane", "calc")}, codes.InvalidArgument, "data before context"},
+		{
+			"a later message has no body",
+			[]*repo.RepoCreateRequest{about("jane", "calc"), data(1), empty},
+			codes.InvalidArgument, "without a body",
+		},
+		{
+			"data comes first",
+			[]*repo.RepoCreateRequest{data(1), about("jane", "calc")},
+			codes.InvalidArgument,
+			"data before context",
+		},
 		{"data only", []*repo.RepoCreateRequest{data(1)}, codes.InvalidArgument, "data before context"},
-		{"the context comes twice", []*repo.RepoCreateRequest{about("jane", "calc"), about("jane", "calc")}, codes.InvalidArgument, "second context"},
-		{"an empty context is one too", []*repo.RepoCreateRequest{about("", ""), about("jane", "calc")}, codes.InvalidArgument, "second context"},
-		{"one byte too much", []*repo.RepoCreateRequest{about("jane", "calc"), data(1000), data(1)}, codes.ResourceExhausted, "larger than 1000 bytes"},
-		{"one chunk too large", []*repo.RepoCreateRequest{about("jane", "calc"), data(4000)}, codes.ResourceExhausted, "larger than 1000 bytes"},
+		{
+			"the context comes twice",
+			[]*repo.RepoCreateRequest{about("jane", "calc"), about("jane", "calc")},
+			codes.InvalidArgument, "second context",
+		},
+		{
+			"an empty context is one too",
+			[]*repo.RepoCreateRequest{about("", ""), about("jane", "calc")},
+			codes.InvalidArgument, "second context",
+		},
+		{
+			"one byte too much",
+			[]*repo.RepoCreateRequest{about("jane", "calc"), data(1000), data(1)},
+			codes.ResourceExhausted, "larger than 1000 bytes",
+		},
+		{
+			"one chunk too large",
+			[]*repo.RepoCreateRequest{about("jane", "calc"), data(4000)},
+			codes.ResourceExhausted,
+			"larger than 1000 bytes",
+		},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			got, err := create(t, conn, tt.messages...)

@@ -65,12 +65,30 @@ func TestCancelEndsTheHandler(t *testing.T) {
 		req            proto.Message
 		send, recv     int64
 	}{
-		{"the reader waits for a message that never comes", person.SearchService_SearchIn_FullMethodName, &person.PersonReq{Name: "qm"}, 0, 9},
-		{"the handler cannot send while messages wait to be read", person.SearchService_SearchIO_FullMethodName, &person.PersonReq{Name: "qm"}, 3, 0},
-		{"the handler waits for the next message", person.SearchService_SearchIO_FullMethodName, &person.PersonReq{Name: "qm"}, 0, 9},
-		{"the chat cannot send while requests wait to be read", users.Users_GetHelp_FullMethodName, &users.UserHelpRequest{Request: "?"}, 3, 0},
-		{"the chat waits for the next request", users.Users_GetHelp_FullMethodName, &users.UserHelpRequest{Request: "?"}, 0, 9},
-		{"an answer cannot be sent", person.SearchService_SearchOut_FullMethodName, &person.PersonReq{Name: "qm"}, 3, 0},
+		{
+			"the reader waits for a message that never comes", person.SearchService_SearchIn_FullMethodName,
+			&person.PersonReq{Name: "qm"}, 0, 9,
+		},
+		{
+			"the handler cannot send while messages wait to be read", person.SearchService_SearchIO_FullMethodName,
+			&person.PersonReq{Name: "qm"}, 3, 0,
+		},
+		{
+			"the handler waits for the next message", person.SearchService_SearchIO_FullMethodName,
+			&person.PersonReq{Name: "qm"}, 0, 9,
+		},
+		{
+			"the chat cannot send while requests wait to be read", users.Users_GetHelp_FullMethodName,
+			&users.UserHelpRequest{Request: "?"}, 3, 0,
+		},
+		{
+			"the chat waits for the next request", users.Users_GetHelp_FullMethodName,
+			&users.UserHelpRequest{Request: "?"}, 0, 9,
+		},
+		{
+			"an answer cannot be sent", person.SearchService_SearchOut_FullMethodName, &person.PersonReq{Name: "qm"}, 3,
+			0,
+		},
 		{"the upload breaks off before its context", repo.Repo_CreateRepo_FullMethodName, nil, 0, 1},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
@@ -144,7 +162,8 @@ func TestBrokenStreamIsNoSuccess(t *testing.T) {
 				return new(service.Users).GetHelp(breaking[users.UserHelpRequest, users.UserHelpReply](n, broken, sent))
 			},
 			"CreateRepo": func(_ int, sent *[]proto.Message) error {
-				return new(service.Repo).CreateRepo(breaking[repo.RepoCreateRequest, repo.RepoCreateReply](0, broken, sent))
+				return new(service.Repo).CreateRepo(breaking[repo.RepoCreateRequest, repo.RepoCreateReply](0, broken,
+					sent))
 			},
 		} {
 			t.Run(fmt.Sprintf("%s/%v", name, status.Code(broken)), func(t *testing.T) {

@@ -17,7 +17,10 @@ func TestGetUser(t *testing.T) {
 		reason, email, id string
 		want              *users.User // nil: invalid email
 	}{
-		{"first and last name stand around the @", "jane@doe.com", "42", &users.User{Id: "42", FirstName: "jane", LastName: "doe.com", Age: 36}},
+		{
+			"first and last name stand around the @", "jane@doe.com", "42",
+			&users.User{Id: "42", FirstName: "jane", LastName: "doe.com", Age: 36},
+		},
 		{"the id is echoed, also an empty one", "a@b", "", &users.User{FirstName: "a", LastName: "b", Age: 36}},
 		{"no address", "", "1", nil},
 		{"no @", "jane", "1", nil},

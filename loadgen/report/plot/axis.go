@@ -20,7 +20,14 @@ func latencyAxis(axis *plot.Axis, low, high float64) {
 	axis.Min, axis.Max = low, high
 	// As many labels as there is room for: first the decades, then what parts them.
 	var ticks []plot.Tick
-	for _, steps := range [][]float64{{1}, {1, 3}, {1, 2, 5}, {1, 1.5, 2, 3, 5, 7}, {1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8}, {1, 1.1, 1.2, 1.4, 1.7, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9}} {
+	for _, steps := range [][]float64{
+		{1},
+		{1, 3},
+		{1, 2, 5},
+		{1, 1.5, 2, 3, 5, 7},
+		{1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8},
+		{1, 1.1, 1.2, 1.4, 1.7, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9},
+	} {
 		ticks = nil
 		for decade := math.Floor(low); decade <= high; decade++ {
 			for _, step := range steps {

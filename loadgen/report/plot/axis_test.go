@@ -50,7 +50,8 @@ func TestLatencyAxis(t *testing.T) {
 		axis := plot.Axis{}
 		latencyAxis(&axis, logNs(tt.low), logNs(tt.high))
 		if axis.Min > logNs(tt.low) || axis.Max < logNs(tt.high) {
-			t.Errorf("%s: from %v to %v is not within %v to %v", tt.reason, logNs(tt.low), logNs(tt.high), axis.Min, axis.Max)
+			t.Errorf("%s: from %v to %v is not within %v to %v", tt.reason, logNs(tt.low), logNs(tt.high), axis.Min,
+				axis.Max)
 		}
 		for _, tick := range ticksOf(t, tt.reason, &axis) {
 			if want := Time(math.Pow(10, tick.Value)); tick.Label != want {
@@ -69,7 +70,8 @@ func TestLatencyAxisHasRoom(t *testing.T) {
 			ticks := ticksOf(t, "any", &axis)
 			for i := range ticks[1:] {
 				if room := 190 * (ticks[i+1].Value - ticks[i].Value) / (axis.Max - axis.Min); room < 10 {
-					t.Fatalf("from %s to %s: %s and %s are %.1f points apart", Time(math.Pow(10, axis.Min)), Time(math.Pow(10, axis.Max)), ticks[i].Label, ticks[i+1].Label, room)
+					t.Fatalf("from %s to %s: %s and %s are %.1f points apart", Time(math.Pow(10, axis.Min)),
+						Time(math.Pow(10, axis.Max)), ticks[i].Label, ticks[i+1].Label, room)
 				}
 			}
 		}
@@ -101,7 +103,8 @@ func TestLabelsHaveRoomToTheRight(t *testing.T) {
 	for i, share := range told {
 		axis := plot.Axis{}
 		percentileAxis(&axis, beyond(share))
-		if tick := slices.MaxFunc(ticksOf(t, "percentiles", &axis), func(a, b plot.Tick) int { return int(math.Copysign(1, a.Value-b.Value)) }); tick.Value > axis.Max {
+		if tick := slices.MaxFunc(ticksOf(t, "percentiles", &axis),
+			func(a, b plot.Tick) int { return int(math.Copysign(1, a.Value-b.Value)) }); tick.Value > axis.Max {
 			t.Errorf("to the %d. of the percentiles: %s is at %v of %v", i, tick.Label, tick.Value, axis.Max)
 		}
 	}
@@ -130,14 +133,18 @@ func TestEvenAxis(t *testing.T) {
 		if len(ticks) > 6 {
 			t.Errorf("%s: %d labels are too many", tt.reason, len(ticks))
 		}
-		if tt.low <= 0 && tt.high > 0 && !slices.ContainsFunc(ticks, func(tick plot.Tick) bool { return tick.Value == 0 }) {
+		if tt.low <= 0 && tt.high > 0 &&
+			!slices.ContainsFunc(ticks, func(tick plot.Tick) bool { return tick.Value == 0 }) {
 			t.Errorf("%s: zero has no label", tt.reason)
 		}
 	}
 }
 
 func TestNumber(t *testing.T) {
-	for v, want := range map[float64]string{0: "0", 0.5: "0.5", 9999: "9999", 10_000: "10k", 12_345: "12.35k", -12_000: "-12k", 1e6: "1M", 2.5e7: "25M"} {
+	for v, want := range map[float64]string{
+		0: "0", 0.5: "0.5", 9999: "9999", 10_000: "10k", 12_345: "12.35k",
+		-12_000: "-12k", 1e6: "1M", 2.5e7: "25M",
+	} {
 		if got := Number(v); got != want {
 			t.Errorf("Number(%v) = %q, want %q", v, got, want)
 		}

@@ -76,8 +76,10 @@ func (h heat) Plot(c draw.Canvas, p *plot.Plot) {
 	for i, column := range h.columns {
 		for _, band := range slices.Sorted(maps.Keys(h.cells[i])) {
 			shade := math.Log1p(float64(h.cells[i][band])) / h.top
-			left, right, bottom, top := x(column.From), x(column.To), y(float64(band)/heatRows), y(float64(band+1)/heatRows)
-			c.FillPolygon(token(heatToken, uint8(30+225*math.Round(shade*shades)/shades)), []vg.Point{{X: left, Y: bottom}, {X: right, Y: bottom}, {X: right, Y: top}, {X: left, Y: top}})
+			left, right, bottom, top := x(column.From), x(column.To), y(float64(band)/heatRows),
+				y(float64(band+1)/heatRows)
+			c.FillPolygon(token(heatToken, uint8(30+225*math.Round(shade*shades)/shades)),
+				[]vg.Point{{X: left, Y: bottom}, {X: right, Y: bottom}, {X: right, Y: top}, {X: left, Y: top}})
 		}
 	}
 }

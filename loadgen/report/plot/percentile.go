@@ -17,7 +17,8 @@ type Curve struct {
 	Points []Point // by rising share
 }
 
-// Point says that the share of a population is at or below Ns nanoseconds; Low and High bound that at 95 %, and are 0 where nothing does.
+// Point says that the share of a population is at or below Ns nanoseconds; Low and High bound that at 95 %, and are 0
+// where nothing does.
 type Point struct {
 	Share         float64
 	Ns, Low, High int64
@@ -36,7 +37,8 @@ func Percentiles(title string, curves []Curve) Figure {
 			values = append(values, float64(p.Ns))
 			last = max(last, x)
 			if p.Low > 0 && p.High > 0 {
-				low, high = append(low, plotter.XY{X: x, Y: logNs(float64(p.Low))}), append(high, plotter.XY{X: x, Y: logNs(float64(p.High))})
+				low, high = append(low, plotter.XY{X: x, Y: logNs(float64(p.Low))}),
+					append(high, plotter.XY{X: x, Y: logNs(float64(p.High))})
 				values = append(values, float64(p.Low), float64(p.High))
 			}
 		}
@@ -51,7 +53,8 @@ func Percentiles(title string, curves []Curve) Figure {
 	latencyAxis(&f.Y, logNs(least), logNs(most))
 	percentileAxis(&f.X, last)
 	f.percentileValues(curves)
-	f.figure.Alt = fmt.Sprintf("%s: latency from %s to %s by percentile, of %s", title, Time(least), Time(most), strings.Join(f.names(), ", "))
+	f.figure.Alt = fmt.Sprintf("%s: latency from %s to %s by percentile, of %s", title, Time(least), Time(most),
+		strings.Join(f.names(), ", "))
 	return f.done(Height)
 }
 
@@ -101,7 +104,8 @@ func (c Curve) at(share float64) (Point, bool) {
 	return c.Points[i], true
 }
 
-// Shares are those a curve is drawn by, as far as n values support them: at least one lies beyond. They hold those told.
+// Shares are those a curve is drawn by, as far as n values support them: at least one lies beyond. They hold those
+// told.
 func Shares(n int64) []float64 {
 	shares := slices.Clone(told)
 	for x := 0.05; x < 7; x += 0.1 {

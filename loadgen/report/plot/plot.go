@@ -112,7 +112,8 @@ func (f *frame) done(height float64) Figure {
 	var drawn bytes.Buffer
 	_, _ = canvas.WriteTo(&drawn) // a buffer takes all
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `<svg class="plot" viewBox="0 0 %d %.0f" role="img" tabindex="0" aria-label="%s">`, Width, height, html.EscapeString(f.figure.Alt))
+	fmt.Fprintf(&b, `<svg class="plot" viewBox="0 0 %d %.0f" role="img" tabindex="0" aria-label="%s">`, Width, height,
+		html.EscapeString(f.figure.Alt))
 	b.Write(themed(drawn.Bytes()))
 	data := f.DataCanvas(all)
 	x, y := f.Transforms(&data)
@@ -182,7 +183,8 @@ func themed(svg []byte) []byte {
 	svg = text.ReplaceAllFunc(svg, func(m []byte) []byte {
 		parts := text.FindSubmatch(m)
 		width := labels.Width(html.UnescapeString(string(parts[2])))
-		return fmt.Appendf(nil, `<text textLength="%.1f" lengthAdjust="spacingAndGlyphs" %s>%s</text>`, width.Points(), parts[1], parts[2])
+		return fmt.Appendf(nil, `<text textLength="%.1f" lengthAdjust="spacingAndGlyphs" %s>%s</text>`, width.Points(),
+			parts[1], parts[2])
 	})
 	svg = tokenPattern.ReplaceAllFunc(svg, func(m []byte) []byte {
 		v, _ := strconv.ParseUint(string(m[5:]), 16, 8) // by the pattern

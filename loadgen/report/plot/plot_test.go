@@ -69,7 +69,8 @@ func (d *drawn) start(t *testing.T, f Figure, e xml.StartElement) {
 		if a.Name.Local == "aria-label" {
 			continue // text
 		}
-		if fixedColour.MatchString(a.Value) || strings.Contains(a.Value, "font") || strings.HasPrefix(a.Name.Local, "on") {
+		if fixedColour.MatchString(a.Value) || strings.Contains(a.Value, "font") ||
+			strings.HasPrefix(a.Name.Local, "on") {
 			t.Errorf("%s: <%s %s=%q> is not the page's", f.Title, e.Name.Local, a.Name.Local, a.Value)
 		}
 		if notANumber.MatchString(a.Value) {
@@ -145,8 +146,14 @@ func everyKind(t *testing.T, name string, ns ...int64) {
 	var intervals []Interval
 	for i, v := range ns {
 		seconds, values = append(seconds, float64(i+1)), append(values, float64(v))
-		columns = append(columns, Column{From: float64(i + 1), To: float64(i + 2), Counts: []Count{{v, int64(i + 1)}}, Told: name})
-		intervals = append(intervals, Interval{Name: name, Value: float64(v), Low: -float64(v), High: 2 * float64(v), Faint: i%2 == 0, Told: name})
+		columns = append(columns, Column{
+			From: float64(i + 1), To: float64(i + 2), Counts: []Count{{v, int64(i + 1)}},
+			Told: name,
+		})
+		intervals = append(intervals, Interval{
+			Name: name, Value: float64(v), Low: -float64(v), High: 2 * float64(v),
+			Faint: i%2 == 0, Told: name,
+		})
 	}
 	check(t, Percentiles(name, []Curve{{Name: name, Points: points(ns...)}, {Name: name}}), Height)
 	check(t, Latencies(name, seconds, Line{name, values}), Height-40)
@@ -199,7 +206,8 @@ func TestManyLines(t *testing.T) {
 		t.Errorf("%d lines are dashed, want the 3 whose colours were used before", n)
 	}
 	for i, k := range f.Legend {
-		if k.Name != strconv.Itoa(i) || k.Color != i%Colors+1 || !strings.Contains(string(f.SVG), "var(--s"+strconv.Itoa(k.Color)+")") {
+		if k.Name != strconv.Itoa(i) || k.Color != i%Colors+1 ||
+			!strings.Contains(string(f.SVG), "var(--s"+strconv.Itoa(k.Color)+")") {
 			t.Errorf("line %d is called %+v", i, k)
 		}
 	}
@@ -207,7 +215,12 @@ func TestManyLines(t *testing.T) {
 
 func TestPercentiles(t *testing.T) {
 	f := Percentiles("latency", []Curve{
-		{"response", []Point{{0.5, 1000, 900, 1100}, {0.62, 1500, 0, 0}, {0.9, 2000, 1800, 0}, {0.99, 1_234_567, 0, 0}}},
+		{"response", []Point{
+			{0.5, 1000, 900, 1100},
+			{0.62, 1500, 0, 0},
+			{0.9, 2000, 1800, 0},
+			{0.99, 1_234_567, 0, 0},
+		}},
 		{"service", []Point{{0.5, 800, 0, 0}, {0.75, 900, 0, 0}}},
 	})
 	want := [][]string{
@@ -251,8 +264,15 @@ func TestShares(t *testing.T) {
 
 func TestOverTime(t *testing.T) {
 	seconds := []float64{1, 2, 3, 3.25}
-	f := Latencies("latency", seconds, Line{"p50", []float64{1000, math.NaN(), 0, 2500}}, Line{"max", []float64{1e6, 2e6, 3e6, 4e6}})
-	want := [][]string{{"time", "p50", "max"}, {"1 s", "1.00 µs", "1.00 ms"}, {"2 s", "", "2.00 ms"}, {"3 s", "", "3.00 ms"}, {"3.25 s", "2.50 µs", "4.00 ms"}}
+	f := Latencies("latency", seconds, Line{"p50", []float64{1000, math.NaN(), 0, 2500}},
+		Line{"max", []float64{1e6, 2e6, 3e6, 4e6}})
+	want := [][]string{
+		{"time", "p50", "max"},
+		{"1 s", "1.00 µs", "1.00 ms"},
+		{"2 s", "", "2.00 ms"},
+		{"3 s", "", "3.00 ms"},
+		{"3.25 s", "2.50 µs", "4.00 ms"},
+	}
 	if !slices.EqualFunc(f.Rows, want, slices.Equal) {
 		t.Errorf("latencies are %q, want %q", f.Rows, want)
 	}
@@ -271,7 +291,11 @@ func TestOverTime(t *testing.T) {
 }
 
 func TestHeat(t *testing.T) {
-	columns := []Column{{0, 1, []Count{{1000, 5}, {1_000_000, 1}}, "6 calls"}, {1, 2, nil, "0 calls"}, {2, 3, []Count{{1001, 2}}, "2 calls"}}
+	columns := []Column{
+		{0, 1, []Count{{1000, 5}, {1_000_000, 1}}, "6 calls"},
+		{1, 2, nil, "0 calls"},
+		{2, 3, []Count{{1001, 2}}, "2 calls"},
+	}
 	f := Heat("heat", columns)
 	want := [][]string{{"time", "calls"}, {"0 to 1 s", "6 calls"}, {"1 to 2 s", "0 calls"}, {"2 to 3 s", "2 calls"}}
 	if !slices.EqualFunc(f.Rows, want, slices.Equal) {
@@ -302,7 +326,11 @@ func cells(f Figure) (all [][2]float64) {
 
 // A run rarely ends with a whole second: its last span is drawn where it was, as the others are.
 func TestHeatOfUnevenSpans(t *testing.T) {
-	f := Heat("heat", []Column{{0, 1, []Count{{1000, 5}}, "5"}, {1, 2, []Count{{1000, 5}}, "5"}, {2, 2.5, []Count{{1000, 2}}, "2"}})
+	f := Heat("heat", []Column{
+		{0, 1, []Count{{1000, 5}}, "5"},
+		{1, 2, []Count{{1000, 5}}, "5"},
+		{2, 2.5, []Count{{1000, 2}}, "2"},
+	})
 	hits, drawn := check(t, f, Height-40).hits, cells(f)
 	same := len(hits) == len(drawn)
 	for i := range min(len(hits), len(drawn)) {
@@ -332,7 +360,10 @@ func TestIntervals(t *testing.T) {
 
 // Whatever was measured, from nothing to an hour: every figure is drawn, and is well-formed.
 func FuzzFigures(f *testing.F) {
-	for _, s := range []string{"", "\x00", "\x01\x00\x00\x00\x00\x00\x00\x00", strings.Repeat("\xff", 64), "12345678abcdefgh\x00\x00\x00\x00\x00\x00\x00\x00"} {
+	for _, s := range []string{
+		"", "\x00", "\x01\x00\x00\x00\x00\x00\x00\x00", strings.Repeat("\xff", 64),
+		"12345678abcdefgh\x00\x00\x00\x00\x00\x00\x00\x00",
+	} {
 		f.Add(s, []byte(s))
 	}
 	f.Add(hostile, binary.LittleEndian.AppendUint64(nil, hour))

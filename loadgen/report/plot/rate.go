@@ -72,6 +72,7 @@ func ByRate(title string, marks []RateMark, all ...RateLine) Figure {
 		f.figure.Rows = append(f.figure.Rows, row)
 		f.hits = append(f.hits, hit{middle(rates, i-1), middle(rates, i), math.Inf(-1), math.Inf(1), lines(head, row)})
 	}
-	f.figure.Alt = fmt.Sprintf("%s: %s, from %s to %s calls a second", title, strings.Join(head[1:], ", "), Number(least), Number(most))
+	f.figure.Alt = fmt.Sprintf("%s: %s, from %s to %s calls a second", title, strings.Join(head[1:], ", "),
+		Number(least), Number(most))
 	return f.done(Height)
 }

@@ -67,7 +67,10 @@ func overTime(title string, seconds []float64, all []Line, latency bool) Figure 
 			row = append(row, cell)
 		}
 		f.figure.Rows = append(f.figure.Rows, row)
-		f.hits = append(f.hits, hit{middle(seconds, i-1), middle(seconds, i), math.Inf(-1), math.Inf(1), lines(head, row)})
+		f.hits = append(f.hits, hit{
+			middle(seconds, i-1), middle(seconds, i), math.Inf(-1), math.Inf(1),
+			lines(head, row),
+		})
 	}
 	f.figure.Alt = fmt.Sprintf("%s over %s s: %s", title, Number(last), strings.Join(f.names(), ", "))
 	return f.done(Height - 40)

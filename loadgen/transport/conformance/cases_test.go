@@ -105,7 +105,10 @@ func echoStatus(message string) *grpc_testing.EchoStatus {
 }
 
 // echoed is the metadata of custom_metadata.
-var echoed = []string{"x-grpc-test-echo-initial", "test_initial_metadata_value", "x-grpc-test-echo-trailing-bin", "\xab\xab\xab"}
+var echoed = []string{
+	"x-grpc-test-echo-initial", "test_initial_metadata_value", "x-grpc-test-echo-trailing-bin",
+	"\xab\xab\xab",
+}
 
 func wantEchoed(t *testing.T, a answers) {
 	if got := a.field(t, 0, "x-grpc-test-echo-initial"); got != "test_initial_metadata_value" {
@@ -165,7 +168,10 @@ var steps = []step{
 	{
 		name: "ping_pong", reason: "each message is answered before the next",
 		spec: transport.Spec{Method: duplexCall, Kind: transport.Bidi, Send: 4},
-		src:  source{request: func(i int) proto.Message { return duplexRequest(requestSizes[i], answerSizes[i]) }, answer: sized}, received: 4,
+		src: source{
+			request: func(i int) proto.Message { return duplexRequest(requestSizes[i], answerSizes[i]) },
+			answer:  sized,
+		}, received: 4,
 	},
 	{
 		name: "empty_stream", reason: "the nearest to it, a stream of no answers",
@@ -191,7 +197,8 @@ var steps = []step{
 	{
 		name: "status_code_and_message", reason: "of a full-duplex call",
 		spec: transport.Spec{Method: duplexCall, Kind: transport.Bidi, Send: 1},
-		src:  source{request: always(&grpc_testing.StreamingOutputCallRequest{ResponseStatus: echoStatus("test status message")})},
+		src: source{request: always(
+			&grpc_testing.StreamingOutputCallRequest{ResponseStatus: echoStatus("test status message")})},
 		code: codes.Unknown, message: "test status message",
 	},
 	{
@@ -213,8 +220,11 @@ var steps = []step{
 	},
 	{
 		name: "unimplemented_service", reason: "and of one that is not",
-		spec: transport.Spec{Method: "/grpc.testing.UnimplementedService/UnimplementedCall", Kind: transport.Unary, Send: 1},
-		src:  source{request: always(&grpc_testing.Empty{})}, code: codes.Unimplemented, message: "*",
+		spec: transport.Spec{
+			Method: "/grpc.testing.UnimplementedService/UnimplementedCall", Kind: transport.Unary,
+			Send: 1,
+		},
+		src: source{request: always(&grpc_testing.Empty{})}, code: codes.Unimplemented, message: "*",
 	},
 	{
 		name: "custom_metadata", reason: "of a unary call",
@@ -224,15 +234,24 @@ var steps = []step{
 	{
 		name: "custom_metadata", reason: "of a full-duplex call",
 		spec: transport.Spec{Method: duplexCall, Kind: transport.Bidi, Send: 1, Metadata: echoed},
-		src:  source{request: always(duplexRequest(largeRequest, largeAnswer)), answer: always(duplexAnswer(largeAnswer))}, received: 1, sent: wantEchoed,
+		src: source{
+			request: always(duplexRequest(largeRequest, largeAnswer)),
+			answer:  always(duplexAnswer(largeAnswer)),
+		}, received: 1, sent: wantEchoed,
 	},
 	{
 		name: "custom_metadata", reason: "longer than a frame, there and back: CONTINUATION both ways",
 		spec: transport.Spec{
 			Method: unaryCall, Kind: transport.Unary, Send: 1,
-			Metadata: []string{"x-before", "1", "x-grpc-test-echo-initial", strings.Repeat("X", 40<<10), "x-after", "2"},
+			Metadata: []string{
+				"x-before", "1", "x-grpc-test-echo-initial", strings.Repeat("X", 40<<10), "x-after",
+				"2",
+			},
 		},
-		src: source{request: always(&grpc_testing.SimpleRequest{}), answer: always(&grpc_testing.SimpleResponse{Payload: &grpc_testing.Payload{}})}, received: 1,
+		src: source{
+			request: always(&grpc_testing.SimpleRequest{}),
+			answer:  always(&grpc_testing.SimpleResponse{Payload: &grpc_testing.Payload{}}),
+		}, received: 1,
 		sent: func(t *testing.T, a answers) {
 			if got := a.field(t, 0, "x-grpc-test-echo-initial"); got != strings.Repeat("X", 40<<10) {
 				t.Errorf("%d bytes of metadata come back, want %d", len(got), 40<<10)
@@ -244,7 +263,8 @@ var steps = []step{
 		spec: transport.Spec{Method: unaryCall, Kind: transport.Unary, Send: 1},
 		src: source{
 			request: always(&grpc_testing.SimpleRequest{OrcaPerQueryReport: &grpc_testing.TestOrcaReport{
-				CpuUtilization: 0.8210, MemoryUtilization: 0.5847, RequestCost: map[string]float64{"cost": 3456.32}, Utilization: map[string]float64{"util": 0.30499},
+				CpuUtilization: 0.8210, MemoryUtilization: 0.5847, RequestCost: map[string]float64{"cost": 3456.32},
+				Utilization: map[string]float64{"util": 0.30499},
 			}}),
 			answer: always(&grpc_testing.SimpleResponse{Payload: &grpc_testing.Payload{}}),
 		}, received: 1,
@@ -254,7 +274,8 @@ var steps = []step{
 				t.Fatal(err)
 			}
 			want := &orca.OrcaLoadReport{
-				CpuUtilization: 0.8210, MemUtilization: 0.5847, RequestCost: map[string]float64{"cost": 3456.32}, Utilization: map[string]float64{"util": 0.30499},
+				CpuUtilization: 0.8210, MemUtilization: 0.5847, RequestCost: map[string]float64{"cost": 3456.32},
+				Utilization: map[string]float64{"util": 0.30499},
 			}
 			if diff := cmp.Diff(want, &got, protocmp.Transform()); diff != "" {
 				t.Errorf("the load report (-want +got):\n%s", diff)

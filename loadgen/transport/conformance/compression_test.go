@@ -35,7 +35,10 @@ func unaryAsking(compressed bool) source {
 func inputExpecting(compressed bool) source {
 	return source{
 		request: func(i int) proto.Message {
-			return &grpc_testing.StreamingInputCallRequest{ExpectCompressed: boolean(compressed), Payload: zeros([]int{27182, 45904}[i])}
+			return &grpc_testing.StreamingInputCallRequest{
+				ExpectCompressed: boolean(compressed),
+				Payload:          zeros([]int{27182, 45904}[i]),
+			}
 		},
 		answer: always(&grpc_testing.StreamingInputCallResponse{AggregatedPayloadSize: 73086}),
 	}
@@ -68,8 +71,9 @@ var compressed = []step{
 		src:  unaryExpecting(false), received: 1,
 	},
 	{
-		name: "client_compressed_unary", reason: "the probe the other way: a message that is compressed, against what it says",
-		spec: transport.Spec{Method: unaryCall, Kind: transport.Unary, Send: 1}, gzip: true,
+		name:   "client_compressed_unary",
+		reason: "the probe the other way: a message that is compressed, against what it says",
+		spec:   transport.Spec{Method: unaryCall, Kind: transport.Unary, Send: 1}, gzip: true,
 		src: unaryExpecting(false), code: codes.InvalidArgument, message: "*",
 	},
 	{

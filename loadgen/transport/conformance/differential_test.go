@@ -124,7 +124,10 @@ func TestSameAnswerSameOutcome(t *testing.T) {
 		t.Run(group.name, func(t *testing.T) {
 			groups++
 			began, n := time.Now(), 0
-			for _, kind := range []transport.Kind{transport.Unary, transport.ServerStream, transport.ClientStream, transport.Bidi} {
+			for _, kind := range []transport.Kind{
+				transport.Unary, transport.ServerStream, transport.ClientStream,
+				transport.Bidi,
+			} {
 				n += differ(t, group.name, group.rows, kind, group.shared, used)
 			}
 			t.Logf("%d answers in %v", n, time.Since(began).Round(time.Millisecond))
@@ -193,7 +196,10 @@ func differ(t *testing.T, group string, rows []row, kind transport.Kind, shared 
 
 // turn says whether the i-th row is tried with this kind of calls where each is with one only.
 func (r row) turn(i int, kind transport.Kind) bool {
-	kinds := slices.DeleteFunc([]transport.Kind{transport.Unary, transport.ServerStream, transport.ClientStream, transport.Bidi}, func(k transport.Kind) bool { return !r.with(k) })
+	kinds := slices.DeleteFunc([]transport.Kind{
+		transport.Unary, transport.ServerStream, transport.ClientStream,
+		transport.Bidi,
+	}, func(k transport.Kind) bool { return !r.with(k) })
 	return kinds[i%len(kinds)] == kind
 }
 

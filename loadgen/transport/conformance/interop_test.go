@@ -20,7 +20,8 @@ import (
 var official = []string{
 	"empty_unary", "cacheable_unary", "large_unary", "client_compressed_unary", "server_compressed_unary",
 	"client_streaming", "client_compressed_streaming", "server_streaming", "server_compressed_streaming", "ping_pong",
-	"empty_stream", "compute_engine_creds", "service_account_creds", "jwt_token_creds", "oauth2_auth_token", "per_rpc_creds",
+	"empty_stream", "compute_engine_creds", "service_account_creds", "jwt_token_creds", "oauth2_auth_token",
+	"per_rpc_creds",
 	"google_default_credentials", "compute_engine_channel_credentials", "custom_metadata", "status_code_and_message",
 	"special_status_message", "unimplemented_method", "unimplemented_service", "cancel_after_begin",
 	"cancel_after_first_response", "timeout_on_sleeping_server", "concurrent_large_unary", "rpc_soak", "channel_soak",
@@ -29,7 +30,8 @@ var official = []string{
 
 // skipped are cases that a transport cannot express, or not here.
 var skipped = map[string]string{
-	"cacheable_unary":                    "a transport sends POST alone, and there is neither a caching proxy nor CacheableUnaryCall in grpc-go's server",
+	"cacheable_unary": "a transport sends POST alone, and there is neither a caching proxy nor " +
+		"CacheableUnaryCall in grpc-go's server",
 	"compute_engine_creds":               "it needs the metadata server of a Google cloud",
 	"service_account_creds":              "it needs a Google service account's key",
 	"jwt_token_creds":                    "it needs a Google service account's key",
@@ -38,15 +40,19 @@ var skipped = map[string]string{
 	"google_default_credentials":         "it needs a Google account's credentials",
 	"compute_engine_channel_credentials": "it needs the metadata server of a Google cloud",
 	"long_lived_channel":                 "it waits for hours",
-	"pick_first_unary":                   "it is of a resolver that knows several servers; a transport.Conn is to one address",
-	"orca_oob":                           "it needs two methods on one connection; a transport.Spec has one",
+	"pick_first_unary": "it is of a resolver that knows several servers; a transport.Conn is to " +
+		"one address",
+	"orca_oob": "it needs two methods on one connection; a transport.Spec has one",
 }
 
 // partly are cases that are run but for a part.
 var partly = map[string]string{
-	"empty_stream":                "a transport sends one message at least: a stream of no answers passed, one of no messages cannot be",
-	"client_compressed_streaming": "a transport.Spec compresses every message or none: both passed, a mix on one stream cannot be",
-	"server_compressed_streaming": "grpc-go's server compresses every message of a stream or none: both passed, a mix on one stream cannot be asked for",
+	"empty_stream": "a transport sends one message at least: a stream of no answers passed, one of no " +
+		"messages cannot be",
+	"client_compressed_streaming": "a transport.Spec compresses every message or none: both passed, a mix on one " +
+		"stream cannot be",
+	"server_compressed_streaming": "grpc-go's server compresses every message of a stream or none: both passed, a " +
+		"mix on one stream cannot be asked for",
 }
 
 // special are the cases that are more than single calls.
@@ -136,7 +142,8 @@ func (s step) run(t *testing.T, v via, d transport.Dialer) {
 	}
 	sent := call.MessagesSent == spec.Send || call.Code == codes.DeadlineExceeded // which may pass before it could send
 	if !sent || call.MessagesReceived != s.received {
-		t.Errorf("%s: %d messages sent, %d received, want %d, %d", where, call.MessagesSent, call.MessagesReceived, spec.Send, s.received)
+		t.Errorf("%s: %d messages sent, %d received, want %d, %d", where, call.MessagesSent, call.MessagesReceived,
+			spec.Send, s.received)
 	}
 	if s.extra != nil {
 		s.extra(t, call)

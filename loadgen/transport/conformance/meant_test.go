@@ -45,34 +45,43 @@ func unread(_ transport.Kind, g, w outcome) bool {
 // none of them hides what comes later.
 var meant = []difference{
 	{
-		name: "grpc-status in an answer that is not of gRPC's type", group: "status", row: `content-type=(text/html|\(missing\))$`,
-		reason: "a grpc-status that is there wins, unless it is OK (http-grpc-status-mapping.md); grpc-go goes by the content type alone",
-		is:     believed,
+		name: "grpc-status in an answer that is not of gRPC's type", group: "status",
+		row: `content-type=(text/html|\(missing\))$`,
+		reason: "a grpc-status that is there wins, unless it is OK (http-grpc-status-mapping.md); grpc-go goes by " +
+			"the content type alone",
+		is: believed,
 	},
 	{
-		name: "an HTTP status without grpc-status", group: "status", row: `^(trailers only|headers).*:status=(204|[345]..) grpc-status="\(missing\)" content-type=application/grpc`,
-		reason: "http-grpc-status-mapping.md maps the HTTP status of an answer that has no grpc-status; grpc-go does so only where the content-type is not gRPC's",
-		is:     func(_ transport.Kind, g, w outcome) bool { return g.code == codes.Unknown && w.code != codes.OK },
+		name: "an HTTP status without grpc-status", group: "status",
+		row: `^(trailers only|headers).*:status=(204|[345]..) grpc-status="\(missing\)" content-type=application/grpc`,
+		reason: "http-grpc-status-mapping.md maps the HTTP status of an answer that has no grpc-status; grpc-go does " +
+			"so only where the content-type is not gRPC's",
+		is: func(_ transport.Kind, g, w outcome) bool { return g.code == codes.Unknown && w.code != codes.OK },
 	},
 	{
-		name: "an error page of gRPC's type", group: "status", row: `page: :status=(204|[345]..) .* content-type=application/grpc`,
-		reason: "the HTTP status says more of a page than grpc-go's reading of its first bytes as a message's length, or that it has no trailers",
+		name: "an error page of gRPC's type", group: "status",
+		row: `page: :status=(204|[345]..) .* content-type=application/grpc`,
+		reason: "the HTTP status says more of a page than grpc-go's reading of its first bytes as a message's " +
+			"length, or that it has no trailers",
 		is: func(_ transport.Kind, g, w outcome) bool {
 			return g.code != codes.OK && w.code != codes.OK && w.received == 0
 		},
 	},
 	{
-		name: "a page of gRPC's type, with 200", group: "status", row: `^a page: :status=200 .* content-type=application/grpc`,
+		name: "a page of gRPC's type, with 200", group: "status",
+		row:    `^a page: :status=200 .* content-type=application/grpc`,
 		reason: "what follows a flag that is neither 0 nor 1 is no length: grpc-go looks at that first",
 		is:     becomes(codes.ResourceExhausted, codes.Internal),
 	},
 	{
 		name: "a malformed grpc-status in a head", group: "status", row: `page: .* grpc-status="(abc)?" `,
-		reason: "a head that does not end the stream has no grpc-status to say: wire does not read it there, and tells the HTTP status or the missing trailers",
-		is:     func(_ transport.Kind, g, w outcome) bool { return g.code == codes.Unknown && w.code != codes.OK },
+		reason: "a head that does not end the stream has no grpc-status to say: wire does not read it there, and " +
+			"tells the HTTP status or the missing trailers",
+		is: func(_ transport.Kind, g, w outcome) bool { return g.code == codes.Unknown && w.code != codes.OK },
 	},
 	{
-		name: "trailers without grpc-status, with a message", group: "status", row: `:status=200 grpc-status="\(missing\)" content-type=application/grpc`,
+		name: "trailers without grpc-status, with a message", group: "status",
+		row:    `:status=200 grpc-status="\(missing\)" content-type=application/grpc`,
 		reason: "that grpc-status is missing says more than a grpc-message that stands alone",
 		is:     words,
 	},
@@ -92,12 +101,14 @@ var meant = []difference{
 		is:     func(_ transport.Kind, g, w outcome) bool { return g.code == codes.Unknown && w.code > 1<<31-1 },
 	},
 	{
-		name: "details that say another message", group: "status spelling", row: `^grpc-status=5 grpc-status-details-bin="(CAU=?|CAo|)"`,
+		name: "details that say another message", group: "status spelling",
+		row:    `^grpc-status=5 grpc-status-details-bin="(CAU=?|CAo|)"`,
 		reason: "wire tells the codes that contradict each other, and the trailers' own message where they do not",
 		is:     words,
 	},
 	{
-		name: "details that cannot be read", group: "status spelling", row: `^grpc-status=\d grpc-status-details-bin="!"`,
+		name: "details that cannot be read", group: "status spelling",
+		row:    `^grpc-status=\d grpc-status-details-bin="!"`,
 		reason: "the status holds all the same, and says so; of an OK wire reads no details",
 		is:     unread,
 	},
@@ -108,8 +119,9 @@ var meant = []difference{
 	},
 	{
 		name: "a malformed :status", group: "status spelling", row: `^:status="(|abc|99|0200|2000|-200)"`,
-		reason: "it makes the response malformed (RFC 9113, sections 8.1.1 and 8.3.2), and that is told as for every other malformed field",
-		is:     fails(codes.Internal),
+		reason: "it makes the response malformed (RFC 9113, sections 8.1.1 and 8.3.2), and that is told as for every " +
+			"other malformed field",
+		is: fails(codes.Internal),
 	},
 	{
 		name: "gRPC's type in upper case", group: "status spelling", row: `^content-type="Application/gRPC"`,
@@ -122,7 +134,8 @@ var meant = []difference{
 		is:     unread,
 	},
 	{
-		name: "a failure after half a message", group: "message framing", row: `^(half|a message and half|a head of).*, a failure$`,
+		name: "a failure after half a message", group: "message framing",
+		row:    `^(half|a message and half|a head of).*, a failure$`,
 		reason: "the server's own status says more than that its message is cut off",
 		is:     becomes(codes.Internal, codes.NotFound),
 	},
@@ -137,7 +150,8 @@ var meant = []difference{
 		is:     becomes(codes.Unknown, codes.Internal),
 	},
 	{
-		name: "an informational head of gRPC's type", group: "end of the stream", row: `^an informational head of gRPC's type`,
+		name: "an informational head of gRPC's type", group: "end of the stream",
+		row:    `^an informational head of gRPC's type`,
 		reason: "1xx precedes the head, whatever type it has (RFC 9113, section 8.1)",
 		is:     becomes(codes.Internal, codes.OK),
 	},
@@ -153,9 +167,10 @@ var meant = []difference{
 	},
 	{
 		name: "a broken rule of the connection", group: "end of the connection",
-		row:    `^(DATA on a stream that was never opened|a stream that the server opens|PUSH_PROMISE|a frame size below)`,
-		reason: "each is an error of the connection (RFC 9113, sections 5.1, 5.1.1, 8.4 and 6.5.2); grpc-go overlooks it",
-		is:     becomes(codes.OK, codes.Unavailable),
+		row: `^(DATA on a stream that was never opened|a stream that the server opens|PUSH_PROMISE|a frame size below)`,
+		reason: "each is an error of the connection (RFC 9113, sections 5.1, 5.1.1, 8.4 and 6.5.2); grpc-go " +
+			"overlooks it",
+		is: becomes(codes.OK, codes.Unavailable),
 	},
 }
 
@@ -174,5 +189,6 @@ func believed(kind transport.Kind, g, w outcome) bool {
 	if w.received > 0 || g.received > 0 || g.code == codes.OK {
 		return false
 	}
-	return w.says || w.code == codes.Unknown || w.code == codes.OK && kind == transport.ServerStream || w.code == codes.Internal && kind == transport.Unary
+	return w.says || w.code == codes.Unknown || w.code == codes.OK && kind == transport.ServerStream ||
+		w.code == codes.Internal && kind == transport.Unary
 }

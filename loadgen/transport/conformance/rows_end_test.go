@@ -32,20 +32,36 @@ func streamEndRows() (rows []row) {
 		}
 	}
 	add := func(name string, write func(p *peer, id uint32)) {
-		rows = append(rows, row{name: name, kinds: everyKind, says: text, script: func(p *peer, id uint32, _ int) { write(p, id) }})
+		rows = append(rows, row{
+			name: name, kinds: everyKind, says: text,
+			script: func(p *peer, id uint32, _ int) { write(p, id) },
+		})
 	}
-	rows = append(rows, row{name: "RST_STREAM REFUSED_STREAM, once", kinds: everyKind, script: func(p *peer, id uint32, attempt int) {
-		if attempt == 1 {
-			p.rst(id, http2.ErrCodeRefusedStream)
-		} else {
-			p.good(id)
-		}
-	}})
-	add("a message after the trailers", func(p *peer, id uint32) { p.good(id); p.payload(id, false, message(0, "late")) })
+	rows = append(rows, row{
+		name: "RST_STREAM REFUSED_STREAM, once", kinds: everyKind,
+		script: func(p *peer, id uint32, attempt int) {
+			if attempt == 1 {
+				p.rst(id, http2.ErrCodeRefusedStream)
+			} else {
+				p.good(id)
+			}
+		},
+	})
+	add("a message after the trailers",
+		func(p *peer, id uint32) { p.good(id); p.payload(id, false, message(0, "late")) })
 	add("trailers after the trailers", func(p *peer, id uint32) { p.good(id); p.end(id) })
-	add("trailers after END_STREAM on DATA", func(p *peer, id uint32) { p.begin(id); p.payload(id, true, message(0, "yes")); p.end(id) })
-	add("END_STREAM on the message's DATA", func(p *peer, id uint32) { p.begin(id); p.payload(id, true, message(0, "yes")) })
-	add("a second head", func(p *peer, id uint32) { p.begin(id); p.begin(id); p.payload(id, false, message(0, "yes")); p.end(id) })
+	add("trailers after END_STREAM on DATA",
+		func(p *peer, id uint32) { p.begin(id); p.payload(id, true, message(0, "yes")); p.end(id) })
+	add("END_STREAM on the message's DATA",
+		func(p *peer, id uint32) { p.begin(id); p.payload(id, true, message(0, "yes")) })
+	add("a second head", func(p *peer,
+		id uint32,
+	) {
+		p.begin(id)
+		p.begin(id)
+		p.payload(id, false, message(0, "yes"))
+		p.end(id)
+	})
 	add("trailers without END_STREAM", func(p *peer, id uint32) {
 		p.begin(id)
 		p.payload(id, false, message(0, "yes"))
@@ -68,7 +84,13 @@ func streamEndRows() (rows []row) {
 		p.payload(id, false, message(0, "yes"))
 		p.headers(id, true, "x", "y")
 	})
-	add("empty trailers", func(p *peer, id uint32) { p.begin(id); p.payload(id, false, message(0, "yes")); p.headers(id, true) })
+	add("empty trailers", func(p *peer,
+		id uint32,
+	) {
+		p.begin(id)
+		p.payload(id, false, message(0, "yes"))
+		p.headers(id, true)
+	})
 	add("DATA before the headers", func(p *peer, id uint32) { p.payload(id, false, message(0, "yes")); p.good(id) })
 	add("DATA and no headers", func(p *peer, id uint32) { p.payload(id, true, message(0, "yes")) })
 	add("a head of upper case", func(p *peer, id uint32) {
@@ -106,10 +128,24 @@ func streamEndRows() (rows []row) {
 		p.payload(id, false, message(0, "yes"))
 		p.end(id)
 	})
-	add("a name with a space", func(p *peer, id uint32) { p.begin(id, "x y", "a"); p.payload(id, false, message(0, "yes")); p.end(id) })
-	add("a name of no bytes", func(p *peer, id uint32) { p.begin(id, "", "a"); p.payload(id, false, message(0, "yes")); p.end(id) })
-	add("WINDOW_UPDATE of 0 on the stream", func(p *peer, id uint32) { p.raw(http2.FrameWindowUpdate, 0, id, "\x00\x00\x00\x00"); p.good(id) })
-	add("a window past 2^31-1 on the stream", func(p *peer, id uint32) { _ = p.fr.WriteWindowUpdate(id, 1<<31-1); p.good(id) })
+	add("a name with a space", func(p *peer,
+		id uint32,
+	) {
+		p.begin(id, "x y", "a")
+		p.payload(id, false, message(0, "yes"))
+		p.end(id)
+	})
+	add("a name of no bytes", func(p *peer,
+		id uint32,
+	) {
+		p.begin(id, "", "a")
+		p.payload(id, false, message(0, "yes"))
+		p.end(id)
+	})
+	add("WINDOW_UPDATE of 0 on the stream",
+		func(p *peer, id uint32) { p.raw(http2.FrameWindowUpdate, 0, id, "\x00\x00\x00\x00"); p.good(id) })
+	add("a window past 2^31-1 on the stream",
+		func(p *peer, id uint32) { _ = p.fr.WriteWindowUpdate(id, 1<<31-1); p.good(id) })
 	return rows
 }
 
@@ -130,7 +166,9 @@ func connectionEndRows() (rows []row) {
 	for _, at := range moments {
 		add(true, "the connection ends "+at.name, func(p *peer, id uint32) { at.write(p, id); p.hangUp() })
 		for _, cut := range []struct{ name, bytes string }{
-			{"half a frame's head", "\x00\x00\x08\x00"}, {"half of DATA", "\x00\x00\x08\x00\x00\x00\x00\x00\x01\x00\x00\x00"}, {"half of HEADERS", "\x00\x00\x08\x01\x04\x00\x00\x00\x01\x88"},
+			{"half a frame's head", "\x00\x00\x08\x00"},
+			{"half of DATA", "\x00\x00\x08\x00\x00\x00\x00\x00\x01\x00\x00\x00"},
+			{"half of HEADERS", "\x00\x00\x08\x01\x04\x00\x00\x00\x01\x88"},
 		} {
 			add(true, fmt.Sprintf("the connection ends %s, with %s", at.name, cut.name), func(p *peer, id uint32) {
 				at.write(p, id)
@@ -176,7 +214,10 @@ func connectionEndRows() (rows []row) {
 			p.goAway(0, http2.ErrCodeNo)
 		})
 	}
-	rows = append(rows, row{name: "GOAWAY before the call, every time", kinds: everyKind, script: func(p *peer, _ uint32, _ int) { p.goAway(0, http2.ErrCodeNo) }})
+	rows = append(rows, row{
+		name: "GOAWAY before the call, every time", kinds: everyKind,
+		script: func(p *peer, _ uint32, _ int) { p.goAway(0, http2.ErrCodeNo) },
+	})
 	for _, broken := range []struct {
 		name  string
 		write func(p *peer, id uint32)
@@ -185,19 +226,32 @@ func connectionEndRows() (rows []row) {
 			p.raw(http2.FrameHeaders, http2.FlagHeadersEndHeaders, id, "\xff\xff\xff\xff\xff\xff")
 		}},
 		{"DATA on stream 0", func(p *peer, _ uint32) { p.raw(http2.FrameData, 0, 0, "abc") }},
-		{"HEADERS on stream 0", func(p *peer, _ uint32) { p.raw(http2.FrameHeaders, http2.FlagHeadersEndHeaders, 0, "\x88") }},
+		{"HEADERS on stream 0", func(p *peer,
+			_ uint32,
+		) {
+			p.raw(http2.FrameHeaders, http2.FlagHeadersEndHeaders, 0, "\x88")
+		}},
 		{"DATA on a stream that was never opened", func(p *peer, id uint32) { p.payload(id+100, false, "abc") }},
 		{"a stream that the server opens", func(p *peer, _ uint32) { p.headers(2, true, ":status", "200") }},
 		{"PUSH_PROMISE", func(p *peer, id uint32) {
 			p.raw(http2.FramePushPromise, http2.FlagPushPromiseEndHeaders, id, "\x00\x00\x00\x02\x88")
 		}},
-		{"CONTINUATION without HEADERS", func(p *peer, id uint32) { p.raw(http2.FrameContinuation, http2.FlagContinuationEndHeaders, id, "\x88") }},
+		{
+			"CONTINUATION without HEADERS",
+			func(p *peer, id uint32) { p.raw(http2.FrameContinuation, http2.FlagContinuationEndHeaders, id, "\x88") },
+		},
 		{"a frame between HEADERS and CONTINUATION", func(p *peer, id uint32) {
 			p.raw(http2.FrameHeaders, 0, id, p.block(":status", "200"))
 			p.payload(id, false, "abc")
 		}},
-		{"a frame longer than it may be", func(p *peer, id uint32) { p.begin(id); p.payload(id, false, string(make([]byte, 1<<14+1))) }},
-		{"padding longer than its frame", func(p *peer, id uint32) { p.begin(id); p.raw(http2.FrameData, http2.FlagDataPadded, id, "\xffabc") }},
+		{
+			"a frame longer than it may be",
+			func(p *peer, id uint32) { p.begin(id); p.payload(id, false, string(make([]byte, 1<<14+1))) },
+		},
+		{
+			"padding longer than its frame",
+			func(p *peer, id uint32) { p.begin(id); p.raw(http2.FrameData, http2.FlagDataPadded, id, "\xffabc") },
+		},
 		{"RST_STREAM of 3 bytes", func(p *peer, id uint32) { p.raw(http2.FrameRSTStream, 0, id, "abc") }},
 		{"RST_STREAM on stream 0", func(p *peer, _ uint32) { p.rst(0, http2.ErrCodeNo) }},
 		{"PING of 7 bytes", func(p *peer, _ uint32) { p.raw(http2.FramePing, 0, 0, "1234567") }},

@@ -64,7 +64,10 @@ func headerRows() (rows []row) {
 			add  func() []string
 		}{
 			{"one field", func() []string { return []string{"x-long", strings.Repeat("x", size)} }},
-			{"one that Huffman's code makes longer", func() []string { return []string{"x-long", strings.Repeat("\x7f", size)} }},
+			{
+				"one that Huffman's code makes longer",
+				func() []string { return []string{"x-long", strings.Repeat("\x7f", size)} },
+			},
 			{"one of bytes", func() []string { return []string{"x-long-bin", strings.Repeat("AAAA", size/4)} }},
 			{"fields of 16 bytes", func() (all []string) {
 				for range size / 48 { // a field counts for 32 bytes more than it has
@@ -83,14 +86,27 @@ func headerRows() (rows []row) {
 				name  string
 				write func(p *peer, id uint32)
 			}{
-				{"headers", func(p *peer, id uint32) { p.begin(id, more...); p.payload(id, false, message(0, "yes")); p.end(id) }},
-				{"trailers", func(p *peer, id uint32) { p.begin(id); p.payload(id, false, message(0, "yes")); p.end(id, more...) }},
+				{"headers", func(p *peer, id uint32) {
+					p.begin(id, more...)
+					p.payload(id, false,
+						message(0, "yes"))
+					p.end(id)
+				}},
+				{"trailers", func(p *peer, id uint32) {
+					p.begin(id)
+					p.payload(id, false, message(0, "yes"))
+					p.end(id,
+						more...)
+				}},
 				{"trailers of a failure", func(p *peer, id uint32) {
 					p.begin(id)
 					p.headers(id, true, append([]string{"grpc-status", "5"}, more...)...)
 				}},
 				{"trailers only", func(p *peer, id uint32) {
-					p.headers(id, true, append([]string{":status", "200", "content-type", "application/grpc", "grpc-status", "5"}, more...)...)
+					p.headers(id, true, append([]string{
+						":status", "200", "content-type", "application/grpc",
+						"grpc-status", "5",
+					}, more...)...)
 				}},
 			} {
 				rows = append(rows, row{
@@ -136,12 +152,18 @@ func framingRows() (rows []row) {
 			}
 		}
 		rows = append(rows,
-			row{name: m.name + ", OK", kinds: everyKind, script: func(p *peer, id uint32, _ int) { send(p, id); p.end(id) }},
+			row{
+				name: m.name + ", OK", kinds: everyKind,
+				script: func(p *peer, id uint32, _ int) { send(p, id); p.end(id) },
+			},
 			row{name: m.name + ", a failure", kinds: everyKind, says: text, script: func(p *peer, id uint32, _ int) {
 				send(p, id)
 				p.headers(id, true, "grpc-status", "5", "grpc-message", text)
 			}},
-			row{name: m.name + ", END_STREAM on DATA", kinds: everyKind, script: func(p *peer, id uint32, _ int) { send(p, id); p.payload(id, true, "") }},
+			row{
+				name: m.name + ", END_STREAM on DATA", kinds: everyKind,
+				script: func(p *peer, id uint32, _ int) { send(p, id); p.payload(id, true, "") },
+			},
 		)
 	}
 	return rows

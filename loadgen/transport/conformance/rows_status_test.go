@@ -32,7 +32,8 @@ func statusRows() (rows []row) {
 		write func(p *peer, id uint32, http, grpc, content string)
 	}{
 		{"trailers only", func(p *peer, id uint32, http, grpc, content string) {
-			p.headers(id, true, fields(":status", http, "content-type", content, "grpc-status", grpc, "grpc-message", text)...)
+			p.headers(id, true, fields(":status", http, "content-type", content, "grpc-status", grpc, "grpc-message",
+				text)...)
 		}},
 		{"headers, message, trailers", func(p *peer, id uint32, http, grpc, content string) {
 			p.headers(id, false, fields(":status", http, "content-type", content)...)
@@ -44,12 +45,14 @@ func statusRows() (rows []row) {
 			p.headers(id, true, fields("grpc-status", grpc, "grpc-message", text)...)
 		}},
 		{"a page", func(p *peer, id uint32, http, grpc, content string) {
-			p.headers(id, false, fields(":status", http, "content-type", content, "grpc-status", grpc, "grpc-message", text)...)
+			p.headers(id, false, fields(":status", http, "content-type", content, "grpc-status", grpc, "grpc-message",
+				text)...)
 			p.payload(id, false, "<html>")
 			p.payload(id, true, "</html>")
 		}},
 		{"an empty page", func(p *peer, id uint32, http, grpc, content string) {
-			p.headers(id, false, fields(":status", http, "content-type", content, "grpc-status", grpc, "grpc-message", text)...)
+			p.headers(id, false, fields(":status", http, "content-type", content, "grpc-status", grpc, "grpc-message",
+				text)...)
 			p.payload(id, true, "")
 		}},
 	} {
@@ -60,7 +63,8 @@ func statusRows() (rows []row) {
 						continue
 					}
 					rows = append(rows, row{
-						name:   fmt.Sprintf("%s: :status=%s grpc-status=%q content-type=%s", shape.name, http, grpc, content),
+						name: fmt.Sprintf("%s: :status=%s grpc-status=%q content-type=%s", shape.name, http, grpc,
+							content),
 						says:   text,
 						script: func(p *peer, id uint32, _ int) { shape.write(p, id, http, grpc, content) },
 					})
@@ -76,11 +80,22 @@ const text = "as it says"
 
 // spellingRows are ways to write a status, its message and its details.
 func spellingRows() (rows []row) {
-	for _, grpc := range []string{"00", "05", "+5", "-1", " 5", "5 ", "0x5", "1e1", "5,6", "16", "2147483647", "2147483648", "4294967295", "4294967296", "99999999999999999999"} {
+	for _, grpc := range []string{
+		"00", "05", "+5", "-1", " 5", "5 ", "0x5", "1e1", "5,6", "16", "2147483647",
+		"2147483648", "4294967295", "4294967296", "99999999999999999999",
+	} {
 		rows = append(rows, spelled("grpc-status", grpc))
 	}
 	for _, m := range []struct{ raw, says string }{
-		{"100%25 %e2%82%AC", "100% €"}, {"a%2", "a%2"}, {"%zz%", "%zz%"}, {"%ff", "\ufffd"}, {"\xff", "\ufffd"}, {"", ""}, {"%00", "\x00"}, {"€", "€"}, {" both ", " both "},
+		{"100%25 %e2%82%AC", "100% €"},
+		{"a%2", "a%2"},
+		{"%zz%", "%zz%"},
+		{"%ff", "\ufffd"},
+		{"\xff", "\ufffd"},
+		{"", ""},
+		{"%00", "\x00"},
+		{"€", "€"},
+		{" both ", " both "},
 	} {
 		rows = append(rows, row{
 			name: fmt.Sprintf("grpc-message=%q", m.raw), says: m.says,
@@ -91,7 +106,8 @@ func spellingRows() (rows []row) {
 		})
 	}
 	for _, status := range []string{"0", "5"} {
-		for _, details := range []string{"CAU", "CAU=", "CAo", "!", "/w", "", "CAUaA0VvRg"} { // {5}, the same padded, {10}, no base64, no message, none, {5} cut off
+		// {5}, the same padded, {10}, no base64, no message, none, {5} cut off
+		for _, details := range []string{"CAU", "CAU=", "CAo", "!", "/w", "", "CAUaA0VvRg"} {
 			rows = append(rows, row{
 				name: fmt.Sprintf("grpc-status=%s grpc-status-details-bin=%q", status, details), says: text,
 				script: func(p *peer, id uint32, _ int) {
@@ -102,7 +118,10 @@ func spellingRows() (rows []row) {
 			})
 		}
 	}
-	for name, twice := range map[string][2]string{"the same": {"5", "5"}, "good first": {"0", "5"}, "good last": {"5", "0"}} {
+	for name, twice := range map[string][2]string{
+		"the same": {"5", "5"}, "good first": {"0", "5"},
+		"good last": {"5", "0"},
+	} {
 		rows = append(rows, row{
 			name: "grpc-status twice, " + name,
 			script: func(p *peer, id uint32, _ int) {
@@ -124,7 +143,11 @@ func spellingRows() (rows []row) {
 			})
 		}
 	}
-	for _, content := range []string{"Application/gRPC", "application/grpc;charset=utf-8", "application/grpc ; x", "application/grpc-web", "application/grpcx", "application/grpc+", " application/grpc", "application/grpc,application/grpc"} {
+	for _, content := range []string{
+		"Application/gRPC", "application/grpc;charset=utf-8", "application/grpc ; x",
+		"application/grpc-web", "application/grpcx", "application/grpc+", " application/grpc",
+		"application/grpc,application/grpc",
+	} {
 		rows = append(rows, spelled("content-type", content))
 	}
 	return rows

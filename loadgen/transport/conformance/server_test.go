@@ -36,7 +36,9 @@ func (s service) UnaryCall(ctx context.Context, m *grpc_testing.SimpleRequest) (
 	return s.TestServiceServer.UnaryCall(ctx, m)
 }
 
-func (s service) StreamingInputCall(stream grpc.ClientStreamingServer[grpc_testing.StreamingInputCallRequest, grpc_testing.StreamingInputCallResponse]) error {
+func (s service) StreamingInputCall(stream grpc.ClientStreamingServer[grpc_testing.StreamingInputCallRequest,
+	grpc_testing.StreamingInputCallResponse],
+) error {
 	return s.TestServiceServer.StreamingInputCall(expecting{stream})
 }
 
@@ -53,7 +55,9 @@ func (s expecting) Recv() (*grpc_testing.StreamingInputCallRequest, error) {
 	return m, err
 }
 
-func (s service) StreamingOutputCall(m *grpc_testing.StreamingOutputCallRequest, stream grpc.ServerStreamingServer[grpc_testing.StreamingOutputCallResponse]) error {
+func (s service) StreamingOutputCall(m *grpc_testing.StreamingOutputCallRequest,
+	stream grpc.ServerStreamingServer[grpc_testing.StreamingOutputCallResponse],
+) error {
 	for _, p := range m.GetResponseParameters() {
 		if p.GetCompressed().GetValue() { // grpc-go compresses all of a stream's messages, or none
 			if err := grpc.SetSendCompressor(stream.Context(), gzip.Name); err != nil {
@@ -71,7 +75,8 @@ func expect(ctx context.Context, want *grpc_testing.BoolValue) error {
 	if want == nil || seen.last == want.GetValue() {
 		return nil
 	}
-	return status.Errorf(codes.InvalidArgument, "compressed=%t is expected, and the message has %t", want.GetValue(), seen.last)
+	return status.Errorf(codes.InvalidArgument, "compressed=%t is expected, and the message has %t", want.GetValue(),
+		seen.last)
 }
 
 // compressions has grpc-go tell which messages came compressed: handlers do not see it.
@@ -99,7 +104,8 @@ func (watcher) HandleConn(context.Context, stats.ConnStats) {}
 // serve runs the service on lis.
 func serve(t *testing.T, lis net.Listener, opts ...grpc.ServerOption) {
 	t.Helper()
-	s := grpc.NewServer(append([]grpc.ServerOption{grpc.WaitForHandlers(true), grpc.StatsHandler(watcher{})}, opts...)...)
+	s := grpc.NewServer(append([]grpc.ServerOption{grpc.WaitForHandlers(true), grpc.StatsHandler(watcher{})},
+		opts...)...)
 	grpc_testing.RegisterTestServiceServer(s, service{interop.NewTestServer()})
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = s.Serve(lis) })

@@ -15,7 +15,9 @@ import (
 
 // handled tells when the server's handlers of streams begin, and how they end.
 func handled(began chan<- struct{}, over chan<- codes.Code) grpc.ServerOption {
-	return grpc.StreamInterceptor(func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	return grpc.StreamInterceptor(func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo,
+		handler grpc.StreamHandler,
+	) error {
 		began <- struct{}{}
 		err := handler(srv, s)
 		over <- status.Code(err)
@@ -31,7 +33,8 @@ func wantCut(t *testing.T, reason string, over <-chan codes.Code) {
 	select {
 	case got := <-over:
 		if got != codes.Canceled && got != codes.Unavailable {
-			t.Errorf("%s: the server sees the call end %v, want CANCELLED, or UNAVAILABLE with the connection", reason, got)
+			t.Errorf("%s: the server sees the call end %v, want CANCELLED, or UNAVAILABLE with the connection", reason,
+				got)
 		}
 	case <-late.C:
 		t.Errorf("%s: the server does not see the call end", reason)
@@ -45,7 +48,8 @@ func cancelAfterBegin(t *testing.T, d transport.Dialer) {
 	serve(t, lis, handled(began, over))
 	l := newLedger()
 	spec := transport.Spec{Method: inputCall, Kind: transport.ClientStream, Send: 4, Pace: time.Hour}
-	conn := dial(t, d, lis.Addr().String(), spec, source{request: always(&grpc_testing.StreamingInputCallRequest{Payload: zeros(8)})})
+	conn := dial(t, d, lis.Addr().String(), spec,
+		source{request: always(&grpc_testing.StreamingInputCallRequest{Payload: zeros(8)})})
 	start(t, conn, &transport.Call{Worker: 1, Owner: l})
 	<-began
 	if err := conn.Close(); err != nil {
@@ -57,8 +61,9 @@ func cancelAfterBegin(t *testing.T, d transport.Dialer) {
 	wantCut(t, "metadata alone", over)
 }
 
-// cancelAfterFirstResponse cancels by each of the two means that there are: Close, and Spec.Receive, whose cancel is the
-// plan and so no failure. That is of a server's stream; grpcconn does not end a full-duplex one by it, and no scenario asks.
+// cancelAfterFirstResponse cancels by each of the two means that there are: Close, and Spec.Receive, whose cancel is
+// the plan and so no failure. That is of a server's stream; grpcconn does not end a full-duplex one by it, and no
+// scenario asks.
 func cancelAfterFirstResponse(t *testing.T, d transport.Dialer) {
 	over := make(chan codes.Code, 2)
 	lis := listen(t)
@@ -72,11 +77,23 @@ func cancelAfterFirstResponse(t *testing.T, d transport.Dialer) {
 		close   bool
 		code    codes.Code
 	}{
-		{"the connection is closed after the first answer", transport.Spec{Method: duplexCall, Kind: transport.Bidi, Send: 2, Interval: time.Hour}, duplexRequest(27182, 31415), true, codes.Canceled},
-		{"the stream ends itself after its first answer", transport.Spec{Method: outputCall, Kind: transport.ServerStream, Send: 1, Receive: 1}, slow, false, codes.OK},
+		{
+			"the connection is closed after the first answer",
+			transport.Spec{Method: duplexCall, Kind: transport.Bidi, Send: 2, Interval: time.Hour},
+			duplexRequest(27182, 31415), true, codes.Canceled,
+		},
+		{
+			"the stream ends itself after its first answer",
+			transport.Spec{Method: outputCall, Kind: transport.ServerStream, Send: 1, Receive: 1},
+			slow, false,
+			codes.OK,
+		},
 	} {
 		first := make(chan struct{}, 2)
-		src := source{request: always(tt.request), answer: always(duplexAnswer(31415)), seen: func(int) { first <- struct{}{} }}
+		src := source{
+			request: always(tt.request), answer: always(duplexAnswer(31415)),
+			seen: func(int) { first <- struct{}{} },
+		}
 		l := newLedger()
 		conn := dial(t, d, lis.Addr().String(), tt.spec, src)
 		start(t, conn, &transport.Call{Owner: l})
@@ -85,7 +102,8 @@ func cancelAfterFirstResponse(t *testing.T, d transport.Dialer) {
 			_ = conn.Close()
 		}
 		if c := l.wait(t, 1)[0]; c.Code != tt.code || c.MessagesReceived != 1 || c.MessagesSent != 1 {
-			t.Errorf("%s: the call ended %v %q with %d messages sent and %d received", tt.reason, c.Code, c.Message, c.MessagesSent, c.MessagesReceived)
+			t.Errorf("%s: the call ended %v %q with %d messages sent and %d received", tt.reason, c.Code, c.Message,
+				c.MessagesSent, c.MessagesReceived)
 		}
 		wantCut(t, tt.reason, over)
 		_ = conn.Close()
@@ -98,7 +116,8 @@ func concurrentLargeUnary(t *testing.T, d transport.Dialer) {
 	lis := listen(t)
 	serve(t, lis)
 	l := newLedger()
-	conn := dial(t, d, lis.Addr().String(), transport.Spec{Method: unaryCall, Kind: transport.Unary, Send: 1, Timeout: patience}, large)
+	conn := dial(t, d, lis.Addr().String(),
+		transport.Spec{Method: unaryCall, Kind: transport.Unary, Send: 1, Timeout: patience}, large)
 	for w := range workers {
 		start(t, conn, &transport.Call{Worker: uint16(w), Seq: uint64(w), Owner: l})
 	}

@@ -211,16 +211,17 @@ func whoseLimit(message string, call *transport.Call) string {
 	return ": loadgen's own limit, -max-message"
 }
 
-// isLocal says whether grpc-go failed by itself, where it was not the message that could not be made. Of what it says only
-// the text is left, so that must begin as its own does: a server may say of itself that it has too many open files, or
-// that it could not send.
+// isLocal says whether grpc-go failed by itself, where it was not the message that could not be made. Of what it says
+// only the text is left, so that must begin as its own does: a server may say of itself that it has too many open
+// files, or that it could not send.
 func isLocal(code codes.Code, message string) bool {
 	switch code {
 	case codes.Unavailable:
 		message = strings.TrimPrefix(message, "last connection error: ") // as its balancers have it
 		return strings.HasPrefix(message, `connection error: desc = "transport: `) && transport.IsLocalText(message)
 	case codes.Internal:
-		return strings.HasPrefix(message, "header list size to send violates") || strings.HasPrefix(message, "header key ")
+		return strings.HasPrefix(message, "header list size to send violates") ||
+			strings.HasPrefix(message, "header key ")
 	default:
 		return false
 	}

@@ -67,11 +67,18 @@ func TestConnectErrors(t *testing.T) {
 		{"nothing listens, as a name to resolve", "dns:///" + refusing, patience, "connection refused", time.Second},
 		{"no such socket", nowhere, patience, "no such file", time.Second},
 		{"a name that does not exist", "nowhere.invalid:50051", patience, "nowhere.invalid", 10 * time.Second},
-		{"a name that does not exist, by gRPC's resolver", "dns:///nowhere.invalid:50051", patience, "nowhere.invalid", 10 * time.Second},
+		{
+			"a name that does not exist, by gRPC's resolver", "dns:///nowhere.invalid:50051", patience,
+			"nowhere.invalid",
+			10 * time.Second,
+		},
 		{"no port", "127.0.0.1", patience, "port", time.Second},
 		{"an HTTP/1 server", http1.Addr().String(), patience, "", time.Second},
 		{"a server that hangs up", closing.Addr().String(), patience, "", time.Second},
-		{"a server that never speaks", silent.Addr().String(), 200 * time.Millisecond, "not ready in time", 2 * time.Second},
+		{
+			"a server that never speaks", silent.Addr().String(), 200 * time.Millisecond, "not ready in time",
+			2 * time.Second,
+		},
 	} {
 		t.Run(strings.ReplaceAll(tt.reason, " ", "_"), func(t *testing.T) {
 			began := time.Now()
@@ -97,7 +104,8 @@ func TestConnectErrors(t *testing.T) {
 // Dial is Connect, so far as errors go.
 func TestDialNamesTheAddress(t *testing.T) {
 	addr := refused(t)
-	conn, err := grpcconn.Dialer{Options: grpcconn.Options{Timeout: patience}}.Dial(testContext(t), addr, transport.One(transport.Spec{Method: method}, source{}))
+	conn, err := grpcconn.Dialer{Options: grpcconn.Options{Timeout: patience}}.Dial(testContext(t), addr,
+		transport.One(transport.Spec{Method: method}, source{}))
 	if err == nil {
 		conn.Close()
 		t.Fatal("it connected")
@@ -131,7 +139,10 @@ func TestAddresses(t *testing.T) {
 	serveOn(t, lis, echo)
 	tcp := serve(t, echo)
 	t.Chdir(dir)
-	for _, addr := range []string{tcp, "dns:///" + tcp, "passthrough:///" + tcp, "unix:" + path, "unix://" + path, "unix:grpc.sock"} {
+	for _, addr := range []string{
+		tcp, "dns:///" + tcp, "passthrough:///" + tcp, "unix:" + path, "unix://" + path,
+		"unix:grpc.sock",
+	} {
 		call, _ := one(t, addr, kinds[0], source{}, grpcconn.Options{})
 		if call.Code != codes.OK {
 			t.Errorf("%s: the call ended %v %q", addr, call.Code, call.Message)

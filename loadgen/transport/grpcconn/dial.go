@@ -80,13 +80,19 @@ func connect(ctx context.Context, addr string, o Options) (*grpc.ClientConn, *di
 		grpc.WithDisableServiceConfig(),
 		// A server that comes back is used again soon; a load generator must not wait out a minute.
 		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
+			Backoff: backoff.Config{
+				BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2,
+				MaxDelay: time.Second,
+			},
 			MinConnectTimeout: o.Timeout + 5*time.Second, // so that it is Timeout that ends the first try
 		}),
 	}
 	if o.Keepalive > 0 {
 		d.plain = true // it has a TCP_USER_TIMEOUT then
-		opts = append(opts, grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: o.Keepalive, Timeout: o.Keepalive, PermitWithoutStream: true}))
+		opts = append(opts, grpc.WithKeepaliveParams(keepalive.ClientParameters{
+			Time:    o.Keepalive,
+			Timeout: o.Keepalive, PermitWithoutStream: true,
+		}))
 	}
 	if o.ServiceConfig != "" {
 		opts = append(opts, grpc.WithDefaultServiceConfig(o.ServiceConfig))
@@ -151,7 +157,8 @@ func ready(ctx context.Context, cc *grpc.ClientConn, d *dialer) error {
 			cc.Connect()
 		}
 		if !cc.WaitForStateChange(ctx, state) {
-			if err := cause(context.WithoutCancel(ctx), cc); err != nil && cc.GetState() == connectivity.TransientFailure {
+			if err := cause(context.WithoutCancel(ctx), cc); err != nil &&
+				cc.GetState() == connectivity.TransientFailure {
 				return err
 			}
 			return fmt.Errorf("not ready in time (last state %s): %w", cc.GetState(), ctx.Err())
@@ -170,7 +177,10 @@ func cause(ctx context.Context, cc *grpc.ClientConn) error {
 		return nil
 	}
 	text := status.Convert(err).Message()
-	for _, wrapping := range []string{"last connection error: ", "connection error: desc = ", "transport: ", "Error while dialing: "} {
+	for _, wrapping := range []string{
+		"last connection error: ", "connection error: desc = ", "transport: ",
+		"Error while dialing: ",
+	} {
 		if _, inner, ok := strings.Cut(text, wrapping); ok {
 			text = strings.Trim(inner, `"`)
 		}
@@ -209,7 +219,8 @@ func (d *dialer) dial(ctx context.Context, addr string) (net.Conn, error) {
 	}
 	var nd net.Dialer
 	conn, err := nd.DialContext(ctx, network, addr)
-	d.timedOut.Store(errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || isTimeout(err))
+	d.timedOut.Store(errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) ||
+		isTimeout(err))
 	if err == nil {
 		d.mu.Lock()
 		d.conns = append(d.conns[max(0, len(d.conns)-mostConns+1):], conn)

@@ -23,7 +23,10 @@ func fromEcosystem(name string, logger *slog.Logger) (Interceptor, error) {
 			logger.Log(ctx, slog.Level(level), msg, fields...)
 		})
 		once := mwlogging.WithLogOnEvents(mwlogging.FinishCall)
-		return Interceptor{Name: name, Unary: mwlogging.UnaryClientInterceptor(l, once), Stream: mwlogging.StreamClientInterceptor(l, once)}, nil
+		return Interceptor{
+			Name: name, Unary: mwlogging.UnaryClientInterceptor(l, once),
+			Stream: mwlogging.StreamClientInterceptor(l, once),
+		}, nil
 	case "mw-prometheus":
 		m := mwprometheus.NewClientMetrics(mwprometheus.WithClientHandlingTimeHistogram())
 		if err := prometheus.NewRegistry().Register(m); err != nil {
@@ -31,7 +34,10 @@ func fromEcosystem(name string, logger *slog.Logger) (Interceptor, error) {
 		}
 		return Interceptor{Name: name, Unary: m.UnaryClientInterceptor(), Stream: m.StreamClientInterceptor()}, nil
 	case "otel":
-		return Interceptor{Name: name, Stats: otelgrpc.NewClientHandler(otelgrpc.WithTracerProvider(sdktrace.NewTracerProvider()))}, nil
+		return Interceptor{
+			Name:  name,
+			Stats: otelgrpc.NewClientHandler(otelgrpc.WithTracerProvider(sdktrace.NewTracerProvider())),
+		}, nil
 	default:
 		return Interceptor{}, fmt.Errorf("unknown client interceptor %q", name)
 	}

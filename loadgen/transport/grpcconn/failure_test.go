@@ -52,24 +52,50 @@ func TestFailingCalls(t *testing.T) {
 		answers int
 	}{
 		{"a status", transport.Unary, 1, says(codes.NotFound, "no such thing"), 0, codes.NotFound, "no such thing", 0},
-		{"a status of a client stream", transport.ClientStream, 9, says(codes.ResourceExhausted, "too much"), 0, codes.ResourceExhausted, "too much", 0},
-		{"a status of a server stream", transport.ServerStream, 1, says(codes.PermissionDenied, "not you"), 0, codes.PermissionDenied, "not you", 0},
-		{"a status of a bidi stream", transport.Bidi, 9, says(codes.Unauthenticated, "who"), 0, codes.Unauthenticated, "who", 0},
-		{"an error without a status", transport.Unary, 1, func(any, grpc.ServerStream) error { return errors.New("plain") }, 0, codes.Unknown, "plain", 0},
-		{"an error in the middle of a stream", transport.Bidi, 9, afterTwo(status.Error(codes.Aborted, "enough")), 0, codes.Aborted, "enough", 2},
-		{"an early end of a bidi stream is no success", transport.Bidi, 9, afterTwo(nil), 0, codes.Internal, "ended the stream after 2", 2},
-		{"an early end without any answer", transport.Bidi, 9, says(codes.OK, ""), 0, codes.Internal, "ended the stream after 0", 0},
+		{
+			"a status of a client stream", transport.ClientStream, 9, says(codes.ResourceExhausted, "too much"), 0,
+			codes.ResourceExhausted, "too much", 0,
+		},
+		{
+			"a status of a server stream", transport.ServerStream, 1, says(codes.PermissionDenied, "not you"), 0,
+			codes.PermissionDenied, "not you", 0,
+		},
+		{
+			"a status of a bidi stream", transport.Bidi, 9, says(codes.Unauthenticated, "who"), 0,
+			codes.Unauthenticated,
+			"who", 0,
+		},
+		{
+			"an error without a status", transport.Unary, 1,
+			func(any, grpc.ServerStream) error { return errors.New("plain") }, 0, codes.Unknown, "plain", 0,
+		},
+		{
+			"an error in the middle of a stream", transport.Bidi, 9, afterTwo(status.Error(codes.Aborted, "enough")), 0,
+			codes.Aborted, "enough", 2,
+		},
+		{
+			"an early end of a bidi stream is no success", transport.Bidi, 9, afterTwo(nil), 0, codes.Internal,
+			"ended the stream after 2", 2,
+		},
+		{
+			"an early end without any answer", transport.Bidi, 9, says(codes.OK, ""), 0, codes.Internal,
+			"ended the stream after 0", 0,
+		},
 		{"no answer to a unary call", transport.Unary, 1, says(codes.OK, ""), 0, codes.Internal, "", 0},
 		{"no answer to a client stream", transport.ClientStream, 2, says(codes.OK, ""), 0, codes.Internal, "", 0},
 		{"a wrong answer", transport.Unary, 1, wrong, 0, codes.DataLoss, `got "nonsense", want "7/0"`, 1},
-		{"a wrong answer to a client stream", transport.ClientStream, 1, wrong, 0, codes.DataLoss, `answer 0: got "nonsense"`, 1},
+		{
+			"a wrong answer to a client stream", transport.ClientStream, 1, wrong, 0, codes.DataLoss,
+			`answer 0: got "nonsense"`, 1,
+		},
 		{"a wrong answer of a server stream", transport.ServerStream, 1, wrong, 0, codes.DataLoss, "answer 0", 1},
 		{"a wrong answer on a bidi stream", transport.Bidi, 9, wrong, 0, codes.DataLoss, "answer 0", 1},
 		{"a message that cannot be made", transport.Bidi, 9, echo, 3, codes.Internal, "message 3 is broken", 3},
 	} {
 		t.Run(strings.ReplaceAll(tt.reason, " ", "_"), func(t *testing.T) {
 			addr := serve(t, tt.handler)
-			call, _ := one(t, addr, transport.Spec{Kind: tt.kind, Send: tt.send, Timeout: patience}, source{broken: tt.broken}, grpcconn.Options{})
+			call, _ := one(t, addr, transport.Spec{Kind: tt.kind, Send: tt.send, Timeout: patience},
+				source{broken: tt.broken}, grpcconn.Options{})
 			if call.Code != tt.code || !strings.Contains(call.Message, tt.message) {
 				t.Errorf("the call ended %v %q, want %v %q", call.Code, call.Message, tt.code, tt.message)
 			}
@@ -119,7 +145,10 @@ func TestNextCallAfterAFailureIsClean(t *testing.T) {
 func TestDeadline(t *testing.T) {
 	const timeout = 60 * time.Millisecond
 	addr := serve(t, stuck)
-	for _, kind := range []transport.Kind{transport.Unary, transport.ClientStream, transport.ServerStream, transport.Bidi} {
+	for _, kind := range []transport.Kind{
+		transport.Unary, transport.ClientStream, transport.ServerStream,
+		transport.Bidi,
+	} {
 		t.Run(fmt.Sprint(kind), func(t *testing.T) {
 			call, _ := one(t, addr, transport.Spec{Kind: kind, Send: 1, Timeout: timeout}, source{}, grpcconn.Options{})
 			if call.Code != codes.DeadlineExceeded {
@@ -167,7 +196,8 @@ func TestLostConnection(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(lis) }()
 	l := newLedger()
-	conn := dial(t, addr, transport.Spec{Kind: transport.Unary, Send: 1, Timeout: patience}, source{}, grpcconn.Options{})
+	conn := dial(t, addr, transport.Spec{Kind: transport.Unary, Send: 1, Timeout: patience}, source{},
+		grpcconn.Options{})
 	call := &transport.Call{Owner: l}
 	begin(t, conn, call)
 	l.wait(t, 1)
@@ -187,7 +217,8 @@ func TestLostConnection(t *testing.T) {
 	l.wait(t, 1)
 	for _, c := range l.ends()[1:] {
 		if c.Code != codes.Unavailable || c.LoadReport != nil {
-			t.Errorf("call %d ended %v %q with the report %q, want UNAVAILABLE and none", c.Seq, c.Code, c.Message, loadReport(c))
+			t.Errorf("call %d ended %v %q with the report %q, want UNAVAILABLE and none", c.Seq, c.Code, c.Message,
+				loadReport(c))
 		}
 	}
 	serveOn(t, listen(t, addr), echo)

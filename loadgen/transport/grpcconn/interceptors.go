@@ -48,14 +48,17 @@ func Interceptors(names []string, run uint32, reg prometheus.Registerer, logger 
 			}
 			chain = append(chain, i)
 		case "logging":
-			chain = append(chain, after("logging", func(ctx context.Context, method string, took time.Duration, err error) {
-				logger.LogAttrs(ctx, slog.LevelInfo, "call", slog.String("method", method), slog.String("code", status.Code(err).String()),
-					slog.Duration("latency", took), slog.String("request_id", idOf(ctx, run)))
-			}))
+			chain = append(chain, after("logging",
+				func(ctx context.Context, method string, took time.Duration, err error) {
+					logger.LogAttrs(ctx, slog.LevelInfo, "call", slog.String("method", method),
+						slog.String("code", status.Code(err).String()),
+						slog.Duration("latency", took), slog.String("request_id", idOf(ctx, run)))
+				}))
 		default:
 			i, err := fromEcosystem(name, logger)
 			if err != nil {
-				return nil, fmt.Errorf("%w: the client interceptors are %s", err, strings.Join(slices.Concat(Names, Ecosystem), ","))
+				return nil, fmt.Errorf("%w: the client interceptors are %s", err,
+					strings.Join(slices.Concat(Names, Ecosystem), ","))
 			}
 			chain = append(chain, i)
 		}
@@ -112,16 +115,21 @@ func AddTraceparent(run uint32, sampler *requestid.Sampler) Interceptor {
 func adding(name, key string, run uint32, value func(requestid.ID) string) Interceptor {
 	with := func(ctx context.Context) context.Context {
 		if c, ok := ctx.Value(callKey{}).(*transport.Call); ok {
-			return metadata.AppendToOutgoingContext(ctx, key, value(requestid.ID{Run: run, Worker: c.Worker, Seq: c.Seq}))
+			return metadata.AppendToOutgoingContext(ctx, key,
+				value(requestid.ID{Run: run, Worker: c.Worker, Seq: c.Seq}))
 		}
 		return ctx
 	}
 	return Interceptor{
 		Name: name,
-		Unary: func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+		Unary: func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
+			opts ...grpc.CallOption,
+		) error {
 			return invoker(with(ctx), method, req, reply, cc, opts...)
 		},
-		Stream: func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+		Stream: func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
+			streamer grpc.Streamer, opts ...grpc.CallOption,
+		) (grpc.ClientStream, error) {
 			return streamer(with(ctx), desc, cc, method, opts...)
 		},
 	}
@@ -151,7 +159,9 @@ func observe(reg prometheus.Registerer) (Interceptor, error) {
 func after(name string, report func(ctx context.Context, method string, took time.Duration, err error)) Interceptor {
 	return Interceptor{
 		Name: name,
-		Unary: func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+		Unary: func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
+			opts ...grpc.CallOption,
+		) error {
 			if !isCall(ctx) {
 				return invoker(ctx, method, req, reply, cc, opts...)
 			}
@@ -160,7 +170,9 @@ func after(name string, report func(ctx context.Context, method string, took tim
 			report(ctx, method, time.Since(start), err)
 			return err
 		},
-		Stream: func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+		Stream: func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
+			streamer grpc.Streamer, opts ...grpc.CallOption,
+		) (grpc.ClientStream, error) {
 			start := time.Now()
 			done := func(err error) { report(ctx, method, time.Since(start), err) }
 			stream, err := streamer(ctx, desc, cc, method, opts...)

@@ -22,7 +22,12 @@ import (
 )
 
 func TestInterceptorsAreBuiltInTheGivenOrder(t *testing.T) {
-	for _, names := range [][]string{nil, {"requestid"}, {"requestid", "metrics", "logging"}, {"logging", "metrics", "requestid"}} {
+	for _, names := range [][]string{
+		nil,
+		{"requestid"},
+		{"requestid", "metrics", "logging"},
+		{"logging", "metrics", "requestid"},
+	} {
 		chain, err := grpcconn.Interceptors(names, run, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Errorf("Interceptors(%q): %v", names, err)
@@ -38,7 +43,8 @@ func TestInterceptorsAreBuiltInTheGivenOrder(t *testing.T) {
 			t.Errorf("Interceptors(%q) (-want +got):\n%s", names, diff)
 		}
 	}
-	if _, err := grpcconn.Interceptors([]string{"requestid", "nonsense"}, run, prometheus.NewRegistry(), nil); err == nil ||
+	if _, err := grpcconn.Interceptors([]string{"requestid", "nonsense"}, run, prometheus.NewRegistry(),
+		nil); err == nil ||
 		!strings.Contains(err.Error(), `"nonsense"`) || !strings.Contains(err.Error(), "requestid,metrics,logging") {
 		t.Errorf("an unknown interceptor: %v, want its name and the known ones", err)
 	}
@@ -50,11 +56,15 @@ func TestCallsPassTheChainInOrder(t *testing.T) {
 	note := func(name string) grpcconn.Interceptor {
 		return grpcconn.Interceptor{
 			Name: name,
-			Unary: func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			Unary: func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
+				invoker grpc.UnaryInvoker, opts ...grpc.CallOption,
+			) error {
 				passed = append(passed, name)
 				return invoker(ctx, method, req, reply, cc, opts...)
 			},
-			Stream: func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			Stream: func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
+				streamer grpc.Streamer, opts ...grpc.CallOption,
+			) (grpc.ClientStream, error) {
 				passed = append(passed, name)
 				return streamer(ctx, desc, cc, method, opts...)
 			},
@@ -63,7 +73,10 @@ func TestCallsPassTheChainInOrder(t *testing.T) {
 	addr := serve(t, echo)
 	for _, spec := range kinds {
 		passed = nil
-		one(t, addr, spec, source{}, grpcconn.Options{Interceptors: []grpcconn.Interceptor{note("first"), note("second"), note("third")}})
+		one(t, addr, spec, source{}, grpcconn.Options{Interceptors: []grpcconn.Interceptor{
+			note("first"),
+			note("second"), note("third"),
+		}})
 		if diff := cmp.Diff([]string{"first", "second", "third"}, passed); diff != "" {
 			t.Errorf("%v: passed (-want +got):\n%s", spec.Kind, diff)
 		}
@@ -80,7 +93,8 @@ type reported struct {
 func report(t *testing.T, addr string, spec transport.Spec, src source) reported {
 	t.Helper()
 	reg, log := prometheus.NewRegistry(), &bytes.Buffer{}
-	chain, err := grpcconn.Interceptors([]string{"requestid", "metrics", "logging"}, run, reg, slog.New(slog.NewJSONHandler(log, nil)))
+	chain, err := grpcconn.Interceptors([]string{"requestid", "metrics", "logging"}, run, reg,
+		slog.New(slog.NewJSONHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,12 +151,19 @@ func TestMetricsAndLogging(t *testing.T) {
 	for _, spec := range kinds {
 		rows = append(rows,
 			row{fmt.Sprint(spec.Kind), spec, echo, codes.OK},
-			row{fmt.Sprint("failed ", spec.Kind), spec, func(any, grpc.ServerStream) error { return status.Error(codes.NotFound, "no") }, codes.NotFound},
+			row{
+				fmt.Sprint("failed ", spec.Kind), spec,
+				func(any, grpc.ServerStream) error { return status.Error(codes.NotFound, "no") }, codes.NotFound,
+			},
 		)
 		spec.Timeout = 20 * time.Millisecond
 		rows = append(rows, row{fmt.Sprint("late ", spec.Kind), spec, stuck, codes.DeadlineExceeded})
 	}
-	rows = append(rows, row{"limited stream", transport.Spec{Kind: transport.ServerStream, Send: 1, Receive: 1, Timeout: patience}, endless, codes.OK})
+	rows = append(rows, row{
+		"limited stream",
+		transport.Spec{Kind: transport.ServerStream, Send: 1, Receive: 1, Timeout: patience},
+		endless, codes.OK,
+	})
 	for _, tt := range rows {
 		t.Run(strings.ReplaceAll(tt.reason, " ", "_"), func(t *testing.T) {
 			got := report(t, serve(t, tt.handler), tt.spec, source{})
@@ -153,7 +174,10 @@ func TestMetricsAndLogging(t *testing.T) {
 				t.Fatalf("%d lines logged, want 1: %v", len(got.lines), got.lines)
 			}
 			line := got.lines[0]
-			for key, want := range map[string]any{"method": method, "code": tt.code.String(), "request_id": "0badcafe-0003-000000000007"} {
+			for key, want := range map[string]any{
+				"method": method, "code": tt.code.String(),
+				"request_id": "0badcafe-0003-000000000007",
+			} {
 				if line[key] != want {
 					t.Errorf("logged %s %v, want %v", key, line[key], want)
 				}
@@ -172,7 +196,8 @@ func TestProbesAreNoCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := grpcconn.Connect(testContext(t), refused(t), grpcconn.Options{Timeout: patience, Interceptors: chain}); err == nil {
+	if _, err := grpcconn.Connect(testContext(t), refused(t),
+		grpcconn.Options{Timeout: patience, Interceptors: chain}); err == nil {
 		t.Fatal("connected to an address that refuses")
 	}
 	if got := read(t, reg, log); len(got.counts) > 0 || len(got.lines) > 0 {

@@ -46,7 +46,8 @@ func TestKeepalive(t *testing.T) {
 	lis := listen(t, "127.0.0.1:0")
 	serveOn(t, muted{lis, &dead}, stuck)
 	l := newLedger()
-	conn := dial(t, lis.Addr().String(), transport.Spec{Kind: transport.Unary, Send: 1}, source{}, grpcconn.Options{Keepalive: every})
+	conn := dial(t, lis.Addr().String(), transport.Spec{Kind: transport.Unary, Send: 1}, source{},
+		grpcconn.Options{Keepalive: every})
 	dead.Store(true)
 	began := time.Now()
 	begin(t, conn, &transport.Call{Owner: l})
@@ -56,7 +57,9 @@ func TestKeepalive(t *testing.T) {
 		t.Fatal("the call does not end")
 	}
 	c := l.ends()[0]
-	if took := time.Since(began); c.Code != codes.Unavailable || !strings.Contains(c.Message, "keepalive") || took < every {
-		t.Errorf("the call ended %v %q after %v, want UNAVAILABLE for want of an answer to a PING", c.Code, c.Message, took)
+	if took := time.Since(began); c.Code != codes.Unavailable || !strings.Contains(c.Message, "keepalive") ||
+		took < every {
+		t.Errorf("the call ended %v %q after %v, want UNAVAILABLE for want of an answer to a PING", c.Code, c.Message,
+			took)
 	}
 }

@@ -62,18 +62,29 @@ func TestKinds(t *testing.T) {
 		told map[series.Series]int
 	}{
 		{transport.Unary, 1, echo, nil, 1, map[series.Series]int{}},
-		{transport.ClientStream, 5, gather, together, 1, map[series.Series]int{series.FirstMessage: 1, series.SendBlocked: 5}},
-		{transport.ServerStream, 1, thrice, numbered, 3, map[series.Series]int{series.FirstMessage: 1, series.MessageGap: 2}},
-		{transport.Bidi, 5, echo, nil, 5, map[series.Series]int{series.FirstMessage: 1, series.MessageRTT: 5, series.SendBlocked: 5}},
+		{
+			transport.ClientStream, 5, gather, together, 1,
+			map[series.Series]int{series.FirstMessage: 1, series.SendBlocked: 5},
+		},
+		{
+			transport.ServerStream, 1, thrice, numbered, 3,
+			map[series.Series]int{series.FirstMessage: 1, series.MessageGap: 2},
+		},
+		{
+			transport.Bidi, 5, echo, nil, 5,
+			map[series.Series]int{series.FirstMessage: 1, series.MessageRTT: 5, series.SendBlocked: 5},
+		},
 	} {
 		t.Run(tt.kind.String(), func(t *testing.T) {
 			addr := serve(t, tt.handler)
-			call, l := one(t, addr, transport.Spec{Kind: tt.kind, Send: tt.send, Timeout: patience}, source{want: tt.want}, grpcconn.Options{})
+			call, l := one(t, addr, transport.Spec{Kind: tt.kind, Send: tt.send, Timeout: patience},
+				source{want: tt.want}, grpcconn.Options{})
 			if call.Code != codes.OK || call.Message != "" {
 				t.Errorf("the call ended %v %q", call.Code, call.Message)
 			}
 			if call.MessagesSent != tt.send || call.MessagesReceived != tt.received {
-				t.Errorf("%d messages sent, %d received; want %d, %d", call.MessagesSent, call.MessagesReceived, tt.send, tt.received)
+				t.Errorf("%d messages sent, %d received; want %d, %d", call.MessagesSent, call.MessagesReceived,
+					tt.send, tt.received)
 			}
 			var sent, received int64
 			for i := range tt.send {
@@ -107,7 +118,8 @@ func wantWithin(t *testing.T, l *ledger, call transport.Call) {
 	for series, all := range l.messages {
 		for _, ns := range all {
 			if ns <= 0 || ns > call.End-call.Sent {
-				t.Errorf("series %d: a latency of %v within a call of %v", series, time.Duration(ns), time.Duration(call.End-call.Sent))
+				t.Errorf("series %d: a latency of %v within a call of %v", series, time.Duration(ns),
+					time.Duration(call.End-call.Sent))
 			}
 		}
 	}
@@ -142,13 +154,35 @@ func TestTurns(t *testing.T) {
 		code     codes.Code
 	}{
 		{"free", transport.Spec{Send: 3, Turns: transport.Free}, 3, 6, 5, codes.OK},
-		{"free, at an interval", transport.Spec{Send: 3, Turns: transport.Free, Interval: 3 * time.Millisecond}, 3, 6, 5, codes.OK},
-		{"free, at a pace", transport.Spec{Send: 3, Turns: transport.Free, Pace: 3 * time.Millisecond}, 3, 6, 5, codes.OK},
+		{
+			"free, at an interval",
+			transport.Spec{Send: 3, Turns: transport.Free, Interval: 3 * time.Millisecond},
+			3, 6,
+			5, codes.OK,
+		},
+		{
+			"free, at a pace",
+			transport.Spec{Send: 3, Turns: transport.Free, Pace: 3 * time.Millisecond},
+			3, 6, 5,
+			codes.OK,
+		},
 		{"half", transport.Spec{Send: 3, Turns: transport.Half}, 3, 6, 5, codes.OK},
 		{"ended after some answers", transport.Spec{Send: 1, Receive: 2, Turns: transport.Free}, 1, 2, 1, codes.OK},
-		{"ended while it sends", transport.Spec{Send: 1000, Receive: 2, Turns: transport.Free, Interval: time.Hour}, 1, 2, 1, codes.OK},
-		{"ended after some time", transport.Spec{Send: 2, ReceiveFor: 100 * time.Millisecond, Turns: transport.Free}, 2, 4, 3, codes.OK},
-		{"a deadline that is sooner", transport.Spec{Send: 1, ReceiveFor: time.Hour, Timeout: 100 * time.Millisecond, Turns: transport.Free}, 1, 2, 1, codes.DeadlineExceeded},
+		{
+			"ended while it sends",
+			transport.Spec{Send: 1000, Receive: 2, Turns: transport.Free, Interval: time.Hour},
+			1,
+			2, 1, codes.OK,
+		},
+		{
+			"ended after some time",
+			transport.Spec{Send: 2, ReceiveFor: 100 * time.Millisecond, Turns: transport.Free},
+			2, 4, 3, codes.OK,
+		},
+		{"a deadline that is sooner", transport.Spec{
+			Send: 1, ReceiveFor: time.Hour, Timeout: 100 * time.Millisecond,
+			Turns: transport.Free,
+		}, 1, 2, 1, codes.DeadlineExceeded},
 		{"lockstep, ended after some answers", transport.Spec{Send: 5, Receive: 2}, 2, 2, 0, codes.OK},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
@@ -164,7 +198,8 @@ func TestTurns(t *testing.T) {
 				return text(seq, i)
 			}}, grpcconn.Options{})
 			if call.Code != tt.code || call.MessagesSent != tt.sent || call.MessagesReceived != tt.received {
-				t.Errorf("%v %q: %d sent, %d received, want %v, %d, %d", call.Code, call.Message, call.MessagesSent, call.MessagesReceived, tt.code, tt.sent, tt.received)
+				t.Errorf("%v %q: %d sent, %d received, want %v, %d, %d", call.Code, call.Message, call.MessagesSent,
+					call.MessagesReceived, tt.code, tt.sent, tt.received)
 			}
 			if got := len(l.messages[series.MessageGap]); got != tt.gaps {
 				t.Errorf("%d gaps between answers, want %d", got, tt.gaps)
@@ -185,9 +220,11 @@ func TestAnswersAfterTheLastMessage(t *testing.T) {
 		}
 		return err
 	})
-	call, l := one(t, addr, transport.Spec{Kind: transport.Bidi, Send: 2, Timeout: patience}, source{}, grpcconn.Options{})
+	call, l := one(t, addr, transport.Spec{Kind: transport.Bidi, Send: 2, Timeout: patience}, source{},
+		grpcconn.Options{})
 	if call.MessagesSent != 2 || call.MessagesReceived != 5 {
-		t.Errorf("the call ended %v %q with %d messages sent and %d received, want 2 and 5", call.Code, call.Message, call.MessagesSent, call.MessagesReceived)
+		t.Errorf("the call ended %v %q with %d messages sent and %d received, want 2 and 5", call.Code, call.Message,
+			call.MessagesSent, call.MessagesReceived)
 	}
 	if n := len(l.messages[series.MessageGap]); n != 0 {
 		t.Errorf("%d gaps were told of a kind of call that has no such series", n)
@@ -234,7 +271,8 @@ func TestRoundTripIsTheMessagesOwn(t *testing.T) {
 			}
 		}
 	})
-	call, l := one(t, addr, transport.Spec{Kind: transport.Bidi, Send: 4, Interval: 3 * takes}, source{}, grpcconn.Options{})
+	call, l := one(t, addr, transport.Spec{Kind: transport.Bidi, Send: 4, Interval: 3 * takes}, source{},
+		grpcconn.Options{})
 	var sum time.Duration
 	for i, ns := range l.messages[series.MessageRTT] {
 		sum += time.Duration(ns)
@@ -253,7 +291,8 @@ func TestManyCallsOfManyWorkers(t *testing.T) {
 	addr := serve(t, echo)
 	for _, kind := range []transport.Kind{transport.Unary, transport.Bidi} {
 		l := newLedger()
-		conn := dial(t, addr, transport.Spec{Kind: kind, Send: 1 + int(kind), Timeout: patience}, source{}, grpcconn.Options{})
+		conn := dial(t, addr, transport.Spec{Kind: kind, Send: 1 + int(kind), Timeout: patience}, source{},
+			grpcconn.Options{})
 		l.next = func(c *transport.Call) {
 			if c.Seq%each == each-1 {
 				return
@@ -271,7 +310,8 @@ func TestManyCallsOfManyWorkers(t *testing.T) {
 		seen := map[uint64]bool{}
 		for _, c := range l.ends() {
 			if c.Code != codes.OK || c.MessagesSent != 1+int(kind) || int(c.Worker) != int(c.Seq)/each || seen[c.Seq] {
-				t.Errorf("%v: call %d of worker %d: %v %s, %d messages", kind, c.Seq, c.Worker, c.Code, c.Message, c.MessagesSent)
+				t.Errorf("%v: call %d of worker %d: %v %s, %d messages", kind, c.Seq, c.Worker, c.Code, c.Message,
+					c.MessagesSent)
 			}
 			seen[c.Seq] = true
 		}

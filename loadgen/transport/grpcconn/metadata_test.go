@@ -151,7 +151,8 @@ func TestLoadReport(t *testing.T) {
 			l.wait(t, 2)
 			calls := l.ends()
 			if calls[0].Code != status.Code(end) || loadReport(calls[0]) != want {
-				t.Errorf("%v: the call ended %v %q with the report %q, want %q", spec.Kind, calls[0].Code, calls[0].Message, loadReport(calls[0]), want)
+				t.Errorf("%v: the call ended %v %q with the report %q, want %q", spec.Kind, calls[0].Code,
+					calls[0].Message, loadReport(calls[0]), want)
 			}
 			if calls[1].LoadReport != nil {
 				t.Errorf("%v: the next call inherited the report %q", spec.Kind, loadReport(calls[1]))

@@ -39,15 +39,18 @@ func TestPace(t *testing.T) {
 		}
 	})
 	const messages = 9
-	call, l := one(t, addr, transport.Spec{Kind: transport.Bidi, Send: messages, Pace: pace, Timeout: patience}, source{}, grpcconn.Options{})
+	call, l := one(t, addr, transport.Spec{Kind: transport.Bidi, Send: messages, Pace: pace, Timeout: patience},
+		source{}, grpcconn.Options{})
 	responses, rounds := l.messages[series.MessageResponse], l.messages[series.MessageRTT]
 	if call.Code != codes.OK || len(responses) != messages || len(rounds) != messages {
-		t.Fatalf("the call ended %v %q with %d responses and %d round trips", call.Code, call.Message, len(responses), len(rounds))
+		t.Fatalf("the call ended %v %q with %d responses and %d round trips", call.Code, call.Message, len(responses),
+			len(rounds))
 	}
 	// Message 1 is answered after the stall; 2, 3 and 4, which were due meanwhile, go out at once after it.
 	for i, waits := range []time.Duration{0, stall, stall - pace, stall - 2*pace, stall - 3*pace, 0} {
 		if got := time.Duration(responses[i]); got < waits || got < time.Duration(rounds[i]) {
-			t.Errorf("the response of message %d is %v, of which its round trip is %v; it waited %v", i, got, time.Duration(rounds[i]), waits)
+			t.Errorf("the response of message %d is %v, of which its round trip is %v; it waited %v", i, got,
+				time.Duration(rounds[i]), waits)
 		}
 	}
 	if own := time.Duration(rounds[2]); own > stall/2 {
@@ -75,7 +78,8 @@ func TestPaceIsSpreadOverTheWorkers(t *testing.T) {
 		return err
 	})
 	l := newLedger()
-	conn := dial(t, addr, transport.Spec{Kind: transport.Bidi, Send: 1, Pace: 10 * pace, Timeout: patience}, source{}, grpcconn.Options{})
+	conn := dial(t, addr, transport.Spec{Kind: transport.Bidi, Send: 1, Pace: 10 * pace, Timeout: patience}, source{},
+		grpcconn.Options{})
 	for w := range workers {
 		begin(t, conn, &transport.Call{Worker: uint16(w), Seq: uint64(w), Owner: l})
 	}
@@ -111,13 +115,14 @@ func TestPaceEnds(t *testing.T) {
 		tt.end(conn)
 		l.wait(t, 1)
 		if c := l.ends()[0]; c.Code != tt.code || c.MessagesReceived != 1 || time.Since(began) > 5*time.Second {
-			t.Errorf("%s: the call ended %v %q with %d answers after %v", tt.reason, c.Code, c.Message, c.MessagesReceived, time.Since(began))
+			t.Errorf("%s: the call ended %v %q with %d answers after %v", tt.reason, c.Code, c.Message,
+				c.MessagesReceived, time.Since(began))
 		}
 	}
 }
 
-// A call whose deadline passes while it waits for its next message's time makes no other: neither is it counted, nor does
-// the server see a stream that looks whole.
+// A call whose deadline passes while it waits for its next message's time makes no other: neither is it counted, nor
+// does the server see a stream that looks whole.
 func TestNothingIsSentAfterTheEnd(t *testing.T) {
 	for _, tt := range []struct {
 		reason string
@@ -143,7 +148,8 @@ func TestNothingIsSentAfterTheEnd(t *testing.T) {
 			tt.spec.Timeout = 20 * time.Millisecond
 			call, _ := one(t, addr, tt.spec, source{}, grpcconn.Options{})
 			if call.Code != codes.DeadlineExceeded || call.MessagesSent != 1 {
-				t.Errorf("%s: the call ended %v %q with %d messages sent, want DeadlineExceeded and 1", tt.reason, call.Code, call.Message, call.MessagesSent)
+				t.Errorf("%s: the call ended %v %q with %d messages sent, want DeadlineExceeded and 1", tt.reason,
+					call.Code, call.Message, call.MessagesSent)
 			}
 			if err := <-ends; errors.Is(err, io.EOF) {
 				t.Errorf("%s: the server saw a whole stream", tt.reason)
@@ -165,7 +171,8 @@ func TestNothingIsCountedAfterTheServersEnd(t *testing.T) {
 		spec := transport.Spec{Kind: kind, Send: 3, Interval: 100 * time.Millisecond, Timeout: patience}
 		call, _ := one(t, addr, spec, source{}, grpcconn.Options{})
 		if call.Code != codes.FailedPrecondition || call.MessagesSent != 1 || call.BytesSent == 0 {
-			t.Errorf("%v: the call ended %v %q with %d messages of %d bytes sent, want FailedPrecondition and 1", kind, call.Code, call.Message, call.MessagesSent, call.BytesSent)
+			t.Errorf("%v: the call ended %v %q with %d messages of %d bytes sent, want FailedPrecondition and 1", kind,
+				call.Code, call.Message, call.MessagesSent, call.BytesSent)
 		}
 	}
 }

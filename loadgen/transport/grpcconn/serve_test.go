@@ -194,7 +194,9 @@ func begin(t *testing.T, conn transport.Conn, c *transport.Call) {
 }
 
 // one makes one call, seq 7 of worker 3, and returns what became of it.
-func one(t *testing.T, addr string, spec transport.Spec, src transport.Source, o grpcconn.Options) (transport.Call, *ledger) {
+func one(t *testing.T, addr string, spec transport.Spec, src transport.Source, o grpcconn.Options) (transport.Call,
+	*ledger,
+) {
 	t.Helper()
 	l := newLedger()
 	conn := dial(t, addr, spec, src, o)

@@ -30,7 +30,8 @@ func (w *worker) stream() {
 		case w.spec.Lockstep():
 			err = w.pingPong(ctx, s)
 			w.call.Awaited, w.call.AwaitedDue = w.lastSend, w.intended
-		case w.spec.Kind == transport.Bidi: // in half too: answers are taken as they come, so that the server never waits for it
+		case w.spec.Kind == transport.Bidi:
+			// In half too: answers are taken as they come, so that the server never waits for it.
 			err = w.sendAndReceive(ctx, cancel, s)
 		default:
 			err = w.sendThenReceive(ctx, s)
@@ -40,7 +41,8 @@ func (w *worker) stream() {
 		}
 	}
 	w.over = false
-	if _, success := w.spec.Limit(); success && context.Cause(ctx) == errEnough { //nolint:errorlint // it is that itself
+	// it is that itself
+	if _, success := w.spec.Limit(); success && context.Cause(ctx) == errEnough { //nolint:errorlint
 		err = nil
 	}
 	w.finish(err)
@@ -85,7 +87,8 @@ func (w *worker) pingPong(ctx context.Context, s grpc.ClientStream) error {
 		}
 		if err := w.recv(s); err != nil {
 			if errors.Is(err, io.EOF) {
-				return status.Errorf(codes.Internal, "the server ended the stream after %d of its answers", w.call.MessagesReceived)
+				return status.Errorf(codes.Internal, "the server ended the stream after %d of its answers",
+					w.call.MessagesReceived)
 			}
 			return err
 		}
@@ -207,7 +210,8 @@ func (w *worker) more(ctx context.Context) bool {
 		w.intended = w.lastSend + int64(w.spec.Interval)
 	}
 	if w.call.MessagesSent > 0 || w.spec.Pace > 0 {
-		if !w.wait(ctx, finishing) && w.call.MessagesSent > 0 { // without a first message a stream would measure nothing
+		// without a first message a stream would measure nothing
+		if !w.wait(ctx, finishing) && w.call.MessagesSent > 0 {
 			return false
 		}
 		if ctx.Err() != nil { // the call ended meanwhile: nothing more is made for it

@@ -28,9 +28,11 @@ func endless(_ any, s grpc.ServerStream) error {
 // A stream that its server never ends is ended by the client, and its own cancel is a success.
 func TestReceiveLimitsAStream(t *testing.T) {
 	addr := serve(t, endless)
-	call, l := one(t, addr, transport.Spec{Kind: transport.ServerStream, Send: 1, Receive: 1, Timeout: patience}, source{}, grpcconn.Options{})
+	call, l := one(t, addr, transport.Spec{Kind: transport.ServerStream, Send: 1, Receive: 1, Timeout: patience},
+		source{}, grpcconn.Options{})
 	if call.Code != codes.OK || call.MessagesReceived != 1 || len(l.messages[series.FirstMessage]) != 1 {
-		t.Errorf("the call ended %v %q with %d answers, %d first", call.Code, call.Message, call.MessagesReceived, len(l.messages[series.FirstMessage]))
+		t.Errorf("the call ended %v %q with %d answers, %d first", call.Code, call.Message, call.MessagesReceived,
+			len(l.messages[series.FirstMessage]))
 	}
 	if took := time.Duration(call.End - call.Sent); took > patience/2 {
 		t.Errorf("it took %v: it waited for the server's end", took)
@@ -47,7 +49,8 @@ func TestManyLimitedStreams(t *testing.T) {
 	})
 	const workers, each = 4, 200
 	l := newLedger()
-	conn := dial(t, addr, transport.Spec{Kind: transport.ServerStream, Send: 1, Receive: 1, Timeout: patience}, source{}, grpcconn.Options{})
+	conn := dial(t, addr, transport.Spec{Kind: transport.ServerStream, Send: 1, Receive: 1, Timeout: patience},
+		source{}, grpcconn.Options{})
 	l.next = func(c *transport.Call) {
 		if c.Seq%each == each-1 {
 			return
@@ -88,10 +91,12 @@ func TestIntervalIsKept(t *testing.T) {
 		addr := serve(t, func(_ any, s grpc.ServerStream) error {
 			return tt.handler(nil, &timedStream{ServerStream: s, gaps: &gaps})
 		})
-		call, _ := one(t, addr, transport.Spec{Kind: tt.kind, Send: messages, Interval: interval, Timeout: patience}, source{want: tt.want}, grpcconn.Options{})
+		call, _ := one(t, addr, transport.Spec{Kind: tt.kind, Send: messages, Interval: interval, Timeout: patience},
+			source{want: tt.want}, grpcconn.Options{})
 		took := time.Duration(call.End - call.Sent)
 		if call.Code != codes.OK || took < (messages-1)*interval || took > 2*messages*interval+5*time.Second {
-			t.Errorf("%v: the call ended %v %q after %v, want %d intervals of %v", tt.kind, call.Code, call.Message, took, messages-1, interval)
+			t.Errorf("%v: the call ended %v %q after %v, want %d intervals of %v", tt.kind, call.Code, call.Message,
+				took, messages-1, interval)
 		}
 		bursts := 0
 		for _, gap := range gaps {
@@ -139,7 +144,8 @@ func TestFinishEndsStreamsWithoutAnEnd(t *testing.T) {
 	} {
 		addr := serve(t, tt.handler)
 		l := newLedger()
-		conn := dial(t, addr, transport.Spec{Kind: tt.kind, Interval: tt.interval}, source{want: tt.want}, grpcconn.Options{})
+		conn := dial(t, addr, transport.Spec{Kind: tt.kind, Interval: tt.interval}, source{want: tt.want},
+			grpcconn.Options{})
 		begin(t, conn, &transport.Call{Seq: 7, Owner: l})
 		time.Sleep(50 * time.Millisecond)
 		if n := len(l.ends()); n != 0 {
@@ -149,7 +155,8 @@ func TestFinishEndsStreamsWithoutAnEnd(t *testing.T) {
 		l.wait(t, 1)
 		call := l.ends()[0]
 		if call.Code != codes.OK || call.MessagesSent == 0 || call.MessagesReceived == 0 {
-			t.Errorf("%s: it ended %v %q with %d messages sent and %d received", tt.reason, call.Code, call.Message, call.MessagesSent, call.MessagesReceived)
+			t.Errorf("%s: it ended %v %q with %d messages sent and %d received", tt.reason, call.Code, call.Message,
+				call.MessagesSent, call.MessagesReceived)
 		}
 		if tt.interval == time.Hour && call.MessagesSent != 1 {
 			t.Errorf("%s: %d messages sent, want 1", tt.reason, call.MessagesSent)
@@ -164,7 +171,8 @@ func TestFinishEndsStreamsWithoutAnEnd(t *testing.T) {
 func TestFinishLeavesStreamsWithAnEndAlone(t *testing.T) {
 	addr := serve(t, echo)
 	l := newLedger()
-	conn := dial(t, addr, transport.Spec{Kind: transport.Bidi, Send: 3, Interval: 30 * time.Millisecond}, source{}, grpcconn.Options{})
+	conn := dial(t, addr, transport.Spec{Kind: transport.Bidi, Send: 3, Interval: 30 * time.Millisecond}, source{},
+		grpcconn.Options{})
 	begin(t, conn, &transport.Call{Owner: l})
 	conn.Finish()
 	l.wait(t, 1)

@@ -74,7 +74,8 @@ func TestMutualTLS(t *testing.T) {
 		presented = len(info.State.PeerCertificates)
 		return echo(nil, s)
 	}, &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAnyClientCert})
-	call, _ := one(t, addr, kinds[0], source{}, grpcconn.Options{TLS: &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}}})
+	call, _ := one(t, addr, kinds[0], source{},
+		grpcconn.Options{TLS: &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}}})
 	if call.Code != codes.OK || presented != 1 {
 		t.Errorf("the call ended %v %q, with %d certificates", call.Code, call.Message, presented)
 	}
@@ -84,10 +85,19 @@ func TestMutualTLS(t *testing.T) {
 func TestHandshakeErrors(t *testing.T) {
 	pair, pool := certificate(t)
 	secure := serveTLS(t, echo, &tls.Config{Certificates: []tls.Certificate{pair}})
-	mutual := serveTLS(t, echo, &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12})
-	mutual13 := serveTLS(t, echo, &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAnyClientCert})
+	mutual := serveTLS(t, echo, &tls.Config{
+		Certificates: []tls.Certificate{pair},
+		ClientAuth:   tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12,
+	})
+	mutual13 := serveTLS(t, echo, &tls.Config{
+		Certificates: []tls.Certificate{pair},
+		ClientAuth:   tls.RequireAnyClientCert,
+	})
 	noALPN := listen(t, "127.0.0.1:0")
-	accept(t, noALPN, func(c net.Conn) { _ = tls.Server(c, &tls.Config{Certificates: []tls.Certificate{pair}}).Handshake() })
+	accept(t, noALPN, func(c net.Conn) {
+		_ = tls.Server(c,
+			&tls.Config{Certificates: []tls.Certificate{pair}}).Handshake()
+	})
 	plain := serve(t, echo)
 	for _, tt := range []struct {
 		reason, addr string
@@ -97,7 +107,8 @@ func TestHandshakeErrors(t *testing.T) {
 		{"an unknown authority", secure, &tls.Config{RootCAs: x509.NewCertPool()}, "unknown authority"},
 		{"another name", secure, &tls.Config{RootCAs: pool, ServerName: "other.example.org"}, "other.example.org"},
 		{"no client certificate", mutual, &tls.Config{RootCAs: pool}, "handshake"},
-		{"no client certificate, told after TLS 1.3's handshake", mutual13, &tls.Config{RootCAs: pool}, ""}, // a write may fail before the alert is read
+		// a write may fail before the alert is read
+		{"no client certificate, told after TLS 1.3's handshake", mutual13, &tls.Config{RootCAs: pool}, ""},
 		{"TLS to a plaintext server", plain, &tls.Config{RootCAs: pool}, "handshake"},
 		{"plaintext to a TLS server", secure, nil, ""},
 		{"a server without HTTP/2", noALPN.Addr().String(), &tls.Config{RootCAs: pool}, "ALPN"},

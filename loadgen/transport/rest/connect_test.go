@@ -70,7 +70,8 @@ func TestDialErrors(t *testing.T) {
 	defer s.Close()
 	refusing := listen(t)
 	refusing.Close()
-	mutual, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAnyClientCert})
+	mutual, err := tls.Listen("tcp", "127.0.0.1:0",
+		&tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAnyClientCert})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,14 +84,34 @@ func TestDialErrors(t *testing.T) {
 		names        []string
 		within       time.Duration
 	}{
-		{"nothing listens", refusing.Addr().String(), nil, []string{refusing.Addr().String(), "connection refused"}, time.Second},
+		{
+			"nothing listens", refusing.Addr().String(), nil,
+			[]string{refusing.Addr().String(), "connection refused"},
+			time.Second,
+		},
 		{"no such socket", "unix:" + nowhere, nil, []string{nowhere, "no such file"}, time.Second},
 		{"a name that does not exist", "nowhere.invalid:80", nil, []string{"nowhere.invalid"}, 10 * time.Second},
 		{"no port", "127.0.0.1", nil, []string{"127.0.0.1", "port"}, time.Second},
-		{"an unknown authority", secure.Addr().String(), &tls.Config{RootCAs: x509.NewCertPool()}, []string{secure.Addr().String(), "unknown authority"}, time.Second},
-		{"another name", secure.Addr().String(), &tls.Config{RootCAs: pool, ServerName: "other.example.org"}, []string{secure.Addr().String(), "other.example.org"}, time.Second},
-		{"no certificate, where one is wanted", mutual.Addr().String(), &tls.Config{RootCAs: pool}, []string{mutual.Addr().String(), "certificate required", "-cert and -key"}, time.Second},
-		{"TLS to a server that never speaks", silent.Addr().String(), &tls.Config{RootCAs: pool}, []string{silent.Addr().String()}, 2 * time.Second},
+		{
+			"an unknown authority", secure.Addr().String(), &tls.Config{RootCAs: x509.NewCertPool()},
+			[]string{secure.Addr().String(), "unknown authority"},
+			time.Second,
+		},
+		{
+			"another name", secure.Addr().String(), &tls.Config{RootCAs: pool, ServerName: "other.example.org"},
+			[]string{secure.Addr().String(), "other.example.org"},
+			time.Second,
+		},
+		{
+			"no certificate, where one is wanted", mutual.Addr().String(), &tls.Config{RootCAs: pool},
+			[]string{mutual.Addr().String(), "certificate required", "-cert and -key"},
+			time.Second,
+		},
+		{
+			"TLS to a server that never speaks", silent.Addr().String(), &tls.Config{RootCAs: pool},
+			[]string{silent.Addr().String()},
+			2 * time.Second,
+		},
 	} {
 		t.Run(strings.ReplaceAll(tt.reason, " ", "_"), func(t *testing.T) {
 			d := dialer
@@ -149,7 +170,8 @@ func TestDialEndsWithItsContext(t *testing.T) {
 	d := dialer
 	d.TLS = &tls.Config{RootCAs: x509.NewCertPool()}
 	began := time.Now()
-	if _, err := d.Dial(ctx, listen(t).Addr().String(), transport.One(get, source{})); err == nil || time.Since(began) > 5*time.Second {
+	if _, err := d.Dial(ctx, listen(t).Addr().String(), transport.One(get, source{})); err == nil ||
+		time.Since(began) > 5*time.Second {
 		t.Errorf("Dial: %v after %v, want an error at once", err, time.Since(began))
 	}
 }

@@ -27,7 +27,8 @@ func TestCodesOfTheGateway(t *testing.T) {
 				t.Errorf("%s: %v came as %v %q", spec.HTTPMethod, c, call.Code, call.Message)
 			}
 			if call.MessagesReceived != 1 || report(call) == "" {
-				t.Errorf("%s: %v: %d answers, load report %q: want the gateway's answer", spec.HTTPMethod, c, call.MessagesReceived, report(call))
+				t.Errorf("%s: %v: %d answers, load report %q: want the gateway's answer", spec.HTTPMethod, c,
+					call.MessagesReceived, report(call))
 			}
 		}
 	}
@@ -48,7 +49,8 @@ func TestCodesOfHTTPStatuses(t *testing.T) {
 			})
 			call := one(t, dialer, addr, post, source{})
 			if call.Code != want || !strings.Contains(call.Message, fmt.Sprint(status)) {
-				t.Errorf("HTTP status %d with body %q came as %v %q, want %v", status, body, call.Code, call.Message, want)
+				t.Errorf("HTTP status %d with body %q came as %v %q, want %v", status, body, call.Code, call.Message,
+					want)
 			}
 		}
 	}
@@ -113,7 +115,8 @@ func TestDeadlineReachesTheHandler(t *testing.T) {
 	if call.Code != codes.DeadlineExceeded {
 		t.Errorf("the call ended %v %q", call.Code, call.Message)
 	}
-	for late := time.Now().Add(5 * time.Second); !strings.Contains(log.String(), "DeadlineExceeded") && !strings.Contains(log.String(), "Canceled"); {
+	for late := time.Now().Add(5 * time.Second); !strings.Contains(log.String(), "DeadlineExceeded") &&
+		!strings.Contains(log.String(), "Canceled"); {
 		if time.Now().After(late) {
 			t.Fatalf("the handler works on for nobody; the target's log:\n%s", log)
 		}

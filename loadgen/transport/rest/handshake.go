@@ -34,7 +34,8 @@ func handshake(ctx context.Context, raw net.Conn, config *tls.Config, a transpor
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	defer stop()
 	// A request that asks for nothing: every server has an answer to it, be it a refusal.
-	if _, err := fmt.Fprintf(secured, "OPTIONS * HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", a.Authority); err != nil {
+	if _, err := fmt.Fprintf(secured, "OPTIONS * HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
+		a.Authority); err != nil {
 		return fmt.Errorf("after the TLS handshake: %w", err)
 	}
 	if _, err := secured.Read(make([]byte, 1)); err != nil {

@@ -84,10 +84,13 @@ func (d Dialer) Dial(ctx context.Context, addr string, methods []*transport.Meth
 	if d.Authority != "" {
 		host = d.Authority
 	}
-	c := &conn{base: scheme + host, secure: d.TLS != nil, sockets: &sockets, methods: methods, run: d.Run, trace: d.Trace, most: d.MaxMessage, client: &http.Client{
-		Transport:     t,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	c := &conn{
+		base: scheme + host, secure: d.TLS != nil, sockets: &sockets, methods: methods, run: d.Run,
+		trace: d.Trace, most: d.MaxMessage, client: &http.Client{
+			Transport:     t,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
 	c.NewWorker = c.newWorker
 	c.CloseConn = func() error { t.CloseIdleConnections(); return nil }
 	c.Init()
@@ -255,7 +258,8 @@ func statusError(httpStatus int, body []byte, secure bool) error {
 		return &callError{codes.Code(st.GetCode()), st.GetMessage()}
 	}
 	message := fmt.Sprintf("HTTP status %d", httpStatus)
-	if said := strings.Join(strings.Fields(strings.ToValidUTF8(string(body[:min(len(body), mostSaid)]), "?")), " "); said != "" {
+	if said := strings.Join(strings.Fields(strings.ToValidUTF8(string(body[:min(len(body), mostSaid)]), "?")),
+		" "); said != "" {
 		message += ": " + said
 	}
 	if hint := transport.Hint(message, secure); hint != "" {

@@ -24,7 +24,8 @@ func TestRoutes(t *testing.T) {
 			t.Errorf("%s: the call ended %v %q", spec.HTTPMethod, call.Code, call.Message)
 		}
 		request, _ := src.Append(nil, 7, 0)
-		if call.MessagesSent != 1 || call.MessagesReceived != 1 || call.BytesSent != int64(len(request)) || call.BytesReceived < 60 {
+		if call.MessagesSent != 1 || call.MessagesReceived != 1 || call.BytesSent != int64(len(request)) ||
+			call.BytesReceived < 60 {
 			t.Errorf("%s: %d messages, %d bytes sent and %d, %d received", spec.HTTPMethod,
 				call.MessagesSent, call.BytesSent, call.MessagesReceived, call.BytesReceived)
 		}
@@ -46,7 +47,8 @@ func TestLoadReport(t *testing.T) {
 		}
 		took := time.Duration(load.GetNamedMetrics()[contract.ServerTimeMetric])
 		if took < 10*time.Millisecond || took > time.Duration(call.End-call.Sent) {
-			t.Errorf("%s: the target took %v of a call of %v, want more than its 10ms delay", spec.HTTPMethod, took, time.Duration(call.End-call.Sent))
+			t.Errorf("%s: the target took %v of a call of %v, want more than its 10ms delay", spec.HTTPMethod, took,
+				time.Duration(call.End-call.Sent))
 		}
 		if call := one(t, dialer, silent, spec, source{method: spec.HTTPMethod}); call.LoadReport != nil {
 			t.Errorf("%s: a load report %q of a target that tells none", spec.HTTPMethod, report(call))

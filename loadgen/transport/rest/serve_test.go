@@ -37,7 +37,8 @@ func gateway(t *testing.T, args ...string) (addr string, log *text) {
 	log = &text{}
 	var running sync.WaitGroup
 	running.Go(func() {
-		err := host.Run(ctx, append([]string{"-listen=127.0.0.1:0", "-http=127.0.0.1:0", "-drain=1s"}, args...), strings.NewReader(""), out, log)
+		err := host.Run(ctx, append([]string{"-listen=127.0.0.1:0", "-http=127.0.0.1:0", "-drain=1s"}, args...),
+			strings.NewReader(""), out, log)
 		if err != nil {
 			t.Errorf("the target: %v", err)
 		}

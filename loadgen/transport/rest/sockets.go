@@ -15,7 +15,9 @@ type sockets struct {
 }
 
 // counted is dial, with each connection counted.
-func (s *sockets) counted(dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(ctx context.Context, network, addr string) (net.Conn, error) {
+func (s *sockets) counted(dial func(ctx context.Context, network, addr string) (net.Conn,
+	error),
+) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		nc, err := dial(ctx, network, addr)
 		if err != nil {

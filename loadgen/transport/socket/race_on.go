@@ -2,6 +2,6 @@
 
 package socket
 
-// watched says that the race detector watches: it takes what goes over a socket as an order of events only where Go's own
-// package syscall reads and writes it.
+// watched says that the race detector watches: it takes what goes over a socket as an order of events only where Go's
+// own package syscall reads and writes it.
 const watched = true

@@ -57,7 +57,8 @@ func (t *transfer) call(name string, number, fd uintptr) bool {
 		return true
 	}
 	for {
-		n, _, errno := unix.RawSyscall(number, fd, uintptr(unsafe.Pointer(unsafe.SliceData(t.buf))), uintptr(len(t.buf)))
+		n, _, errno := unix.RawSyscall(number, fd, uintptr(unsafe.Pointer(unsafe.SliceData(t.buf))),
+			uintptr(len(t.buf)))
 		switch errno {
 		case 0:
 			t.n = int(n)

@@ -16,8 +16,8 @@ import (
 	"grpcbench/loadgen/transport"
 )
 
-// Behind a socket that takes nothing each call's deadline runs from when it was to go out, whether its bytes are with the
-// socket, in our memory or not yet made; and in an open loop the wait is not the generator's.
+// Behind a socket that takes nothing each call's deadline runs from when it was to go out, whether its bytes are with
+// the socket, in our memory or not yet made; and in an open loop the wait is not the generator's.
 func TestDeadlineBehindBlockedSocket(t *testing.T) {
 	for _, openLoop := range []bool{false, true} {
 		t.Run(fmt.Sprintf("open loop %v", openLoop), func(t *testing.T) {
@@ -88,7 +88,8 @@ func TestBlockedSocket(t *testing.T) {
 			if secure {
 				d.TLS = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // of a test
 			}
-			conn, err := d.Dial(t.Context(), lis.Addr().String(), transport.One(transport.Spec{Method: "/a/b", Timeout: 300 * time.Millisecond}, source{size: 8 << 20}))
+			conn, err := d.Dial(t.Context(), lis.Addr().String(),
+				transport.One(transport.Spec{Method: "/a/b", Timeout: 300 * time.Millisecond}, source{size: 8 << 20}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -97,7 +98,10 @@ func TestBlockedSocket(t *testing.T) {
 			r.all.Add(calls)
 			for i := range calls {
 				now := transport.Now()
-				if err := conn.Start(&transport.Call{Worker: uint16(i), Owner: r, Intended: now, Free: now - 1}); err != nil {
+				if err := conn.Start(&transport.Call{
+					Worker: uint16(i), Owner: r, Intended: now,
+					Free: now - 1,
+				}); err != nil {
 					t.Fatal(err)
 				}
 				conn.Flush()
@@ -116,7 +120,8 @@ func TestBlockedSocket(t *testing.T) {
 	}
 }
 
-// Calls that find no connection for want of this machine's descriptors failed locally; those that a server turned away did not.
+// Calls that find no connection for want of this machine's descriptors failed locally; those that a server turned away
+// did not.
 func TestLocalFailures(t *testing.T) {
 	for _, tt := range []struct {
 		err  error

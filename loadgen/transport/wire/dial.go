@@ -37,7 +37,8 @@ type Dialer struct {
 	// Keepalive is how long a server may be silent before it is asked by a PING, and then again before its connection
 	// counts as lost; 0 asks nothing.
 	Keepalive time.Duration
-	// MaxMessage is the largest answer that is taken, in bytes; 0 is 4 MiB, grpc-go's limit. Gzip compresses what is sent.
+	// MaxMessage is the largest answer that is taken, in bytes; 0 is 4 MiB, grpc-go's limit. Gzip compresses what is
+	// sent.
 	MaxMessage int
 	Gzip       bool
 
@@ -53,7 +54,8 @@ var _ transport.Dialer = (*Dialer)(nil)
 func (d *Dialer) Dial(ctx context.Context, addr string, methods []*transport.Method) (transport.Conn, error) {
 	a, err := transport.ParseAddress(addr)
 	if err == nil && a.Scheme != "" {
-		err = fmt.Errorf("wire does not resolve %s:// addresses such as this: want host:port, unix:path or dns:///host:port", a.Scheme)
+		err = fmt.Errorf("wire does not resolve %s:// addresses such as this: want host:port, unix:path or "+
+			"dns:///host:port", a.Scheme)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", addr, err)
@@ -87,7 +89,9 @@ func (d *Dialer) Dial(ctx context.Context, addr string, methods []*transport.Met
 	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
 	defer cancel()
 	if err := c.connect(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("connect to %s: %w", addr, transport.Explain(err, d.TLS != nil)), c.Close()) //nolint:contextcheck // what Close could start, it does not
+		// what Close could start, it does not
+		return nil, errors.Join(fmt.Errorf("connect to %s: %w", addr, transport.Explain(err, d.TLS != nil)),
+			c.Close()) //nolint:contextcheck
 	}
 	if slices.ContainsFunc(methods, func(m *transport.Method) bool { return m.Pace > 0 || m.Interval > 0 }) {
 		c.alarm = pace.NewAlarm(transport.Now)

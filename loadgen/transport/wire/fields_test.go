@@ -117,8 +117,14 @@ func lenient(block []byte) bool {
 // Every way to write a field: indexed, its name indexed or literal, each string plain or in Huffman coding, to be
 // indexed, not or never.
 func TestFieldsInEveryForm(t *testing.T) {
-	for _, name := range []string{":status", "content-type", "grpc-encoding", "grpc-status", "grpc-message", "grpc-status-details-bin", "endpoint-load-metrics-bin", "server", "x", "X-Upper", ":path", ":", "", "a name"} {
-		for _, value := range []string{"200", "0", "", "2000", "-20", "application/grpc", "a\r\nb", "a\x00", "tab\tbed", "\x7f", "ÿÿ", strings.Repeat("long ", 60)} {
+	for _, name := range []string{
+		":status", "content-type", "grpc-encoding", "grpc-status", "grpc-message",
+		"grpc-status-details-bin", "endpoint-load-metrics-bin", "server", "x", "X-Upper", ":path", ":", "", "a name",
+	} {
+		for _, value := range []string{
+			"200", "0", "", "2000", "-20", "application/grpc", "a\r\nb", "a\x00",
+			"tab\tbed", "\x7f", "ÿÿ", strings.Repeat("long ", 60),
+		} {
 			for _, kind := range []byte{0x00, 0x10, 0x40} {
 				for form := range 4 {
 					block := string(kind)
@@ -152,14 +158,18 @@ func TestFieldsOfAnEncoder(t *testing.T) {
 	p.enc = newEncoder(&p)
 	for i := range 300 {
 		block := p.block(
-			":status", strconv.Itoa(100+3*i), "date", "Mon, 01 Jan 2029 00:00:00 GMT", "content-type", "application/grpc+proto",
+			":status", strconv.Itoa(100+3*i), "date", "Mon, 01 Jan 2029 00:00:00 GMT", "content-type",
+			"application/grpc+proto",
 			"grpc-message", strings.Repeat("é%", i), "grpc-status", strconv.Itoa(i), "x-"+strings.Repeat("n", i), "v",
 		)
 		var f fields
 		if err := f.parse([]byte(block), new(knownNames)); err != nil {
 			t.Fatalf("%q: %v", block, err)
 		}
-		want := plainFields{HTTPStatus: 100 + 3*i, ContentType: "application/grpc+proto", Message: strings.Repeat("é%", i), Status: strconv.Itoa(i), HasStatus: true}
+		want := plainFields{
+			HTTPStatus: 100 + 3*i, ContentType: "application/grpc+proto",
+			Message: strings.Repeat("é%", i), Status: strconv.Itoa(i), HasStatus: true,
+		}
 		if diff := cmp.Diff(want, f.plain()); diff != "" {
 			t.Fatalf("%q (-want +got):\n%s", block, diff)
 		}
@@ -187,18 +197,26 @@ func TestReadInt(t *testing.T) {
 		{in: "\x7f", bits: 7, bad: true, reason: "cut"},
 		{in: "\x7f\x80", bits: 7, bad: true, reason: "cut within"},
 		{in: "\x7f\x80\x80\x80\x80\x00", bits: 7, want: 127, reason: "five bytes, of which four say nothing"},
-		{in: "\x7f\xff\xff\xff\xff\x7f", bits: 7, want: 127 + 1<<35 - 1, reason: "the most that is taken: longer than any string"},
+		{
+			in: "\x7f\xff\xff\xff\xff\x7f", bits: 7, want: 127 + 1<<35 - 1,
+			reason: "the most that is taken: longer than any string",
+		},
 		{in: "\x7f\x80\x80\x80\x80\x80\x00", bits: 7, bad: true, reason: "six bytes"},
 		{in: "\x7f" + strings.Repeat("\xff", 20), bits: 7, bad: true, reason: "no end: it must not overflow"},
 	} {
 		n, rest, err := readInt([]byte(tt.in), tt.bits)
 		if n != tt.want || string(rest) != tt.rest || (err != nil) != tt.bad {
-			t.Errorf("readInt(%q, %d) = %d, %q, %v: want %d, %q, %v: %s", tt.in, tt.bits, n, rest, err, tt.want, tt.rest, tt.bad, tt.reason)
+			t.Errorf("readInt(%q, %d) = %d, %q, %v: want %d, %q, %v: %s", tt.in, tt.bits, n, rest, err, tt.want,
+				tt.rest, tt.bad, tt.reason)
 		}
 	}
 	for _, bits := range []uint{4, 5, 6, 7} {
-		for _, n := range []uint64{0, 1, 14, 15, 16, 30, 31, 62, 63, 64, 126, 127, 128, 254, 255, 1 << 14, 1 << 20, math.MaxUint32} {
-			got, rest, err := readInt(append(appendInt(nil, ^byte(1<<bits-1), bits, n), 'x'), bits) // what stands before the prefix is no part of it
+		for _, n := range []uint64{
+			0, 1, 14, 15, 16, 30, 31, 62, 63, 64, 126, 127, 128, 254, 255, 1 << 14, 1 << 20,
+			math.MaxUint32,
+		} {
+			// what stands before the prefix is no part of it
+			got, rest, err := readInt(append(appendInt(nil, ^byte(1<<bits-1), bits, n), 'x'), bits)
 			if got != n || string(rest) != "x" || err != nil {
 				t.Errorf("%d in %d bits came back as %d, %q, %v", n, bits, got, rest, err)
 			}
@@ -227,7 +245,8 @@ func TestReadTextRefusesLengths(t *testing.T) {
 func TestUnescape(t *testing.T) {
 	for in, want := range map[string]string{
 		"": "", "plain": "plain", "%41": "A", "a%20b": "a b", "%e2%82%ac": "€", "%E2%82%AC": "€",
-		"%": "%", "%4": "%4", "%zz": "%zz", "%%41": "%A", "100%": "100%", "%+1": "%+1", "%4_1": "%4_1", "%00": "\x00", "%ff": "\xff", "€%41": "€A",
+		"%": "%", "%4": "%4", "%zz": "%zz", "%%41": "%A", "100%": "100%", "%+1": "%+1", "%4_1": "%4_1", "%00": "\x00",
+		"%ff": "\xff", "€%41": "€A",
 	} {
 		if got := unescape(in); got != want {
 			t.Errorf("unescape(%q) = %q, want %q", in, got, want)
@@ -238,7 +257,8 @@ func TestUnescape(t *testing.T) {
 func TestIsGRPC(t *testing.T) {
 	for in, want := range map[string]bool{
 		"application/grpc": true, "APPLICATION/GRPC": true, "application/grpc+proto": true, "application/grpc;x": true,
-		"application/grpc-web": false, "application/grpcx": false, "text/html": false, "": false, "application/grp": false,
+		"application/grpc-web": false, "application/grpcx": false, "text/html": false, "": false,
+		"application/grp": false,
 	} {
 		for _, x := range []text{{raw: []byte(in)}, {raw: hpack.AppendHuffmanString(nil, in), huffman: true}} {
 			if got := x.isGRPC(); got != want {

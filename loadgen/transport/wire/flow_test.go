@@ -76,7 +76,8 @@ func TestFrameSizes(t *testing.T) {
 // The connection's window is shared: once it is spent, streams that have one of their own wait for it.
 func TestConnectionWindow(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRig(t, transport.Spec{}, setting(http2.SettingInitialWindowSize, 1<<20), setting(http2.SettingMaxFrameSize, 1<<20))
+		r := newRig(t, transport.Spec{}, setting(http2.SettingInitialWindowSize, 1<<20),
+			setting(http2.SettingMaxFrameSize, 1<<20))
 		r.src = source{size: 40_000 - messageHead}
 		r.connect()
 		p := r.peer(1)
@@ -212,7 +213,8 @@ func TestServerExceedsStreamWindow(t *testing.T) {
 		cn.sessions[0].streams.get(1).credit = 10 // as if we had not given back
 		cn.mu.Unlock()
 		p.take()
-		p.raw(http2.FrameData, http2.FlagDataPadded, 1, "\x05"+message("")+"\x00\x00\x00\x00\x00") // 11 bytes: padding counts
+		// 11 bytes: padding counts
+		p.raw(http2.FrameData, http2.FlagDataPadded, 1, "\x05"+message("")+"\x00\x00\x00\x00\x00")
 		r.want(c, "Internal: HTTP/2 FLOW_CONTROL_ERROR: DATA past the stream's window")
 		r.heard(p, "RST_STREAM 1: FLOW_CONTROL_ERROR")
 	})
@@ -249,7 +251,8 @@ func TestOutIsBounded(t *testing.T) {
 // A message that cannot be made ends its call, also where the writer is who asks for it.
 func TestBrokenSourceBehindTheWriter(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRig(t, transport.Spec{Kind: transport.ClientStream, Send: 10}, setting(http2.SettingInitialWindowSize, 1<<30), setting(http2.SettingMaxConcurrentStreams, 1))
+		r := newRig(t, transport.Spec{Kind: transport.ClientStream, Send: 10},
+			setting(http2.SettingInitialWindowSize, 1<<30), setting(http2.SettingMaxConcurrentStreams, 1))
 		r.src = source{size: 100_000, broken: 4}
 		r.tune = func(_ int, client *pipeEnd, _ *peer) { client.out.limit = 1000 }
 		r.connect()

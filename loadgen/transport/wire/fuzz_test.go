@@ -69,7 +69,10 @@ func FuzzFrames(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, mode byte, sent []byte) {
 		bubble(t, func(t *testing.T) {
-			spec := transport.Spec{Kind: transport.Kind(mode & 3), Send: int(mode >> 2 & 3), Receive: int(mode >> 4 & 3)}
+			spec := transport.Spec{
+				Kind: transport.Kind(mode & 3), Send: int(mode >> 2 & 3),
+				Receive: int(mode >> 4 & 3),
+			}
 			if mode&0x40 != 0 {
 				spec.Timeout = time.Second
 			}
@@ -124,7 +127,8 @@ func FuzzFields(f *testing.F) {
 	p.enc = newEncoder(&p)
 	f.Add([]byte(p.block(begun...)))
 	f.Add([]byte(p.block("grpc-status", "0", "grpc-message", "a%20b", "endpoint-load-metrics-bin", "abcd")))
-	f.Add([]byte(p.block(":status", "404", "content-type", "text/html", "grpc-encoding", "gzip", "grpc-status-details-bin", "CAU")))
+	f.Add([]byte(p.block(":status", "404", "content-type", "text/html", "grpc-encoding", "gzip",
+		"grpc-status-details-bin", "CAU")))
 	f.Add([]byte("\x00" + huffman("grpc-status") + huffman("14")))
 	f.Add([]byte("\x40\x0bgrpc-status\x010\x10\x0cgrpc-message\x02ok"))
 	f.Add([]byte("\x0f\x10\x01a\x9f")) // a content-type, and after it the static table's, which is empty
@@ -196,10 +200,11 @@ func FuzzMessages(f *testing.F) {
 	})
 }
 
-// The same at every byte of one stream, by way of frames on a connection; and what a frame's memory is used for next must
-// not show up in a message.
+// The same at every byte of one stream, by way of frames on a connection; and what a frame's memory is used for next
+// must not show up in a message.
 func TestMessagesCutAnywhere(t *testing.T) {
-	all := message("first") + message("") + zipped("third, zipped") + zipped("shorter") + message(strings.Repeat("long", 10))
+	all := message("first") + message("") + zipped("third, zipped") + zipped("shorter") +
+		message(strings.Repeat("long", 10))
 	whole := &answers{}
 	unwired(transport.Spec{Kind: transport.ServerStream}, whole).feed([]byte(all), 1)
 	var want []string

@@ -49,8 +49,8 @@ func (ss *session) continuation(f frame, payload []byte, now int64) error {
 	return ss.headerBlock(ss.blockFrame, ss.block, now)
 }
 
-// skipBlock passes over the rest of a header block that is too long, for which its stream fails. With a dynamic table of
-// no size nothing after it depends on it (RFC 7541, section 4.2). A block without end ends the connection.
+// skipBlock passes over the rest of a header block that is too long, for which its stream fails. With a dynamic table
+// of no size nothing after it depends on it (RFC 7541, section 4.2). A block without end ends the connection.
 func (ss *session) skipBlock(f frame, n int, now int64) error {
 	if ss.tooLong == 0 {
 		ss.tooLong, ss.block = len(ss.block), ss.block[:0]
@@ -101,7 +101,8 @@ func (ss *session) headerBlock(f frame, block []byte, now int64) error {
 		case last && h.isStatus(): // gRPC's own status wins, whatever carries it
 			s.trailers(&h, now)
 			return nil
-		case !h.contentType.isGRPC() || last && h.httpStatus != 200: // what says that it is gRPC's is, whatever its HTTP status
+		case !h.contentType.isGRPC() || last &&
+			h.httpStatus != 200: // what says that it is gRPC's is, whatever its HTTP status
 			s.refuse(&h, last, now)
 			return nil
 		}
@@ -179,7 +180,8 @@ func (s *stream) end(code codes.Code, message string, now int64) {
 		case spec.Kind&transport.ServerStream == 0 && call.MessagesReceived == 0:
 			code, message = codes.Internal, "the server ended the stream without an answer"
 		case spec.Lockstep() && !s.closed:
-			code, message = codes.Internal, fmt.Sprintf("the server ended the stream after %d of its answers", call.MessagesReceived)
+			code, message = codes.Internal,
+				fmt.Sprintf("the server ended the stream after %d of its answers", call.MessagesReceived)
 		}
 	}
 	if !s.closed {

@@ -15,7 +15,8 @@ func TestBreaches(t *testing.T) {
 	frame := func(kind http2.FrameType, flags http2.Flags, stream uint32, payload string) func(p *peer) {
 		return func(p *peer) { p.raw(kind, flags, stream, payload) }
 	}
-	const protocol, size, flow, calm, compression = "PROTOCOL_ERROR", "FRAME_SIZE_ERROR", "FLOW_CONTROL_ERROR", "ENHANCE_YOUR_CALM", "COMPRESSION_ERROR"
+	const protocol, size, flow, calm, compression = "PROTOCOL_ERROR", "FRAME_SIZE_ERROR", "FLOW_CONTROL_ERROR",
+		"ENHANCE_YOUR_CALM", "COMPRESSION_ERROR"
 	endHeaders := http2.FlagHeadersEndHeaders
 	for _, tt := range []struct {
 		name   string
@@ -23,19 +24,34 @@ func TestBreaches(t *testing.T) {
 		send   func(p *peer)
 		want   string
 	}{
-		{"oversized frame", "4.2: larger than our SETTINGS_MAX_FRAME_SIZE", frame(http2.FrameData, 0, 1, strings.Repeat("a", maxFrame+1)), size},
+		{
+			"oversized frame", "4.2: larger than our SETTINGS_MAX_FRAME_SIZE",
+			frame(http2.FrameData, 0, 1, strings.Repeat("a", maxFrame+1)), size,
+		},
 		{"oversized unknown frame", "4.2: of whatever kind", frame(0x99, 0, 1, strings.Repeat("a", maxFrame+1)), size},
 		{"DATA on stream 0", "6.1", frame(http2.FrameData, 0, 0, "a"), protocol},
 		{"DATA on an even stream", "5.1.1: we accept no pushes", frame(http2.FrameData, 0, 2, "a"), protocol},
 		{"DATA on an idle stream", "5.1", frame(http2.FrameData, 0, 5, "a"), protocol},
-		{"DATA with bad padding", "6.1: padding as long as the payload", frame(http2.FrameData, http2.FlagDataPadded, 1, "\x03ab"), protocol},
+		{
+			"DATA with bad padding", "6.1: padding as long as the payload",
+			frame(http2.FrameData, http2.FlagDataPadded, 1, "\x03ab"), protocol,
+		},
 		{"DATA without its padding's length", "6.1", frame(http2.FrameData, http2.FlagDataPadded, 1, ""), protocol},
 		{"HEADERS on stream 0", "6.2", frame(http2.FrameHeaders, endHeaders, 0, "\x88"), protocol},
 		{"HEADERS on an even stream", "5.1.1", frame(http2.FrameHeaders, endHeaders, 4, "\x88"), protocol},
 		{"HEADERS on an idle stream", "5.1", frame(http2.FrameHeaders, endHeaders, 3, "\x88"), protocol},
-		{"HEADERS with bad padding", "6.2", frame(http2.FrameHeaders, endHeaders|http2.FlagHeadersPadded, 1, "\x02\x88"), protocol},
-		{"HEADERS without its priority", "6.2", frame(http2.FrameHeaders, endHeaders|http2.FlagHeadersPriority, 1, "\x00\x00\x00\x00"), size},
-		{"CONTINUATION first", "6.10", frame(http2.FrameContinuation, http2.FlagContinuationEndHeaders, 1, "\x88"), protocol},
+		{
+			"HEADERS with bad padding", "6.2",
+			frame(http2.FrameHeaders, endHeaders|http2.FlagHeadersPadded, 1, "\x02\x88"), protocol,
+		},
+		{
+			"HEADERS without its priority", "6.2",
+			frame(http2.FrameHeaders, endHeaders|http2.FlagHeadersPriority, 1, "\x00\x00\x00\x00"), size,
+		},
+		{
+			"CONTINUATION first", "6.10", frame(http2.FrameContinuation, http2.FlagContinuationEndHeaders, 1, "\x88"),
+			protocol,
+		},
 		{"CONTINUATION after the end", "6.10", func(p *peer) {
 			p.begin(1)
 			p.raw(http2.FrameContinuation, http2.FlagContinuationEndHeaders, 1, "\x88")
@@ -61,20 +77,41 @@ func TestBreaches(t *testing.T) {
 			p.raw(http2.FrameContinuation, 0, 1, "")
 		}, calm},
 		{"PRIORITY on stream 0", "6.3", frame(http2.FramePriority, 0, 0, "\x00\x00\x00\x00\x00"), protocol},
-		{"short PRIORITY", "6.3: here a connection error, where a stream's would do", frame(http2.FramePriority, 0, 1, "\x00"), size},
+		{
+			"short PRIORITY", "6.3: here a connection error, where a stream's would do",
+			frame(http2.FramePriority, 0, 1, "\x00"), size,
+		},
 		{"RST_STREAM on stream 0", "6.4", frame(http2.FrameRSTStream, 0, 0, "\x00\x00\x00\x00"), protocol},
 		{"RST_STREAM on an idle stream", "6.4", frame(http2.FrameRSTStream, 0, 3, "\x00\x00\x00\x00"), protocol},
 		{"short RST_STREAM", "6.4", frame(http2.FrameRSTStream, 0, 1, "\x00\x00\x00"), size},
 		{"long RST_STREAM", "6.4", frame(http2.FrameRSTStream, 0, 1, "\x00\x00\x00\x00\x00"), size},
 		{"SETTINGS on a stream", "6.5", frame(http2.FrameSettings, 0, 1, ""), protocol},
-		{"SETTINGS ACK with a payload", "6.5", frame(http2.FrameSettings, http2.FlagSettingsAck, 0, "\x00\x00\x00\x00\x00\x00"), size},
+		{
+			"SETTINGS ACK with a payload", "6.5",
+			frame(http2.FrameSettings, http2.FlagSettingsAck, 0, "\x00\x00\x00\x00\x00\x00"), size,
+		},
 		{"cut SETTINGS", "6.5", frame(http2.FrameSettings, 0, 0, "\x00\x03\x00\x00\x00"), size},
 		{"ENABLE_PUSH = 2", "6.5.2", func(p *peer) { p.settings(setting(http2.SettingEnablePush, 2)) }, protocol},
-		{"ENABLE_PUSH = 1", "6.5.2: not from a server", func(p *peer) { p.settings(setting(http2.SettingEnablePush, 1)) }, protocol},
-		{"INITIAL_WINDOW_SIZE = 2^31", "6.5.2", func(p *peer) { p.settings(setting(http2.SettingInitialWindowSize, 1<<31)) }, flow},
-		{"MAX_FRAME_SIZE = 16383", "6.5.2", func(p *peer) { p.settings(setting(http2.SettingMaxFrameSize, 16383)) }, protocol},
-		{"MAX_FRAME_SIZE = 2^24", "6.5.2", func(p *peer) { p.settings(setting(http2.SettingMaxFrameSize, 1<<24)) }, protocol},
-		{"PUSH_PROMISE", "8.4: our settings forbid it", frame(http2.FramePushPromise, http2.FlagPushPromiseEndHeaders, 1, "\x00\x00\x00\x02\x82"), protocol},
+		{
+			"ENABLE_PUSH = 1", "6.5.2: not from a server",
+			func(p *peer) { p.settings(setting(http2.SettingEnablePush, 1)) }, protocol,
+		},
+		{
+			"INITIAL_WINDOW_SIZE = 2^31", "6.5.2",
+			func(p *peer) { p.settings(setting(http2.SettingInitialWindowSize, 1<<31)) }, flow,
+		},
+		{
+			"MAX_FRAME_SIZE = 16383", "6.5.2", func(p *peer) { p.settings(setting(http2.SettingMaxFrameSize, 16383)) },
+			protocol,
+		},
+		{
+			"MAX_FRAME_SIZE = 2^24", "6.5.2", func(p *peer) { p.settings(setting(http2.SettingMaxFrameSize, 1<<24)) },
+			protocol,
+		},
+		{
+			"PUSH_PROMISE", "8.4: our settings forbid it",
+			frame(http2.FramePushPromise, http2.FlagPushPromiseEndHeaders, 1, "\x00\x00\x00\x02\x82"), protocol,
+		},
 		{"PING on a stream", "6.7", frame(http2.FramePing, 0, 1, "whatever"), protocol},
 		{"short PING", "6.7", frame(http2.FramePing, 0, 0, "what"), size},
 		{"long PING ACK", "6.7", frame(http2.FramePing, http2.FlagPingAck, 0, "whatever!"), size},
@@ -89,12 +126,27 @@ func TestBreaches(t *testing.T) {
 			p.settings(setting(http2.SettingInitialWindowSize, 1<<20))
 		}, flow},
 		{"indexed field 0", "RFC 7541, 6.1", frame(http2.FrameHeaders, endHeaders, 1, "\x80"), compression},
-		{"dynamic table", "RFC 7541, 2.3.3: we allow none", frame(http2.FrameHeaders, endHeaders, 1, "\xbe"), compression},
-		{"dynamic table of 1 byte", "RFC 7541, 6.3: larger than we allow", frame(http2.FrameHeaders, endHeaders, 1, "\x21\x88"), compression},
-		{"table size behind a field", "RFC 7541, 4.2", frame(http2.FrameHeaders, endHeaders, 1, "\x88\x20"), compression},
+		{
+			"dynamic table", "RFC 7541, 2.3.3: we allow none", frame(http2.FrameHeaders, endHeaders, 1, "\xbe"),
+			compression,
+		},
+		{
+			"dynamic table of 1 byte", "RFC 7541, 6.3: larger than we allow",
+			frame(http2.FrameHeaders, endHeaders, 1, "\x21\x88"), compression,
+		},
+		{
+			"table size behind a field", "RFC 7541, 4.2", frame(http2.FrameHeaders, endHeaders, 1, "\x88\x20"),
+			compression,
+		},
 		{"cut field", "RFC 7541, 5.2", frame(http2.FrameHeaders, endHeaders, 1, "\x00\x05ab"), compression},
-		{"endless integer", "RFC 7541, 5.1", frame(http2.FrameHeaders, endHeaders, 1, "\x7f\xff\xff\xff\xff\xff\xff\xff"), compression},
-		{"garbage", "neither frames nor HTTP/1", func(p *peer) { _, _ = p.nc.Write([]byte(strings.Repeat("garbage!", 4))) }, size},
+		{
+			"endless integer", "RFC 7541, 5.1",
+			frame(http2.FrameHeaders, endHeaders, 1, "\x7f\xff\xff\xff\xff\xff\xff\xff"), compression,
+		},
+		{
+			"garbage", "neither frames nor HTTP/1",
+			func(p *peer) { _, _ = p.nc.Write([]byte(strings.Repeat("garbage!", 4))) }, size,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, chunk := range []int{0, 1} {
@@ -189,8 +241,8 @@ func TestBreachOfServerThatDoesNotRead(t *testing.T) {
 	})
 }
 
-// A header block may be as long as grpc-go takes it. What is longer fails its own stream, and only one without an end the
-// connection: servers that do not know our limit are common.
+// A header block may be as long as grpc-go takes it. What is longer fails its own stream, and only one without an end
+// the connection: servers that do not know our limit are common.
 func TestLongHeaderBlocks(t *testing.T) {
 	// send writes a block of about so many bytes, of fields that each are a frame long.
 	send := func(p *peer, size int, end bool) {
@@ -211,7 +263,10 @@ func TestLongHeaderBlocks(t *testing.T) {
 	}{
 		{"200 KiB", 200 << 10, "OK"},
 		{"1 MiB", 1 << 20, "OK"},
-		{"more than the limit", maxHeaderList + maxFrame, "Internal: the server's header block is longer than 16777216 bytes"},
+		{
+			"more than the limit", maxHeaderList + maxFrame,
+			"Internal: the server's header block is longer than 16777216 bytes",
+		},
 	} {
 		bubble(t, func(t *testing.T) {
 			r := newRig(t, transport.Spec{}).connect()

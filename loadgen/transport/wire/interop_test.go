@@ -190,7 +190,9 @@ type interopConn struct {
 func (c interopConn) Close() error { return c.once() }
 
 // interopOne makes one call, and closes the connection.
-func interopOne(t *testing.T, d *Dialer, addr string, spec transport.Spec, src transport.Source) (transport.Call, *interopOwner) {
+func interopOne(t *testing.T, d *Dialer, addr string, spec transport.Spec, src transport.Source) (transport.Call,
+	*interopOwner,
+) {
 	t.Helper()
 	o := newInteropOwner()
 	conn := interopDial(t, d, addr, spec, src)
@@ -310,7 +312,9 @@ func interopCertificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 
 // interopEnded tells when the server's handlers of streams begin, and how they end.
 func interopEnded(began chan<- struct{}, over chan<- codes.Code) grpc.ServerOption {
-	return grpc.StreamInterceptor(func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	return grpc.StreamInterceptor(func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo,
+		handler grpc.StreamHandler,
+	) error {
 		began <- struct{}{}
 		err := handler(srv, s)
 		over <- status.Code(err)
@@ -338,7 +342,8 @@ func TestInteropCancelAtOnce(t *testing.T) {
 	for range 50 {
 		o := newInteropOwner()
 		spec := transport.Spec{Method: inputCall, Kind: transport.ClientStream, Send: 0, Interval: time.Hour}
-		conn := interopDial(t, &Dialer{}, addr, spec, interopSource{request: always(&grpc_testing.StreamingInputCallRequest{Payload: zeros(8)})})
+		conn := interopDial(t, &Dialer{}, addr, spec,
+			interopSource{request: always(&grpc_testing.StreamingInputCallRequest{Payload: zeros(8)})})
 		if err := conn.Start(&transport.Call{Owner: o}); err != nil {
 			t.Fatal(err)
 		}
@@ -367,8 +372,9 @@ func TestInteropCancelAfterFirstResponse(t *testing.T) {
 	} {
 		first := make(chan struct{}, 1)
 		src := interopSource{
-			request: always(duplexRequest(27182, 31415)), answer: always(&grpc_testing.StreamingOutputCallResponse{Payload: zeros(31415)}),
-			seen: func(int) { first <- struct{}{} },
+			request: always(duplexRequest(27182, 31415)),
+			answer:  always(&grpc_testing.StreamingOutputCallResponse{Payload: zeros(31415)}),
+			seen:    func(int) { first <- struct{}{} },
 		}
 		tt.spec.Method, tt.spec.Kind = duplexCall, transport.Bidi
 		o := newInteropOwner()
@@ -380,7 +386,8 @@ func TestInteropCancelAfterFirstResponse(t *testing.T) {
 		}
 		o.wait(t, 1)
 		if c := o.ends()[0]; c.Code != tt.code || c.MessagesReceived != 1 || c.MessagesSent != 1 {
-			t.Errorf("%s: the call ended %v %q with %d messages sent and %d received", tt.reason, c.Code, c.Message, c.MessagesSent, c.MessagesReceived)
+			t.Errorf("%s: the call ended %v %q with %d messages sent and %d received", tt.reason, c.Code, c.Message,
+				c.MessagesSent, c.MessagesReceived)
 		}
 		wantEnded(t, server, codes.Canceled)
 		_ = conn.Close()
@@ -409,13 +416,17 @@ func counting(read *atomic.Int64) func(context.Context, string, string) (net.Con
 // compressing has every answer of a server compressed.
 func compressing() []grpc.ServerOption {
 	return []grpc.ServerOption{
-		grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo,
+			handler grpc.UnaryHandler,
+		) (any, error) {
 			if err := grpc.SetSendCompressor(ctx, "gzip"); err != nil {
 				return nil, err
 			}
 			return handler(ctx, req)
 		}),
-		grpc.StreamInterceptor(func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+		grpc.StreamInterceptor(func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo,
+			handler grpc.StreamHandler,
+		) error {
 			if err := grpc.SetSendCompressor(s.Context(), "gzip"); err != nil {
 				return err
 			}
@@ -434,7 +445,12 @@ func TestInteropServerCompressed(t *testing.T) {
 		src    interopSource
 		sizes  []int
 	}{
-		{"one answer", transport.Spec{Method: unaryCall, Kind: transport.Unary, Send: 1}, largeUnary, []int{largeAnswer}},
+		{
+			"one answer",
+			transport.Spec{Method: unaryCall, Kind: transport.Unary, Send: 1},
+			largeUnary,
+			[]int{largeAnswer},
+		},
 		{
 			"a stream of answers",
 			transport.Spec{Method: outputCall, Kind: transport.ServerStream, Send: 1},
@@ -444,7 +460,10 @@ func TestInteropServerCompressed(t *testing.T) {
 		{
 			"answers in turn",
 			transport.Spec{Method: duplexCall, Kind: transport.Bidi, Send: 4},
-			interopSource{request: func(i int) proto.Message { return duplexRequest(requestSizes[i], answerSizes[i]) }, answer: sized},
+			interopSource{
+				request: func(i int) proto.Message { return duplexRequest(requestSizes[i], answerSizes[i]) },
+				answer:  sized,
+			},
 			answerSizes,
 		},
 		{
@@ -468,7 +487,8 @@ func TestInteropServerCompressed(t *testing.T) {
 			want += int64(proto.Size(&grpc_testing.SimpleResponse{Payload: zeros(n)}))
 		}
 		if call.BytesReceived != want || want > 0 && read.Load() > want/10 {
-			t.Errorf("%s: %d bytes of messages in %d of the connection, want %d, compressed", tt.reason, call.BytesReceived, read.Load(), want)
+			t.Errorf("%s: %d bytes of messages in %d of the connection, want %d, compressed", tt.reason,
+				call.BytesReceived, read.Load(), want)
 		}
 	}
 }
@@ -476,7 +496,9 @@ func TestInteropServerCompressed(t *testing.T) {
 // The streams of a connection share what inflates: compressed and plain answers come at the same time.
 func TestInteropCompressedAmongPlain(t *testing.T) {
 	var n atomic.Int64
-	addr := interopServe(t, grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	addr := interopServe(t, grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo,
+		handler grpc.UnaryHandler,
+	) (any, error) {
 		if n.Add(1)%2 == 0 {
 			if err := grpc.SetSendCompressor(ctx, "gzip"); err != nil {
 				return nil, err
@@ -486,7 +508,8 @@ func TestInteropCompressedAmongPlain(t *testing.T) {
 	}))
 	const workers, each = 8, 10
 	o := newInteropOwner()
-	conn := interopDial(t, &Dialer{}, addr, transport.Spec{Method: unaryCall, Kind: transport.Unary, Send: 1, Timeout: interopPatience}, largeUnary)
+	conn := interopDial(t, &Dialer{}, addr,
+		transport.Spec{Method: unaryCall, Kind: transport.Unary, Send: 1, Timeout: interopPatience}, largeUnary)
 	o.again(t, conn, each)
 	for w := range workers {
 		interopStart(t, conn, &transport.Call{Worker: uint16(w), Seq: uint64(w * each), Owner: o})
@@ -561,11 +584,18 @@ func TestInteropHandshakes(t *testing.T) {
 		{"mutual TLS 1.2", mutual12, certified, nil},
 		{"mutual TLS 1.3", mutual13, certified, nil},
 		{"no client certificate, over TLS 1.2", mutual12, trusting(), []string{"handshake"}},
-		{"no client certificate, which TLS 1.3 tells after the handshake", mutual13, trusting(), []string{"connection"}}, // the alert may be lost with the connection
+		// the alert may be lost with the connection
+		{
+			"no client certificate, which TLS 1.3 tells after the handshake", mutual13, trusting(),
+			[]string{"connection"},
+		},
 		{"a server that negotiates nothing", without(), trusting(), []string{"ALPN", "h2"}},
 		{"a server of HTTP/1.1", without("http/1.1"), trusting(), []string{"protocol"}},
 		{"an unknown authority", secure, &tls.Config{RootCAs: x509.NewCertPool()}, []string{"unknown authority"}},
-		{"another name", secure, &tls.Config{RootCAs: pool, ServerName: "other.example.org"}, []string{"other.example.org"}},
+		{
+			"another name", secure, &tls.Config{RootCAs: pool, ServerName: "other.example.org"},
+			[]string{"other.example.org"},
+		},
 		{"TLS to a plaintext server", interopServe(t), trusting(), []string{"handshake"}},
 		{"plaintext to a TLS server", secure, nil, []string{"SETTINGS"}},
 	} {
@@ -577,7 +607,8 @@ func TestInteropHandshakes(t *testing.T) {
 				return
 			}
 			began := time.Now()
-			conn, err := (&Dialer{TLS: tt.config, Timeout: interopPatience}).Dial(t.Context(), tt.addr, transport.One(spec, src))
+			conn, err := (&Dialer{TLS: tt.config, Timeout: interopPatience}).Dial(t.Context(), tt.addr,
+				transport.One(spec, src))
 			if err == nil {
 				_ = conn.Close()
 				t.Fatal("it connected")
@@ -605,21 +636,34 @@ func (a *interopLoad) enter() {
 
 // Where the server takes few streams at a time, the others wait, and none is refused.
 func TestInteropMaxConcurrentStreams(t *testing.T) {
-	ping := interopSource{request: always(duplexRequest(8, 9)), answer: always(&grpc_testing.StreamingOutputCallResponse{Payload: zeros(9)})}
+	ping := interopSource{
+		request: always(duplexRequest(8, 9)),
+		answer:  always(&grpc_testing.StreamingOutputCallResponse{Payload: zeros(9)}),
+	}
 	for _, tt := range []struct {
 		reason string
 		spec   transport.Spec
 		src    interopSource
 	}{
-		{"unary calls", transport.Spec{Method: testService + "EmptyCall", Kind: transport.Unary, Send: 1}, interopSource{request: always(&grpc_testing.Empty{}), answer: always(&grpc_testing.Empty{})}},
+		{
+			"unary calls",
+			transport.Spec{Method: testService + "EmptyCall", Kind: transport.Unary, Send: 1},
+			interopSource{request: always(&grpc_testing.Empty{}), answer: always(&grpc_testing.Empty{})},
+		},
 		{"streams in turn", transport.Spec{Method: duplexCall, Kind: transport.Bidi, Send: 3}, ping},
-		{"streams that the client ends: the next follows at its reset's heels", transport.Spec{Method: duplexCall, Kind: transport.Bidi, Receive: 1}, ping},
+		{
+			"streams that the client ends: the next follows at its reset's heels",
+			transport.Spec{Method: duplexCall, Kind: transport.Bidi, Receive: 1},
+			ping,
+		},
 	} {
 		for _, limit := range []uint32{1, 3} {
 			const workers, each = 16, 25
 			var a interopLoad
 			addr := interopServe(t, grpc.MaxConcurrentStreams(limit),
-				grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+				grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo,
+					handler grpc.UnaryHandler,
+				) (any, error) {
 					a.enter()
 					defer a.now.Add(-1)
 					return handler(ctx, req)
@@ -651,19 +695,26 @@ func TestInteropSmallWindows(t *testing.T) {
 	opts := []grpc.ServerOption{grpc.StaticStreamWindowSize(65535), grpc.StaticConnWindowSize(65535)}
 	addr := interopServe(t, opts...)
 	pair, pool := interopCertificate(t)
-	secure := interopServe(t, append(opts, grpc.Creds(credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{pair}})))...)
-	slow := interopServe(t, append(opts, grpc.StreamInterceptor(func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-		time.Sleep(50 * time.Millisecond)
-		return handler(srv, s)
-	}))...)
+	secure := interopServe(t, append(opts,
+		grpc.Creds(credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{pair}})))...)
+	slow := interopServe(t, append(opts,
+		grpc.StreamInterceptor(func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo,
+			handler grpc.StreamHandler,
+		) error {
+			time.Sleep(50 * time.Millisecond)
+			return handler(srv, s)
+		}))...)
 	unary := interopSource{
-		request: always(&grpc_testing.SimpleRequest{ResponseSize: big, Payload: zeros(big)}), answer: always(&grpc_testing.SimpleResponse{Payload: zeros(big)}),
+		request: always(&grpc_testing.SimpleRequest{ResponseSize: big, Payload: zeros(big)}),
+		answer:  always(&grpc_testing.SimpleResponse{Payload: zeros(big)}),
 	}
 	upload := interopSource{
-		request: always(&grpc_testing.StreamingInputCallRequest{Payload: zeros(big)}), answer: always(&grpc_testing.StreamingInputCallResponse{AggregatedPayloadSize: 4 * big}),
+		request: always(&grpc_testing.StreamingInputCallRequest{Payload: zeros(big)}),
+		answer:  always(&grpc_testing.StreamingInputCallResponse{AggregatedPayloadSize: 4 * big}),
 	}
 	duplex := interopSource{
-		request: always(duplexRequest(big, big)), answer: always(&grpc_testing.StreamingOutputCallResponse{Payload: zeros(big)}),
+		request: always(duplexRequest(big, big)),
+		answer:  always(&grpc_testing.StreamingOutputCallResponse{Payload: zeros(big)}),
 	}
 	input := transport.Spec{Method: inputCall, Kind: transport.ClientStream, Send: 4}
 	for _, tt := range []struct {
@@ -677,7 +728,11 @@ func TestInteropSmallWindows(t *testing.T) {
 		{"unary", addr, nil, transport.Spec{Method: unaryCall, Kind: transport.Unary, Send: 1}, unary, 4, 0},
 		{"an upload", addr, nil, input, upload, 4, 0},
 		{"in turn", addr, nil, transport.Spec{Method: duplexCall, Kind: transport.Bidi, Send: 4}, duplex, 4, 0},
-		{"in turn, over TLS", secure, &tls.Config{RootCAs: pool}, transport.Spec{Method: duplexCall, Kind: transport.Bidi, Send: 4}, duplex, 4, 0},
+		{
+			"in turn, over TLS", secure, &tls.Config{RootCAs: pool},
+			transport.Spec{Method: duplexCall, Kind: transport.Bidi, Send: 4},
+			duplex, 4, 0,
+		},
 		{"an upload over TLS", secure, &tls.Config{RootCAs: pool}, input, upload, 4, 0},
 		{"an upload to a server that is slow to read", slow, nil, input, upload, 1, 40 * time.Millisecond},
 	} {
@@ -700,7 +755,8 @@ func TestInteropSmallWindows(t *testing.T) {
 			t.Errorf("%s: %d messages tell how long they were blocked, want %d", tt.reason, len(blocked), want)
 		}
 		if tt.blocked > 0 && time.Duration(slices.Max(blocked)) < tt.blocked {
-			t.Errorf("%s: the longest wait for a window was %v, want at least %v", tt.reason, time.Duration(slices.Max(blocked)), tt.blocked)
+			t.Errorf("%s: the longest wait for a window was %v, want at least %v", tt.reason,
+				time.Duration(slices.Max(blocked)), tt.blocked)
 		}
 	}
 }
@@ -710,8 +766,14 @@ func TestInteropSmallWindows(t *testing.T) {
 func TestInteropConnectionsGrowOld(t *testing.T) {
 	var handled, accepted atomic.Int64
 	lis := interopTCP(t)
-	interopListen(t, countingListener{lis, &accepted}, grpc.MaxConcurrentStreams(8), grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: 30 * time.Millisecond, MaxConnectionAgeGrace: interopPatience}),
-		grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	interopListen(t, countingListener{lis, &accepted}, grpc.MaxConcurrentStreams(8),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionAge:      30 * time.Millisecond,
+			MaxConnectionAgeGrace: interopPatience,
+		}),
+		grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo,
+			handler grpc.UnaryHandler,
+		) (any, error) {
 			handled.Add(1)
 			time.Sleep(time.Millisecond)
 			return handler(ctx, req)
@@ -719,7 +781,9 @@ func TestInteropConnectionsGrowOld(t *testing.T) {
 	const workers, each = 16, 150
 	o := newInteropOwner()
 	src := interopSource{request: always(&grpc_testing.Empty{}), answer: always(&grpc_testing.Empty{})}
-	conn := interopDial(t, &Dialer{}, lis.Addr().String(), transport.Spec{Method: testService + "EmptyCall", Kind: transport.Unary, Send: 1, Timeout: interopPatience}, src)
+	conn := interopDial(t, &Dialer{}, lis.Addr().String(),
+		transport.Spec{Method: testService + "EmptyCall", Kind: transport.Unary, Send: 1, Timeout: interopPatience},
+		src)
 	o.again(t, conn, each)
 	for w := range workers {
 		interopStart(t, conn, &transport.Call{Worker: uint16(w), Seq: uint64(w * each), Owner: o})
@@ -755,7 +819,9 @@ func (l countingListener) Accept() (net.Conn, error) {
 func TestInteropWhatTheServerSees(t *testing.T) {
 	seen := make(chan metadata.MD, 1)
 	lasts := make(chan time.Duration, 1)
-	addr := interopServe(t, grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	addr := interopServe(t, grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo,
+		handler grpc.UnaryHandler,
+	) (any, error) {
 		md, _ := metadata.FromIncomingContext(ctx)
 		deadline, _ := ctx.Deadline()
 		seen <- md
@@ -764,7 +830,10 @@ func TestInteropWhatTheServerSees(t *testing.T) {
 	}))
 	spec := transport.Spec{
 		Method: testService + "EmptyCall", Kind: transport.Unary, Send: 1, Timeout: time.Hour,
-		Metadata: []string{"X-Mixed-Case", "Value", "x-twice", "1", "x-twice", "2", "x-bytes-bin", "\x00\xff,", "x-empty", ""},
+		Metadata: []string{
+			"X-Mixed-Case", "Value", "x-twice", "1", "x-twice", "2", "x-bytes-bin", "\x00\xff,",
+			"x-empty", "",
+		},
 	}
 	src := interopSource{request: always(&grpc_testing.Empty{}), answer: always(&grpc_testing.Empty{})}
 	call, _ := interopOne(t, &Dialer{Run: 0x1234abcd, Authority: "service.example.com"}, addr, spec, src)
@@ -846,19 +915,25 @@ func (s brokenSource) Append(dst []byte, seq uint64, i int) ([]byte, error) {
 // that did not fit into what was written first.
 func TestInteropBrokenMessages(t *testing.T) {
 	pair, pool := interopCertificate(t)
-	wide := []grpc.ServerOption{grpc.StaticStreamWindowSize(1 << 30), grpc.StaticConnWindowSize(1 << 30)} // no WINDOW_UPDATE comes to the rescue
-	src := brokenSource{interopSource{request: always(&grpc_testing.StreamingInputCallRequest{Payload: zeros(64 << 10)})}, 10}
+	// no WINDOW_UPDATE comes to the rescue
+	wide := []grpc.ServerOption{grpc.StaticStreamWindowSize(1 << 30), grpc.StaticConnWindowSize(1 << 30)}
+	src := brokenSource{interopSource{request: always(
+		&grpc_testing.StreamingInputCallRequest{Payload: zeros(64 << 10)})}, 10}
 	for _, via := range []struct {
 		name string
 		tls  *tls.Config
 		opts []grpc.ServerOption
 	}{
 		{"tcp", nil, nil},
-		{"tls", &tls.Config{RootCAs: pool}, []grpc.ServerOption{grpc.Creds(credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{pair}}))}},
+		{
+			"tls", &tls.Config{RootCAs: pool},
+			[]grpc.ServerOption{grpc.Creds(credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{pair}}))},
+		},
 	} {
 		t.Run(via.name, func(t *testing.T) {
 			o := newInteropOwner()
-			conn := interopDial(t, &Dialer{TLS: via.tls}, interopServe(t, append(wide, via.opts...)...), transport.Spec{Method: inputCall, Kind: transport.ClientStream, Send: 20}, src)
+			conn := interopDial(t, &Dialer{TLS: via.tls}, interopServe(t, append(wide, via.opts...)...),
+				transport.Spec{Method: inputCall, Kind: transport.ClientStream, Send: 20}, src)
 			interopStart(t, conn, &transport.Call{Owner: o})
 			late := time.NewTimer(hang)
 			defer late.Stop()
@@ -903,7 +978,8 @@ func TestInteropServerThatGoesAtOnce(t *testing.T) {
 	o := newInteropOwner()
 	o.arrived = make(chan struct{}, 1<<22)
 	src := interopSource{request: always(&grpc_testing.Empty{}), answer: always(&grpc_testing.Empty{})}
-	conn := interopDial(t, &Dialer{}, lis.Addr().String(), transport.Spec{Method: testService + "EmptyCall", Kind: transport.Unary, Send: 1}, src)
+	conn := interopDial(t, &Dialer{}, lis.Addr().String(),
+		transport.Spec{Method: testService + "EmptyCall", Kind: transport.Unary, Send: 1}, src)
 	stay <- struct{}{}
 	started, call := 0, &transport.Call{Owner: o}
 	for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); started++ {
@@ -922,7 +998,11 @@ func TestInteropLostAsItIsAdopted(t *testing.T) {
 	o := newInteropOwner()
 	src := interopSource{request: always(&grpc_testing.Empty{}), answer: always(&grpc_testing.Empty{})}
 	d := &Dialer{Timeout: interopPatience}
-	dialed, err := d.Dial(t.Context(), interopServe(t), transport.One(transport.Spec{Method: testService + "EmptyCall", Kind: transport.Unary, Send: 1, Timeout: interopPatience}, src))
+	dialed, err := d.Dial(t.Context(), interopServe(t),
+		transport.One(transport.Spec{
+			Method: testService + "EmptyCall", Kind: transport.Unary, Send: 1,
+			Timeout: interopPatience,
+		}, src))
 	if err != nil {
 		t.Fatal(err)
 	}

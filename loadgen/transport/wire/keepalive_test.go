@@ -59,7 +59,8 @@ func TestKeepAlive(t *testing.T) {
 					t.Errorf("%d pings in five intervals, want %d", sent, tt.pings)
 				}
 				if tt.lost {
-					r.want(call, "Unavailable: the connection ended: the server answered no PING within 10s (-keepalive)")
+					r.want(call, "Unavailable: the connection ended: the server answered no PING within 10s "+
+						"(-keepalive)")
 				} else {
 					r.want(call, "running")
 				}

@@ -136,7 +136,10 @@ func TestLoss(t *testing.T) {
 		want   string
 	}{
 		{"end", "the server hung up", func(p *peer) { _ = p.nc.Close() }, "Unavailable: the connection ended: EOF"},
-		{"reset", "the cause is named", func(p *peer) { p.nc.out.end(syscall.ECONNRESET, nil) }, "Unavailable: the connection ended: connection reset by peer"},
+		{
+			"reset", "the cause is named", func(p *peer) { p.nc.out.end(syscall.ECONNRESET, nil) },
+			"Unavailable: the connection ended: connection reset by peer",
+		},
 		{"within a frame", "what is not whole counts for nothing", func(p *peer) {
 			_, _ = p.nc.Write([]byte("\x00\x00\x10\x00"))
 			_ = p.nc.Close()
@@ -316,7 +319,8 @@ func TestStartBetweenConnections(t *testing.T) {
 // A closed loop over a connection that is lost again and again: no call is lost, none ends twice.
 func TestClosedLoopOverManyConnections(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRig(t, transport.Spec{Timeout: 100 * time.Millisecond}, setting(http2.SettingMaxConcurrentStreams, 3)).connect()
+		r := newRig(t, transport.Spec{Timeout: 100 * time.Millisecond},
+			setting(http2.SettingMaxConcurrentStreams, 3)).connect()
 		var mu sync.Mutex // Done is called concurrently
 		codes := map[string]int{}
 		left := 400

@@ -70,11 +70,13 @@ func (s *stream) feed(data []byte, now int64) bool {
 // messageLen reads the head of a message.
 func (s *stream) messageLen(head []byte, now int64) (n int, ok bool) {
 	if head[0] > 1 {
-		return 0, s.fail(codes.Internal, fmt.Sprintf("a message with the flag %d: want 0, or 1 for a compressed one", head[0]), now)
+		return 0, s.fail(codes.Internal,
+			fmt.Sprintf("a message with the flag %d: want 0, or 1 for a compressed one", head[0]), now)
 	}
 	size := binary.BigEndian.Uint32(head[1:])
 	if most := s.conn.most(); int64(size) > int64(most) {
-		return 0, s.fail(codes.ResourceExhausted, fmt.Sprintf("an answer of %d bytes: at most %d are taken (-max-message)", size, most), now)
+		return 0, s.fail(codes.ResourceExhausted,
+			fmt.Sprintf("an answer of %d bytes: at most %d are taken (-max-message)", size, most), now)
 	}
 	return int(size), true
 }
@@ -92,7 +94,8 @@ func (c *conn) inflate(encoding string, body []byte) (plain []byte, code codes.C
 	case "", "identity":
 		return nil, codes.Internal, "a compressed message, and no grpc-encoding"
 	default:
-		return nil, codes.Internal, fmt.Sprintf("grpc-encoding %q, which was not asked for: wire knows gzip only", encoding)
+		return nil, codes.Internal, fmt.Sprintf("grpc-encoding %q, which was not asked for: wire knows gzip only",
+			encoding)
 	}
 	if c.gunzip == nil {
 		c.gunzip = &gunzip{}
@@ -106,7 +109,8 @@ func (c *conn) inflate(encoding string, body []byte) (plain []byte, code codes.C
 		return nil, codes.Internal, "gunzip an answer: " + err.Error()
 	}
 	if z.out.Len() > c.most() {
-		return nil, codes.ResourceExhausted, fmt.Sprintf("an answer of more than %d bytes, once gunzipped (-max-message)", c.most())
+		return nil, codes.ResourceExhausted,
+			fmt.Sprintf("an answer of more than %d bytes, once gunzipped (-max-message)", c.most())
 	}
 	return z.out.Bytes(), codes.OK, ""
 }

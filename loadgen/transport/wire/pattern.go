@@ -19,8 +19,8 @@ func (p *pattern) learn(block []byte, f *fields) {
 	p.varies, p.hasReport = f.varying.to > 0, f.hasLoadReport
 }
 
-// alike says whether reading a block would find what it found in the one that p was learned from, but for the value that
-// varies. That is within block.
+// alike says whether reading a block would find what it found in the one that p was learned from, but for the value
+// that varies. That is within block.
 func (p *pattern) alike(block []byte) (value text, ok bool) {
 	rest, ok := bytes.CutPrefix(block, p.before)
 	if !ok || !p.varies {

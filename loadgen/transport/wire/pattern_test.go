@@ -35,17 +35,56 @@ func TestPattern(t *testing.T) {
 		alike  bool
 	}{
 		{"the same block", head, head, true},
-		{"the last value that nobody reads is another", head, []string{":status=*200", "content-type=application/grpc", "x-request-id=0a-1", "server=another one"}, true},
-		{"its name and value are written plain", head, []string{":status=*200", "content-type=application/grpc", "x-request-id=0a-1", "server=*s"}, false},
-		{"it has a control character", head, []string{":status=*200", "content-type=application/grpc", "x-request-id=0a-1", "server=\x01"}, false},
-		{"one before it is another", head, []string{":status=*200", "content-type=application/grpc", "x-request-id=0a-2", "server=s"}, false},
-		{"another status", head, []string{":status=*404", "content-type=application/grpc", "x-request-id=0a-1", "server=s"}, false},
+		{
+			"the last value that nobody reads is another", head,
+			[]string{":status=*200", "content-type=application/grpc", "x-request-id=0a-1", "server=another one"},
+			true,
+		},
+		{
+			"its name and value are written plain", head,
+			[]string{":status=*200", "content-type=application/grpc", "x-request-id=0a-1", "server=*s"},
+			false,
+		},
+		{
+			"it has a control character", head,
+			[]string{":status=*200", "content-type=application/grpc", "x-request-id=0a-1", "server=\x01"},
+			false,
+		},
+		{
+			"one before it is another", head,
+			[]string{":status=*200", "content-type=application/grpc", "x-request-id=0a-2", "server=s"},
+			false,
+		},
+		{"another status", head, []string{
+			":status=*404", "content-type=application/grpc", "x-request-id=0a-1",
+			"server=s",
+		}, false},
 		{"a field more", head, append(head[:4:4], "grpc-encoding=gzip"), false},
 		{"a field less", head, head[:3], false},
-		{"a value that is read is another", []string{"x=1", "grpc-status=*0"}, []string{"x=1", "grpc-status=*1"}, false},
-		{"a value before one that is read is another", []string{"x=1", "grpc-status=*0"}, []string{"x=2", "grpc-status=*0"}, true},
-		{"another load report", []string{"grpc-status=*0", "endpoint-load-metrics-bin=AA"}, []string{"grpc-status=*0", "endpoint-load-metrics-bin=AB"}, true},
-		{"another load report, and a value that nobody reads", []string{"endpoint-load-metrics-bin=AA", "x=1"}, []string{"endpoint-load-metrics-bin=AB", "x=2"}, false},
+		{
+			"a value that is read is another",
+			[]string{"x=1", "grpc-status=*0"},
+			[]string{"x=1", "grpc-status=*1"},
+			false,
+		},
+		{
+			"a value before one that is read is another",
+			[]string{"x=1", "grpc-status=*0"},
+			[]string{"x=2", "grpc-status=*0"},
+			true,
+		},
+		{
+			"another load report",
+			[]string{"grpc-status=*0", "endpoint-load-metrics-bin=AA"},
+			[]string{"grpc-status=*0", "endpoint-load-metrics-bin=AB"},
+			true,
+		},
+		{
+			"another load report, and a value that nobody reads",
+			[]string{"endpoint-load-metrics-bin=AA", "x=1"},
+			[]string{"endpoint-load-metrics-bin=AB", "x=2"},
+			false,
+		},
 		{"nothing that may differ", []string{"grpc-status=*0"}, []string{"grpc-status=*0"}, true},
 		{"nothing at all", nil, nil, false},
 	} {
@@ -88,7 +127,8 @@ func FuzzPattern(f *testing.F) {
 			a.loadReport = value
 		}
 		if err := b.parse(block, new(knownNames)); err != nil || b.malformed != "" || b.plain() != a.plain() {
-			t.Errorf("%q is alike %q: %v, malformed %q, %+v and %+v", block, learnt, err, b.malformed, b.plain(), a.plain())
+			t.Errorf("%q is alike %q: %v, malformed %q, %+v and %+v", block, learnt, err, b.malformed, b.plain(),
+				a.plain())
 		}
 	})
 }

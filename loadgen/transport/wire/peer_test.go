@@ -35,7 +35,10 @@ type peer struct {
 }
 
 func newPeer(t testing.TB, nc *pipeEnd) *peer {
-	p := &peer{t: t, nc: nc, fr: http2.NewFramer(nc, nc), body: map[uint32][]byte{}, head: map[uint32][]hpack.HeaderField{}}
+	p := &peer{
+		t: t, nc: nc, fr: http2.NewFramer(nc, nc), body: map[uint32][]byte{},
+		head: map[uint32][]hpack.HeaderField{},
+	}
 	p.fr.AllowIllegalWrites = true
 	p.fr.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	p.enc = newEncoder(p)

@@ -57,7 +57,8 @@ func (ss *session) data(f frame, payload []byte, now int64) error {
 	if err != nil {
 		return err
 	}
-	if ss.credit -= int64(f.length); ss.credit < connWindow/2 { // what is here is judged, or kept within its own bound: there is room for as much again
+	// what is here is judged, or kept within its own bound: there is room for as much again
+	if ss.credit -= int64(f.length); ss.credit < connWindow/2 {
 		ss.out = append32(ss.out, http2.FrameWindowUpdate, 0, uint32(connWindow-ss.credit))
 		ss.credit = connWindow
 	}
@@ -113,7 +114,8 @@ func (ss *session) rstStream(f frame, payload []byte, now int64) error {
 	case code == http2.ErrCodeRefusedStream && s.mayRetry():
 		c.retry(s)
 	case code == http2.ErrCodeCancel && s.deadline > 0 && now >= s.deadline && !s.enough:
-		c.complete(s, codes.DeadlineExceeded, "the server saw the deadline pass", now) // both count down, and ours would have been the next to say so
+		// both count down, and ours would have been the next to say so
+		c.complete(s, codes.DeadlineExceeded, "the server saw the deadline pass", now)
 	default:
 		c.complete(s, resetCode(code), fmt.Sprintf("the server reset the stream: %v", code), now)
 	}
@@ -216,7 +218,8 @@ func (ss *session) serverGoes(f frame, payload []byte, now int64) error {
 		if s.mayRetry() {
 			c.retry(s)
 		} else {
-			c.complete(s, codes.Unavailable, "the server goes away and says, late, that it did not look at the call: "+ss.goAway, now)
+			c.complete(s, codes.Unavailable,
+				"the server goes away and says, late, that it did not look at the call: "+ss.goAway, now)
 		}
 	}
 	ss.closeIfIdle()

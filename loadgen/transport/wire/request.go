@@ -35,7 +35,9 @@ type request struct {
 }
 
 // newRequest makes the block.
-func newRequest(spec *transport.Spec, scheme, authority string, zip bool, sampler *requestid.Sampler) (*request, error) {
+func newRequest(spec *transport.Spec, scheme, authority string, zip bool, sampler *requestid.Sampler) (*request,
+	error,
+) {
 	r := &request{sampler: sampler, varying: spec.Varying}
 	var block []byte
 	field := func(name, value string) (at int) {
@@ -96,7 +98,11 @@ func (r *request) frame(block []byte) {
 	kind := http2.FrameHeaders
 	for from := 0; from < len(block); {
 		to := min(from+maxFrame, len(block))
-		for _, patched := range [][2]int{{id, id + requestid.Len}, {timeout, timeout + r.digits}, {trace, trace + requestid.TraceparentLen}} {
+		for _, patched := range [][2]int{
+			{id, id + requestid.Len},
+			{timeout, timeout + r.digits},
+			{trace, trace + requestid.TraceparentLen},
+		} {
 			if patched[0] < to && to < patched[1] {
 				to = patched[0]
 			}

@@ -63,17 +63,39 @@ func TestRequest(t *testing.T) {
 		frames int
 	}{
 		{name: "plain", reason: "what every call has", frames: 1},
-		{name: "timeout", reason: "the whole, without leading zeros", spec: transport.Spec{Timeout: time.Second}, more: [][2]string{{"grpc-timeout", "1000000u"}}, frames: 1},
-		{name: "rest of a timeout", reason: "as wide as the whole, rounded up", spec: transport.Spec{Timeout: time.Second}, left: int64(12345*time.Microsecond) + 1, more: [][2]string{{"grpc-timeout", "0012346u"}}, frames: 1},
-		{name: "all of a timeout left", reason: "no more digits than there are", spec: transport.Spec{Timeout: 99_999_999}, left: 99_999_999, more: [][2]string{{"grpc-timeout", "99999999n"}}, frames: 1},
-		{name: "nothing of a timeout left", reason: "a nanosecond is a unit", spec: transport.Spec{Timeout: 100 * time.Second}, left: 1, more: [][2]string{{"grpc-timeout", "000001m"}}, frames: 1},
+		{
+			name: "timeout", reason: "the whole, without leading zeros", spec: transport.Spec{Timeout: time.Second},
+			more: [][2]string{{"grpc-timeout", "1000000u"}}, frames: 1,
+		},
+		{
+			name: "rest of a timeout", reason: "as wide as the whole, rounded up",
+			spec: transport.Spec{Timeout: time.Second}, left: int64(12345*time.Microsecond) + 1,
+			more: [][2]string{{"grpc-timeout", "0012346u"}}, frames: 1,
+		},
+		{
+			name: "all of a timeout left", reason: "no more digits than there are",
+			spec: transport.Spec{Timeout: 99_999_999}, left: 99_999_999,
+			more: [][2]string{{"grpc-timeout", "99999999n"}}, frames: 1,
+		},
+		{
+			name: "nothing of a timeout left", reason: "a nanosecond is a unit",
+			spec: transport.Spec{Timeout: 100 * time.Second}, left: 1, more: [][2]string{{"grpc-timeout", "000001m"}},
+			frames: 1,
+		},
 		{
 			name: "metadata", reason: "names in lower case, -bin in base64 without padding",
 			spec: transport.Spec{Metadata: []string{"X-A", "b c", "x-bin", "\x00\xffa", "x-a", "again", "empty", ""}},
-			more: [][2]string{{"x-a", "b c"}, {"x-bin", base64.RawStdEncoding.EncodeToString([]byte("\x00\xffa"))}, {"x-a", "again"}, {"empty", ""}}, frames: 1,
+			more: [][2]string{
+				{"x-a", "b c"},
+				{"x-bin", base64.RawStdEncoding.EncodeToString([]byte("\x00\xffa"))},
+				{"x-a", "again"},
+				{"empty", ""},
+			}, frames: 1,
 		},
 		{
-			name: "long metadata", reason: "a block longer than a frame is cut", spec: transport.Spec{Timeout: time.Second, Metadata: []string{"long", long}}, left: int64(time.Millisecond),
+			name: "long metadata", reason: "a block longer than a frame is cut",
+			spec: transport.Spec{Timeout: time.Second, Metadata: []string{"long", long}},
+			left: int64(time.Millisecond),
 			more: [][2]string{{"grpc-timeout", "0001000u"}, {"long", long}}, frames: 4,
 		},
 	} {
@@ -106,7 +128,8 @@ func TestRequest(t *testing.T) {
 				{"grpc-accept-encoding", "gzip"},
 			}, tt.more...)
 			if diff := cmp.Diff(want, got); diff != "" || stream != 77 || frames != tt.frames {
-				t.Errorf("%s: stream %d, %d frames, want 77, %d (-want +got):\n%s", tt.reason, stream, frames, tt.frames, diff)
+				t.Errorf("%s: stream %d, %d frames, want 77, %d (-want +got):\n%s", tt.reason, stream, frames,
+					tt.frames, diff)
 			}
 			size := 0
 			for _, f := range want {
@@ -153,7 +176,10 @@ func (v valueOf) Append(dst []byte, call uint64) ([]byte, error) {
 // What differs from call to call follows the block, however long it is, in its last frame or in frames behind.
 func TestVaryingMetadata(t *testing.T) {
 	for _, fixed := range []string{"", strings.Repeat("f", maxFrame-500), strings.Repeat("f", 2*maxFrame)} {
-		spec := transport.Spec{Method: "/a/b", Timeout: time.Second, Varying: []transport.Varying{{Key: "one", Value: valueOf("x")}, {Key: "two-bin", Value: valueOf("\xff")}}}
+		spec := transport.Spec{
+			Method: "/a/b", Timeout: time.Second,
+			Varying: []transport.Varying{{Key: "one", Value: valueOf("x")}, {Key: "two-bin", Value: valueOf("\xff")}},
+		}
 		if fixed != "" {
 			spec.Metadata = []string{"fixed", fixed}
 		}
@@ -169,9 +195,15 @@ func TestVaryingMetadata(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, stream, _ := decode(t, out[at:])
-			want := [][2]string{{"one", strings.Repeat("x", int(n))}, {"two-bin", base64.RawStdEncoding.EncodeToString(bytes.Repeat([]byte{0xff}, int(n)))}} //nolint:gosec // a test's
-			if diff := cmp.Diff(want, got[len(got)-2:]); diff != "" || stream != 5 || got[4][1] != (requestid.ID{Run: 1, Worker: 2, Seq: 3}).String() {
-				t.Errorf("%d bytes beside %d that are fixed, stream %d (-want +got):\n%.300s", n, len(fixed), stream, diff)
+			// a test's
+			want := [][2]string{
+				{"one", strings.Repeat("x", int(n))},
+				{"two-bin", base64.RawStdEncoding.EncodeToString(bytes.Repeat([]byte{0xff}, int(n)))},
+			} //nolint:gosec
+			if diff := cmp.Diff(want, got[len(got)-2:]); diff != "" || stream != 5 ||
+				got[4][1] != (requestid.ID{Run: 1, Worker: 2, Seq: 3}).String() {
+				t.Errorf("%d bytes beside %d that are fixed, stream %d (-want +got):\n%.300s", n, len(fixed), stream,
+					diff)
 			}
 		}
 	}
@@ -180,10 +212,12 @@ func TestVaryingMetadata(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.vary(r.append(nil, 1, requestid.ID{}, 0), r.last(), 1); err == nil || !strings.Contains(err.Error(), "make the metadata one: no words") {
+	if _, err := r.vary(r.append(nil, 1, requestid.ID{}, 0), r.last(), 1); err == nil ||
+		!strings.Contains(err.Error(), "make the metadata one: no words") {
 		t.Errorf("a value that cannot be made: %v", err)
 	}
-	if _, err := newRequest(&transport.Spec{Varying: []transport.Varying{{Key: "grpc-x", Value: valueOf("x")}}}, "http", "a:1", false, nil); err == nil {
+	if _, err := newRequest(&transport.Spec{Varying: []transport.Varying{{Key: "grpc-x", Value: valueOf("x")}}},
+		"http", "a:1", false, nil); err == nil {
 		t.Error("gRPC's own name was taken")
 	}
 }

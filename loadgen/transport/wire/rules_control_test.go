@@ -26,7 +26,8 @@ func TestHandshake(t *testing.T) {
 		r.conn = c
 		r.heard(
 			r.peer(1),
-			"SETTINGS [HEADER_TABLE_SIZE = 0] [ENABLE_PUSH = 0] [INITIAL_WINDOW_SIZE = 4194304] [MAX_HEADER_LIST_SIZE = 16777216]",
+			"SETTINGS [HEADER_TABLE_SIZE = 0] [ENABLE_PUSH = 0] [INITIAL_WINDOW_SIZE = 4194304] "+
+				"[MAX_HEADER_LIST_SIZE = 16777216]",
 			"WINDOW_UPDATE 0: 16711681",
 			"SETTINGS ACK",
 		)
@@ -58,21 +59,29 @@ func TestDialFails(t *testing.T) {
 	}{
 		{
 			name: "PING first", reason: "the first frame is SETTINGS (RFC 9113, section 3.4)",
-			greet: func(p *peer) { p.ping("whatever") }, want: "PROTOCOL_ERROR: the server's first frame is not SETTINGS", heard: "GOAWAY 0: PROTOCOL_ERROR",
+			greet: func(p *peer) { p.ping("whatever") },
+			want:  "PROTOCOL_ERROR: the server's first frame is not SETTINGS", heard: "GOAWAY 0: PROTOCOL_ERROR",
 		},
 		{
 			name: "HTTP/1.1", reason: "a proxy that answers in HTTP/1 is named",
 			greet: func(p *peer) { _, _ = p.nc.Write([]byte("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")) },
 			want:  `it says "HTTP/1.1 400 Bad Request"`,
 		},
-		{name: "end", reason: "the server hung up", greet: func(p *peer) { _ = p.nc.Close() }, want: "the connection ended before the server's SETTINGS: EOF"},
-		{name: "silence", reason: "Dialer.Timeout bounds it", greet: func(*peer) {}, want: "no HTTP/2 SETTINGS in time: context deadline exceeded"},
+		{
+			name: "end", reason: "the server hung up", greet: func(p *peer) { _ = p.nc.Close() },
+			want: "the connection ended before the server's SETTINGS: EOF",
+		},
+		{
+			name: "silence", reason: "Dialer.Timeout bounds it", greet: func(*peer) {},
+			want: "no HTTP/2 SETTINGS in time: context deadline exceeded",
+		},
 		{
 			name: "GOAWAY at once", reason: "it takes no calls",
 			greet: func(p *peer) { p.settings(); p.goAway(0, http2.ErrCodeEnhanceYourCalm) }, want: "ENHANCE_YOUR_CALM",
 		},
 		{
-			name: "GOAWAY at once, and no reading", reason: "nor where our farewell is not read, and the connection is still there",
+			name:   "GOAWAY at once, and no reading",
+			reason: "nor where our farewell is not read, and the connection is still there",
 			greet: func(p *peer) {
 				p.nc.in.set(func(h *half) { h.held, h.limit = true, 1 })
 				p.settings()
@@ -81,7 +90,8 @@ func TestDialFails(t *testing.T) {
 		},
 		{
 			name: "bad settings", reason: "a setting out of its range",
-			greet: func(p *peer) { p.settings(setting(http2.SettingMaxFrameSize, 1)) }, want: "HTTP/2 PROTOCOL_ERROR: setting MAX_FRAME_SIZE = 1", heard: "GOAWAY 0: PROTOCOL_ERROR",
+			greet: func(p *peer) { p.settings(setting(http2.SettingMaxFrameSize, 1)) },
+			want:  "HTTP/2 PROTOCOL_ERROR: setting MAX_FRAME_SIZE = 1", heard: "GOAWAY 0: PROTOCOL_ERROR",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -182,7 +192,10 @@ func TestHeldUntilItsEnd(t *testing.T) {
 	}{
 		{"deadline", func(*rig) { time.Sleep(2 * time.Second) }, "DeadlineExceeded"},
 		{"cut off", func(r *rig) { time.Sleep(time.Second); _ = r.conn.Close() }, "Canceled"},
-		{"no connection", func(r *rig) { time.Sleep(time.Second); _ = r.peer(1).nc.Close() }, "Unavailable: there is no connection"},
+		{
+			"no connection", func(r *rig) { time.Sleep(time.Second); _ = r.peer(1).nc.Close() },
+			"Unavailable: there is no connection",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -277,7 +290,8 @@ func TestRefused(t *testing.T) {
 						t.Errorf("the call was sent again as %q", got)
 					}
 					if c.Free > c.Sent && c.Sent != 0 {
-						t.Errorf("the retried call was free %v after it was sent: what the generator took is negative", time.Duration(c.Free-c.Sent))
+						t.Errorf("the retried call was free %v after it was sent: what the generator took is negative",
+							time.Duration(c.Free-c.Sent))
 					}
 					refuse2(r.peer(n), id)
 					r.want(c, "Unavailable: the server ")
@@ -291,8 +305,10 @@ func TestRefused(t *testing.T) {
 					r.peer(last).rst(id, http2.ErrCodeRefusedStream)
 					r.want(c, "running")
 					r.peer(last).answer(id+2, "yes")
-					if r.want(c, "OK"); c.MessagesSent != 1 || c.MessagesReceived != 1 || c.BytesReceived != 3 || c.BytesSent != 3 {
-						t.Errorf("%d messages of %d bytes sent, %d of %d received: want only the last attempt's", c.MessagesSent, c.BytesSent, c.MessagesReceived, c.BytesReceived)
+					if r.want(c, "OK"); c.MessagesSent != 1 || c.MessagesReceived != 1 || c.BytesReceived != 3 ||
+						c.BytesSent != 3 {
+						t.Errorf("%d messages of %d bytes sent, %d of %d received: want only the last attempt's",
+							c.MessagesSent, c.BytesSent, c.MessagesReceived, c.BytesReceived)
 					}
 				})
 			})
@@ -380,12 +396,16 @@ func TestPingWhileMuchIsToBeSent(t *testing.T) {
 		calls        int
 		frame        uint32
 	}{
-		{"one large frame", "a server may allow frames of 16 MiB, and pings a client whose messages are large", 3 << 20, 2, 1<<24 - 1},
+		{
+			"one large frame", "a server may allow frames of 16 MiB, and pings a client whose messages are large",
+			3 << 20, 2, 1<<24 - 1,
+		},
 		{"many small calls", "calls that start together wait in memory together", 100, 8000, 16 << 10},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				r := newRig(t, transport.Spec{}, setting(http2.SettingMaxFrameSize, tt.frame), setting(http2.SettingInitialWindowSize, 1<<30))
+				r := newRig(t, transport.Spec{}, setting(http2.SettingMaxFrameSize, tt.frame),
+					setting(http2.SettingInitialWindowSize, 1<<30))
 				r.src = source{size: tt.size}
 				r.tune = func(_ int, client *pipeEnd, _ *peer) { client.out.limit = 1 << 10 }
 				r.connect()

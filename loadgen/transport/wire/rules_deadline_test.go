@@ -210,7 +210,8 @@ func TestDeadlineFreesStream(t *testing.T) {
 	})
 }
 
-// A call that is to last so long ends then, as a success, whatever its server still has to say; a sooner deadline is one.
+// A call that is to last so long ends then, as a success, whatever its server still has to say; a sooner deadline is
+// one.
 func TestReceiveFor(t *testing.T) {
 	for _, tt := range []struct {
 		reason  string
@@ -224,7 +225,10 @@ func TestReceiveFor(t *testing.T) {
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				r := newRig(t, transport.Spec{Kind: transport.ServerStream, ReceiveFor: time.Second, Timeout: tt.timeout}).connect()
+				r := newRig(t, transport.Spec{
+					Kind: transport.ServerStream, ReceiveFor: time.Second,
+					Timeout: tt.timeout,
+				}).connect()
 				p, c := r.peer(1), r.start()
 				if tt.timeout > 0 && r.told(p, 1) != tt.timeout {
 					t.Errorf("the server is told of another timeout than %v", tt.timeout)

@@ -157,7 +157,8 @@ func (ss *session) frames(b []byte, now int64) (used int, err error) {
 			return used, notHTTP2(b)
 		}
 		if f.length > maxFrame {
-			return used, broken(http2.ErrCodeFrameSize, "%v frame of %d bytes: %d are allowed", f.kind, f.length, maxFrame)
+			return used, broken(http2.ErrCodeFrameSize, "%v frame of %d bytes: %d are allowed", f.kind, f.length,
+				maxFrame)
 		}
 		end := used + frameHead + f.length
 		if end > len(b) {

@@ -28,7 +28,9 @@ import (
 // bytesCodec passes messages as they are.
 type bytesCodec struct{}
 
-func (bytesCodec) Marshal(v any) ([]byte, error) { return *v.(*[]byte), nil } //nolint:forcetypeassert // tests send nothing else
+// tests send nothing else
+func (bytesCodec) Marshal(v any) ([]byte, error) { return *v.(*[]byte), nil } //nolint:forcetypeassert
+
 func (bytesCodec) Unmarshal(b []byte, v any) error {
 	*v.(*[]byte) = append([]byte(nil), b...) //nolint:forcetypeassert // as above
 	return nil
@@ -40,31 +42,32 @@ var _ encoding.Codec = bytesCodec{}
 // serveGRPC runs grpc-go's server, which answers each message with itself, and a request without any with nothing.
 func serveGRPC(t *testing.T, lis net.Listener, kind transport.Kind, opts ...grpc.ServerOption) *grpc.Server {
 	t.Helper()
-	s := grpc.NewServer(append(opts, grpc.ForceServerCodec(bytesCodec{}), grpc.WaitForHandlers(true), grpc.UnknownServiceHandler(func(_ any, s grpc.ServerStream) error {
-		var b []byte
-		for n := 0; ; n++ {
-			err := s.RecvMsg(&b)
-			switch {
-			case errors.Is(err, io.EOF) && kind == transport.ClientStream:
-				return s.SendMsg(&b)
-			case errors.Is(err, io.EOF):
-				return nil
-			case err != nil:
-				return err
-			}
-			if kind == transport.ServerStream {
-				for range 3 {
+	s := grpc.NewServer(append(opts, grpc.ForceServerCodec(bytesCodec{}), grpc.WaitForHandlers(true),
+		grpc.UnknownServiceHandler(func(_ any, s grpc.ServerStream) error {
+			var b []byte
+			for n := 0; ; n++ {
+				err := s.RecvMsg(&b)
+				switch {
+				case errors.Is(err, io.EOF) && kind == transport.ClientStream:
+					return s.SendMsg(&b)
+				case errors.Is(err, io.EOF):
+					return nil
+				case err != nil:
+					return err
+				}
+				if kind == transport.ServerStream {
+					for range 3 {
+						if err := s.SendMsg(&b); err != nil {
+							return err
+						}
+					}
+				} else if kind != transport.ClientStream {
 					if err := s.SendMsg(&b); err != nil {
 						return err
 					}
 				}
-			} else if kind != transport.ClientStream {
-				if err := s.SendMsg(&b); err != nil {
-					return err
-				}
 			}
-		}
-	}))...)
+		}))...)
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = s.Serve(lis) })
 	t.Cleanup(func() { s.Stop(); serving.Wait() })
@@ -151,7 +154,8 @@ func TestAgainstGRPC(t *testing.T) {
 			lis := listen(t, "tcp", "127.0.0.1:0")
 			serveGRPC(t, lis, tt.spec.Kind, grpc.MaxConcurrentStreams(5))
 			tt.spec.Method = "/test.Service/Method"
-			c, err := (&Dialer{Timeout: 10 * time.Second}).Dial(t.Context(), lis.Addr().String(), transport.One(tt.spec, source{size: tt.size}))
+			c, err := (&Dialer{Timeout: 10 * time.Second}).Dial(t.Context(), lis.Addr().String(),
+				transport.One(tt.spec, source{size: tt.size}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -168,7 +172,8 @@ func TestAgainstGRPC(t *testing.T) {
 func TestServerRestarts(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	s := serveGRPC(t, listen(t, "unix", path), transport.Unary)
-	c, err := (&Dialer{Timeout: 10 * time.Second}).Dial(t.Context(), "unix:"+path, transport.One(transport.Spec{Method: "/a/b", Timeout: time.Minute}, source{}))
+	c, err := (&Dialer{Timeout: 10 * time.Second}).Dial(t.Context(), "unix:"+path,
+		transport.One(transport.Spec{Method: "/a/b", Timeout: time.Minute}, source{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,11 +220,26 @@ func TestTLS(t *testing.T) {
 		want   string
 	}{
 		{"good", "TLS 1.3 and h2", &tls.Config{NextProtos: []string{"h2"}}, &tls.Config{RootCAs: roots}, ""},
-		{"name", "the name is the configuration's, where it has one", &tls.Config{NextProtos: []string{"h2"}}, &tls.Config{RootCAs: roots, ServerName: "example.com"}, ""},
-		{"wrong name", "it is verified", &tls.Config{NextProtos: []string{"h2"}}, &tls.Config{RootCAs: roots, ServerName: "elsewhere.org"}, "TLS handshake: "},
-		{"unknown authority", "it is verified", &tls.Config{NextProtos: []string{"h2"}}, &tls.Config{}, "TLS handshake: "},
-		{"other protocol", "h2 has to be chosen", &tls.Config{NextProtos: []string{"http/1.1"}}, &tls.Config{RootCAs: roots}, "TLS handshake: "},
-		{"no ALPN", "as above, and the error says so", &tls.Config{}, &tls.Config{RootCAs: roots}, `chose the protocol "" by ALPN: want h2`},
+		{
+			"name", "the name is the configuration's, where it has one", &tls.Config{NextProtos: []string{"h2"}},
+			&tls.Config{RootCAs: roots, ServerName: "example.com"}, "",
+		},
+		{
+			"wrong name", "it is verified", &tls.Config{NextProtos: []string{"h2"}},
+			&tls.Config{RootCAs: roots, ServerName: "elsewhere.org"}, "TLS handshake: ",
+		},
+		{
+			"unknown authority", "it is verified", &tls.Config{NextProtos: []string{"h2"}}, &tls.Config{},
+			"TLS handshake: ",
+		},
+		{
+			"other protocol", "h2 has to be chosen", &tls.Config{NextProtos: []string{"http/1.1"}},
+			&tls.Config{RootCAs: roots}, "TLS handshake: ",
+		},
+		{
+			"no ALPN", "as above, and the error says so", &tls.Config{}, &tls.Config{RootCAs: roots},
+			`chose the protocol "" by ALPN: want h2`,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.server.Certificates = []tls.Certificate{cert}
@@ -238,7 +258,8 @@ func TestTLS(t *testing.T) {
 				defer serving.Wait()
 				defer lis.Close()
 			}
-			c, err := (&Dialer{Timeout: 10 * time.Second, TLS: tt.client}).Dial(t.Context(), lis.Addr().String(), transport.One(transport.Spec{Method: "/a/b"}, source{size: 100_000}))
+			c, err := (&Dialer{Timeout: 10 * time.Second, TLS: tt.client}).Dial(t.Context(), lis.Addr().String(),
+				transport.One(transport.Spec{Method: "/a/b"}, source{size: 100_000}))
 			if tt.want != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.want) {
 					t.Errorf("Dial: %v, want %q: %s", err, tt.want, tt.reason)
@@ -268,7 +289,8 @@ func TestSocketThatTakesLittle(t *testing.T) {
 		}
 		defer nc.Close()
 		fr := http2.NewFramer(nc, nc)
-		_ = fr.WriteSettings(setting(http2.SettingInitialWindowSize, 1<<30), setting(http2.SettingMaxFrameSize, 1<<24-1))
+		_ = fr.WriteSettings(setting(http2.SettingInitialWindowSize, 1<<30),
+			setting(http2.SettingMaxFrameSize, 1<<24-1))
 		_ = fr.WriteWindowUpdate(0, 1<<30)
 		time.Sleep(100 * time.Millisecond)
 		_, _ = io.ReadFull(nc, make([]byte, len(preface)))
@@ -289,7 +311,8 @@ func TestSocketThatTakesLittle(t *testing.T) {
 	}()
 	defer lis.Close()
 	const size = 5 << 20
-	c, err := (&Dialer{Timeout: 10 * time.Second}).Dial(t.Context(), lis.Addr().String(), transport.One(transport.Spec{Method: "/a/b"}, source{size: size}))
+	c, err := (&Dialer{Timeout: 10 * time.Second}).Dial(t.Context(), lis.Addr().String(),
+		transport.One(transport.Spec{Method: "/a/b"}, source{size: size}))
 	if err != nil {
 		t.Fatal(err)
 	}

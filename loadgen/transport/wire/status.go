@@ -31,7 +31,9 @@ func (f *fields) grpcStatus() (codes.Code, string) {
 			details.Code = int32(n) //nolint:gosec // what cannot be read contradicts nothing
 		}
 		if codes.Code(details.GetCode()) != code { //nolint:gosec // a code is compared, whatever it is
-			why := fmt.Sprintf("grpc-status is %v, and grpc-status-details-bin says %v", code, codes.Code(details.GetCode())) //nolint:gosec // as above
+			// as above
+			why := fmt.Sprintf("grpc-status is %v, and grpc-status-details-bin says %v", code,
+				codes.Code(details.GetCode())) //nolint:gosec
 			if message != "" {
 				why += fmt.Sprintf("; grpc-message %q", message)
 			}

@@ -92,8 +92,9 @@ const stuck = 5 * int64(time.Millisecond)
 // answer, which the server cannot have given without a look at it.
 func (s *stream) mayRetry() bool { return !s.retried && s.call.MessagesReceived == 0 }
 
-// takes says whether a call may start: the server takes no more streams than it said, and what it does not read must not
-// pile up. Behind a socket that takes nothing a call is not on its way, however much room there is in our own memory.
+// takes says whether a call may start: the server takes no more streams than it said, and what it does not read must
+// not pile up. Behind a socket that takes nothing a call is not on its way, however much room there is in our own
+// memory.
 func (ss *session) takes() bool {
 	if ss.streams.n >= ss.maxStreams || len(ss.out) >= 4*outLimit || ss.blocked {
 		return false
@@ -107,7 +108,8 @@ func (ss *session) open(s *stream) {
 	c := ss.conn
 	if s.request.listSize > ss.maxHeaderList {
 		s.call.Local = true
-		c.complete(s, codes.Internal, fmt.Sprintf("the metadata take %d bytes, and the server takes %d at most", s.request.listSize, ss.maxHeaderList), transport.Now())
+		c.complete(s, codes.Internal, fmt.Sprintf("the metadata take %d bytes, and the server takes %d at most",
+			s.request.listSize, ss.maxHeaderList), transport.Now())
 		return
 	}
 	var left int64
@@ -163,7 +165,8 @@ func (s *stream) step() step {
 		return stepWait
 	case spec.Send > 0 && n >= spec.Send && spec.EndsItself():
 		return stepWait
-	case spec.Send > 0 && n >= spec.Send, spec.Send == 0 && n > 0 && s.conn.finishing: // without a first message it would measure nothing
+	case spec.Send > 0 && n >= spec.Send, spec.Send == 0 && n > 0 &&
+		s.conn.finishing: // without a first message it would measure nothing
 		return stepEnd
 	case spec.Pace > 0:
 		if s.call.Sent == 0 {

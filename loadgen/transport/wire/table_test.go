@@ -27,7 +27,8 @@ func TestTableAgainstMap(t *testing.T) {
 				delete(want, id)
 			}
 			if got.get(id) != want[id] || got.n != len(want) {
-				t.Fatalf("seed %d, op %d: get(%d) = %v of %d, want %v of %d", seed, op, id, got.get(id), got.n, want[id], len(want))
+				t.Fatalf("seed %d, op %d: get(%d) = %v of %d, want %v of %d", seed, op, id, got.get(id), got.n,
+					want[id], len(want))
 			}
 			if op%100 == 0 {
 				checkTable(t, &got, want)

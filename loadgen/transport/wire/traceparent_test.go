@@ -56,7 +56,8 @@ func TestTraceparentInTheBlock(t *testing.T) {
 				{"grpc-accept-encoding", "gzip"},
 			}, tt.more...)
 			if diff := cmp.Diff(want, got); diff != "" || stream != uint32(2*seq+1) || frames != tt.frames {
-				t.Fatalf("%s, call %d: stream %d, %d frames, want %d of them (-want +got):\n%s", tt.reason, seq, stream, frames, tt.frames, diff)
+				t.Fatalf("%s, call %d: stream %d, %d frames, want %d of them (-want +got):\n%s", tt.reason, seq,
+					stream, frames, tt.frames, diff)
 			}
 			flags[got[5][1][53:]]++
 			size := 0
@@ -88,8 +89,14 @@ func TestTraceparentCut(t *testing.T) {
 		if frames == 2 {
 			cuts++
 		}
-		if want := [][2]string{got[0], got[1], got[2], got[3], {contract.RequestIDKey, id.String()}, {"traceparent", sampler.Traceparent(id)}}; stream != 5 || !slices.Equal(got[:6], want) || got[10][1] != "0001000u" || got[2][1] != spec.Method {
-			t.Fatalf("with a path of %d bytes the request says %v, %v and %v", len(spec.Method), got[4], got[5], got[10])
+		if want := [][2]string{
+			got[0], got[1], got[2], got[3],
+			{contract.RequestIDKey, id.String()},
+			{"traceparent", sampler.Traceparent(id)},
+		}; stream != 5 || !slices.Equal(got[:6], want) ||
+			got[10][1] != "0001000u" || got[2][1] != spec.Method {
+			t.Fatalf("with a path of %d bytes the request says %v, %v and %v", len(spec.Method), got[4], got[5],
+				got[10])
 		}
 	}
 	if cuts < 250 {
