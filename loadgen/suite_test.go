@@ -20,7 +20,8 @@ func TestSuiteLines(t *testing.T) {
 	want := 0
 	for _, d := range scenario.All() {
 		for _, how := range append(d.Transports(), "open") {
-			if want++; !slices.Contains(names, d.Name+"-"+how) {
+			want++
+			if !slices.Contains(names, d.Name+"-"+how) {
 				t.Errorf("%s is not there %s", d.Name, how)
 			}
 		}

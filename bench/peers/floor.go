@@ -103,7 +103,8 @@ func floor(args []string) error {
 			return fmt.Errorf("the echo ended after %d of %d bytes: %w", received, whole, err)
 		}
 		received += n
-		if n = min(n, whole-sent); n > 0 {
+		n = min(n, whole-sent)
+		if n > 0 {
 			if _, err := nc.Write(buf[:n]); err != nil {
 				return fmt.Errorf("send: %w", err)
 			}

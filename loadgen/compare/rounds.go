@@ -178,7 +178,8 @@ func merged(spans []result.Span) []result.Count {
 // atRank is the value of a rank, from 1.
 func atRank(counts []result.Count, rank int64) int64 {
 	for _, c := range counts {
-		if rank -= c.N; rank <= 0 {
+		rank -= c.N
+		if rank <= 0 {
 			return c.Ns
 		}
 	}

@@ -112,7 +112,8 @@ func (c *fakeConn) Start(call *transport.Call) error {
 	}
 	f := c.f
 	f.mu.Lock()
-	if f.inFlight[call.Worker]++; f.inFlight[call.Worker] > 1 {
+	f.inFlight[call.Worker]++
+	if f.inFlight[call.Worker] > 1 {
 		f.violations = append(f.violations, "a worker has two calls in flight")
 	}
 	if f.seqs[call.Seq] {
@@ -157,7 +158,8 @@ func (c *fakeConn) worker(ctx context.Context, call *transport.Call) func() {
 		case <-ctx.Done():
 			call.Code = codes.Canceled
 		}
-		if call.End, call.Local = transport.Now(), b.local; !b.unsent {
+		call.End, call.Local = transport.Now(), b.local
+		if !b.unsent {
 			call.MessagesSent = 1
 		}
 		c.f.mu.Lock()
@@ -202,7 +204,8 @@ func runWith(ctx context.Context, t *testing.T, rec recorder.Config, cfg engine.
 		return nil
 	}
 	o.rec = recorder.New(rec)
-	if cfg.Dialer = f; cfg.Addrs == nil {
+	cfg.Dialer = f
+	if cfg.Addrs == nil {
 		cfg.Addrs = []string{"a"}
 	}
 	if cfg.Methods == nil {

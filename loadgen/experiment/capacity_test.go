@@ -330,7 +330,8 @@ func TestCapacityThatEndsEarly(t *testing.T) {
 	n := 0
 	d, err := experiment.Capacity(ctx, plan.Capacity{SLO: "p99<20ms", Precision: 0.01, Budget: 5 * time.Minute},
 		fresh(), func(string) {
-			if n++; n == 8 {
+			n++
+			if n == 8 {
 				cancel()
 			}
 		})

@@ -144,7 +144,8 @@ func ReadDataCommand(args []string, stdin io.Reader, usage io.Writer) (Data, err
 	from, to, several := strings.Cut(seq, "..")
 	var err error
 	if d.From, err = strconv.ParseUint(from, 10, 40); err == nil {
-		if d.To = d.From; several {
+		d.To = d.From
+		if several {
 			d.To, err = strconv.ParseUint(to, 10, 40)
 		}
 	}

@@ -51,7 +51,8 @@ func ReadCapacity(args []string, stdin io.Reader, usage io.Writer) (plan.Capacit
 	}
 	var own []string
 	for part := range strings.SplitSeq(p.SLO, ",") {
-		if part = strings.TrimSpace(part); strings.HasPrefix(part, "capacity") {
+		part = strings.TrimSpace(part)
+		if strings.HasPrefix(part, "capacity") {
 			own = append(own, part)
 			continue
 		}

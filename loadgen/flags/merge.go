@@ -33,7 +33,8 @@ func ReadMerge(args []string, usage io.Writer) (Merge, error) {
 		printUsage(usage, "loadgen merge DIR... -o DIR [flags]   (the shards' own folders, or one that holds them)", fs)
 		return m, flag.ErrHelp
 	}
-	if m.Dirs = dirs; len(dirs) == 0 {
+	m.Dirs = dirs
+	if len(dirs) == 0 {
 		problems = append(problems, errors.New("merge wants the shards' folders: DIR"))
 	}
 	if m.Out == "" {
@@ -94,7 +95,8 @@ func ReadRecipe(args []string, stdin io.Reader, usage io.Writer) (Recipe, error)
 	if r.Count < 1 || r.Count > maxShards {
 		problems = append(problems, errors.New("-n is missing: how many processes"))
 	}
-	if r.Args = rest; len(rest) == 0 {
+	r.Args = rest
+	if len(rest) == 0 {
 		problems = append(problems, errors.New("the run's flags are missing: after --"))
 		return r, plan.Usage(problems...)
 	}
@@ -105,7 +107,8 @@ func ReadRecipe(args []string, stdin io.Reader, usage io.Writer) (Recipe, error)
 	if p.Shard.On() {
 		problems = append(problems, errors.New("-shard, -run and -meet are the recipe's to say"))
 	}
-	if r.Plan = p; p.Embedded() {
+	r.Plan = p
+	if p.Embedded() {
 		problems = append(problems, errors.New("-addr is missing among the run's flags"))
 	}
 	if p.Workers < r.Count && r.Count > 0 {

@@ -242,7 +242,8 @@ func (x *Expectation) find(path string) (v protoreflect.Value, ok bool) {
 		if field == nil || field.IsList() || field.IsMap() {
 			return v, false
 		}
-		if v = m.Get(field); i < len(names)-1 {
+		v = m.Get(field)
+		if i < len(names)-1 {
 			if field.Message() == nil {
 				return v, false
 			}

@@ -53,7 +53,8 @@ func (c *compiler) message(path string, desc protoreflect.MessageDescriptor, v a
 		}); err != nil {
 			return nil, nil, err
 		}
-		if samples[key] = sample; same != nil {
+		samples[key] = sample
+		if same != nil {
 			nodes = append([]node{{literal: c.fixed(desc, map[string]any{key: same})}}, nodes...)
 		}
 		parts = append(parts, ordered{field.Number(), nodes})

@@ -39,7 +39,8 @@ func mapFile(name string) (m mapped, err error) {
 	m.unmap = func() error { return unix.Munmap(data) }
 	page := os.Getpagesize()
 	m.forget = func(from, to int) {
-		if from, to = from/page*page, to/page*page; to > from {
+		from, to = from/page*page, to/page*page
+		if to > from {
 			_ = unix.Madvise(data[from:to], unix.MADV_DONTNEED) // it is advice: what is asked for again is read again
 		}
 	}

@@ -30,7 +30,8 @@ func (p *Program) lay(nodes []node, before []byte) (rest []byte) {
 		case n.grouped:
 			at := len(p.ops)
 			p.ops = append(p.ops, op{code: opGroup, literal: rest})
-			if rest = p.lay(n.group, nil); len(rest) > 0 {
+			rest = p.lay(n.group, nil)
+			if len(rest) > 0 {
 				p.ops = append(p.ops, op{literal: rest})
 			}
 			rest, p.ops[at].end = nil, len(p.ops)

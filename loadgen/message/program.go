@@ -66,7 +66,8 @@ func (p *Program) append(dst []byte, m *Moment, from, to int) ([]byte, error) {
 			if dst, err = o.text.append(append(dst, 0), m); err != nil {
 				return dst, err
 			}
-			if dst = putLength(dst, at); o.tag > 0 && len(dst) == at+1 {
+			dst = putLength(dst, at)
+			if o.tag > 0 && len(dst) == at+1 {
 				dst = dst[:at-o.tag]
 			}
 		case opGroup:

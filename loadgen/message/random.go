@@ -124,7 +124,8 @@ func (p *permutation) at(key, x uint64) uint64 {
 			left ^= mix.Mix(key+round*mix.Golden+right) & p.left
 			right ^= mix.Mix(key+(round+1)*mix.Golden+left) & p.right
 		}
-		if x = left<<p.low | right; x < p.n {
+		x = left<<p.low | right
+		if x < p.n {
 			return x
 		}
 	}

@@ -152,7 +152,8 @@ func (r *csvRows) scan(at int) (fields, next, lines int, err error) {
 		if i >= len(data) {
 			return fields, len(r.data), lines + 1, nil
 		}
-		if i++; data[i-1] == '\n' {
+		i++
+		if data[i-1] == '\n' {
 			return fields, at + i, lines + 1, nil
 		}
 	}
@@ -165,7 +166,8 @@ func closing(data []byte, i int) int {
 		if n < 0 {
 			return -1
 		}
-		if i += n; i+1 >= len(data) || data[i+1] != '"' {
+		i += n
+		if i+1 >= len(data) || data[i+1] != '"' {
 			return i
 		}
 	}

@@ -159,7 +159,8 @@ func (s *saveStep) find(body []byte) (found []byte, kind protowire.Type, ok bool
 			return nil, 0, false
 		}
 		body = body[size:]
-		if size = protowire.ConsumeFieldValue(num, typ, body); size < 0 {
+		size = protowire.ConsumeFieldValue(num, typ, body)
+		if size < 0 {
 			return nil, 0, false
 		}
 		value := body[:size]
@@ -188,7 +189,8 @@ func (s *saveStep) find(body []byte) (found []byte, kind protowire.Type, ok bool
 		case typ == protowire.StartGroupType:
 			value, _ = protowire.ConsumeGroup(num, value)
 		}
-		if found, kind, ok = value, typ, true; s.index >= 0 && n == s.index {
+		found, kind, ok = value, typ, true
+		if s.index >= 0 && n == s.index {
 			return found, kind, true
 		}
 		n++

@@ -133,7 +133,8 @@ func (e *Slots) fill(s *slot) error {
 			s.span = uint64(to-s.from) + 1 //nolint:gosec // lengths
 		}
 	case "int":
-		if s.kind = slotInt; wants(2) {
+		s.kind = slotInt
+		if wants(2) {
 			var to int64
 			if s.from, to, err = twoInts(args); err == nil && to < s.from {
 				err = errors.New("want the less first")
@@ -141,7 +142,8 @@ func (e *Slots) fill(s *slot) error {
 			s.span = uint64(to-s.from) + 1 //nolint:gosec // wraps to 0 for all of them
 		}
 	case "float":
-		if s.kind = slotFloat; wants(2) {
+		s.kind = slotFloat
+		if wants(2) {
 			var to float64
 			if s.low, to, err = twoFloats(args); err == nil && !(to >= s.low && !math.IsInf(to-s.low, 0)) {
 				err = errors.New("want the less first")
@@ -149,7 +151,8 @@ func (e *Slots) fill(s *slot) error {
 			s.wide = to - s.low
 		}
 	case "zipf":
-		if s.kind = slotZipf; wants(2) {
+		s.kind = slotZipf
+		if wants(2) {
 			var n, skew float64
 			if n, skew, err = twoFloats(args); err == nil &&
 				!(n >= 1 && n <= 1<<48 && n == math.Trunc(n) && skew > 0 && skew <= 100) {
@@ -160,11 +163,13 @@ func (e *Slots) fill(s *slot) error {
 			}
 		}
 	case "pick":
-		if s.kind, s.picks = slotPick, args; len(args) == 0 || len(args) == 1 && args[0] == "" {
+		s.kind, s.picks = slotPick, args
+		if len(args) == 0 || len(args) == 1 && args[0] == "" {
 			err = errors.New("want something to pick from")
 		}
 	case "file":
-		if s.kind = slotFile; wants(1) {
+		s.kind = slotFile
+		if wants(1) {
 			var data []byte
 			if data, err = os.ReadFile(args[0]); err != nil {
 				return err //nolint:wrapcheck // it names the file

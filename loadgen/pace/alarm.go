@@ -71,7 +71,8 @@ func (a *Alarm) ring() (next int64, stopping bool) {
 			defer a.mu.Unlock()
 			return math.MaxInt64, a.stopping
 		}
-		if next = a.due[0].at; next > a.now() {
+		next = a.due[0].at
+		if next > a.now() {
 			a.mu.Unlock()
 			return next, false
 		}

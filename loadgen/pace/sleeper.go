@@ -102,7 +102,8 @@ func (l *lead) learn(late int64) {
 	if l.waits == 0 || took < l.least {
 		l.least = took
 	}
-	if l.waits++; l.waits == leadWaits {
+	l.waits++
+	if l.waits == leadWaits {
 		l.ns, l.waits = min(l.least, mostLead), 0
 	}
 }

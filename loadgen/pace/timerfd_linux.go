@@ -96,7 +96,8 @@ func (t *timerfd) judge(late time.Duration) {
 	case late <= tooLate:
 		t.late = max(0, t.late-1)
 	default:
-		if t.late += lateWeight; t.late > tooMany {
+		t.late += lateWeight
+		if t.late > tooMany {
 			t.late, t.twofold = 0, manyWaits
 		}
 	}

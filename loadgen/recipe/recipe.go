@@ -111,7 +111,8 @@ func (j *job) pack() error {
 			continue
 		}
 		if !joined {
-			if i++; i == len(j.Args) {
+			i++
+			if i == len(j.Args) {
 				return errors.New("-" + name + " has no value")
 			}
 			value = j.Args[i]

@@ -99,7 +99,8 @@ func (r *recording) call(cfg *Config, c *Sample) (response int64) {
 		c.Code = code
 	}
 	r.codes[code]++
-	if c.Censored = ownDeadline(cfg, c); c.Censored {
+	c.Censored = ownDeadline(cfg, c)
+	if c.Censored {
 		r.censorCall(cfg, c, response)
 	} else {
 		r.record(series.Service, c.Done-c.Sent)

@@ -171,7 +171,8 @@ func heatColumns(spans []result.Span) (all []plot.Column) {
 func at(counts []plot.Count, n int64, share float64) int64 {
 	rank := max(1, int64(math.Ceil(share*float64(n))))
 	for _, c := range counts {
-		if rank -= c.N; rank <= 0 {
+		rank -= c.N
+		if rank <= 0 {
 			return c.Ns
 		}
 	}

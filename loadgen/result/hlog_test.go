@@ -267,7 +267,8 @@ type fullDisk struct{ n int }
 var errFull = errors.New("no space left on device")
 
 func (w *fullDisk) Write(p []byte) (int, error) {
-	if w.n -= len(p); w.n < 0 {
+	w.n -= len(p)
+	if w.n < 0 {
 		return 0, errFull
 	}
 	return len(p), nil

@@ -28,7 +28,8 @@ func Correlated(l *recorder.Latencies, rho float64) Latency {
 func Worth(l *recorder.Latencies, effective int64) Latency {
 	out := summary(l.Histogram, l.Max, effective)
 	out.MeanNs, out.MinNs, out.MaxNs = l.Mean(), l.Min, l.Max
-	if out.Censored = l.CensoredCount(); out.Censored > 0 {
+	out.Censored = l.CensoredCount()
+	if out.Censored > 0 {
 		out.widen(l)
 	}
 	return out

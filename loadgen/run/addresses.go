@@ -48,7 +48,8 @@ func byAddress(p plan.Plan, o engine.Outcome) (all []result.Address, notes []str
 				Sent: a.Sent, OK: a.OK, Failed: a.Failed, Unfinished: a.Unfinished,
 			},
 		})
-		if most = max(most, a.Sent); i == 0 || a.Sent < least {
+		most = max(most, a.Sent)
+		if i == 0 || a.Sent < least {
 			least = a.Sent
 		}
 	}

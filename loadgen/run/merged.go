@@ -122,7 +122,8 @@ func (s *sum) neverSent(index int, lane *recorder.Lane) error {
 		if !part.Has(seq) {
 			continue
 		}
-		if told--; told >= 0 {
+		told--
+		if told >= 0 {
 			continue
 		}
 		flow := draw.Of(seq)

@@ -140,7 +140,8 @@ func (s *sum) flush(end bool) {
 // checkAbort stops the run where a limit of -abort-on is passed.
 func (s *sum) checkAbort() {
 	if s.aborted == "" && s.abort != nil {
-		if s.aborted = s.run.passed(); s.aborted != "" {
+		s.aborted = s.run.passed()
+		if s.aborted != "" {
 			go s.abort(s.aborted) // which tells shards whose messages wait for this lock
 		}
 	}

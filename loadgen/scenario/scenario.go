@@ -306,7 +306,8 @@ func (d Definition) Build(o Options) (transport.Spec, *message.Source, error) {
 		ReceiveFor: o.ReceiveFor, //nolint:gosec
 	}
 	if d.Streams() {
-		if spec.Send = o.Messages; o.Messages > 0 {
+		spec.Send = o.Messages
+		if o.Messages > 0 {
 			spec.Send += d.lead
 		}
 	}

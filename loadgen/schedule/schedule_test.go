@@ -159,7 +159,8 @@ func FuzzParseStages(f *testing.F) {
 			if at < last || at > Length(stages) {
 				t.Fatalf("%q: arrival at %v after %v", s, at, last)
 			}
-			if last, n = at, n+1; n == 1000 {
+			last, n = at, n+1
+			if n == 1000 {
 				break
 			}
 		}

@@ -74,7 +74,8 @@ func signedRanks(n int) []float64 {
 func wilcoxonRank(n int) int {
 	var below float64
 	for k, p := range signedRanks(n) {
-		if below += p; below > (1-Level/100.0)/2 {
+		below += p
+		if below > (1-Level/100.0)/2 {
 			return k
 		}
 	}

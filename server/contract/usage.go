@@ -150,7 +150,8 @@ func (w window) quantile(q float64) float64 {
 	rank := max(uint64(math.Ceil(q*float64(w.total))), 1)
 	var seen uint64
 	for i, n := range w.counts {
-		if seen += n; seen >= rank {
+		seen += n
+		if seen >= rank {
 			return w.finite(i + 1)
 		}
 	}

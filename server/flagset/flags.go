@@ -29,7 +29,8 @@ func ParseArgs(fs *flag.FlagSet, args []string) (others []string, problems []err
 	for len(args) > 0 {
 		err := fs.Parse(args)
 		if err == nil {
-			if args = fs.Args(); len(args) > 0 {
+			args = fs.Args()
+			if len(args) > 0 {
 				others, args = append(others, args[0]), args[1:]
 			}
 			continue

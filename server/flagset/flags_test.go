@@ -21,7 +21,8 @@ func parseFlags(t *testing.T, args []string) (problems []error, drain time.Durat
 	fs.Bool("quiet", false, "whether")
 	asked := 0
 	fs.Usage = func() {
-		if asked++; asked > 100 {
+		asked++
+		if asked > 100 {
 			panic("endless")
 		}
 	}

@@ -155,7 +155,8 @@ type distribution struct {
 
 func parseDistribution(args []string) (d distribution, err error) {
 	var want string
-	switch d.kind = args[0]; {
+	d.kind = args[0]
+	switch {
 	case len(args) == 1:
 		d.kind = "constant"
 		d.a, err = parseDelay(args[0])

@@ -68,7 +68,8 @@ func TestLoggingStream(t *testing.T) {
 			ctx: withIncomingID(t.Context(), "id-2"),
 			recv: func(any) error {
 				time.Sleep(10 * time.Millisecond)
-				if messages--; messages < 0 {
+				messages--
+				if messages < 0 {
 					return io.EOF
 				}
 				return nil

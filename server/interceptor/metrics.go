@@ -74,7 +74,8 @@ func newMetrics(reg prometheus.Registerer) (Interceptor, error) {
 			m.received.Inc()
 			defer func() { m.done(ctx, code, start) }()
 			res, err = handler(ctx, req)
-			if code = status.Code(err); code == codes.OK {
+			code = status.Code(err)
+			if code == codes.OK {
 				m.sent.Inc()
 			}
 			return res, err

@@ -100,7 +100,8 @@ func TestMetricsStream(t *testing.T) {
 					ctx: t.Context(),
 					recv: func(any) error {
 						time.Sleep(10 * time.Millisecond)
-						if messages--; messages < 0 {
+						messages--
+						if messages < 0 {
 							return io.EOF // the end is no message
 						}
 						return nil

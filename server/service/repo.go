@@ -50,7 +50,8 @@ func (r *Repo) CreateRepo(stream grpc.ClientStreamingServer[repo.RepoCreateReque
 			if upload == nil {
 				return status.Error(codes.InvalidArgument, "data before context")
 			}
-			if size += int64(len(body.Data)); size > r.limit() {
+			size += int64(len(body.Data))
+			if size > r.limit() {
 				return status.Errorf(codes.ResourceExhausted, "the upload is larger than %d bytes", r.limit())
 			}
 		default:

@@ -186,7 +186,8 @@ func breaking[Req, Res any](messages int, broken error, sent *[]proto.Message) *
 	return &fakeStream[Req, Res]{
 		ctx: context.Background(),
 		recv: func() (*Req, error) {
-			if messages--; messages < 0 {
+			messages--
+			if messages < 0 {
 				return nil, broken
 			}
 			return new(Req), nil

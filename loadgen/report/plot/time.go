@@ -35,7 +35,8 @@ func overTime(title string, seconds []float64, all []Line, latency bool) Figure 
 		for i, v := range l.Values {
 			values = append(values, v)
 			if latency {
-				if v = logNs(v); l.Values[i] <= 0 {
+				v = logNs(v)
+				if l.Values[i] <= 0 {
 					v = math.NaN()
 				}
 			}

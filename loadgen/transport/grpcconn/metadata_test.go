@@ -67,7 +67,8 @@ func TestRequestIDsOfManyCalls(t *testing.T) {
 		l := newLedger()
 		conn := dial(t, addr, spec, source{}, options(t, "requestid"))
 		l.next = func(c *transport.Call) {
-			if c.Seq += workers; c.Seq < workers*each {
+			c.Seq += workers
+			if c.Seq < workers*each {
 				seq := c.Seq
 				c.Reset()
 				c.Seq = seq

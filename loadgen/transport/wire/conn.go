@@ -127,7 +127,8 @@ func (c *conn) retry(s *stream) {
 	deadline := s.deadline
 	c.deadlines.remove(s)
 	s.begin()
-	if s.retried = true; deadline > 0 {
+	s.retried = true
+	if deadline > 0 {
 		c.setDeadline(s, deadline, transport.Now())
 	}
 	s.on = nil
@@ -148,7 +149,8 @@ func (c *conn) complete(s *stream, code codes.Code, message string, now int64) {
 	call := s.call
 	call.End = now
 	s.leaves(now) // it may be over before it could
-	if call.Code, call.Message = code, message; code != codes.OK {
+	call.Code, call.Message = code, message
+	if code != codes.OK {
 		call.Awaited, call.AwaitedDue = s.awaited()
 	}
 	c.done = append(c.done, s)
@@ -191,7 +193,8 @@ func (c *conn) Flush() { c.deliver(nil) }
 // Finish implements [transport.Conn].
 func (c *conn) Finish() {
 	c.mu.Lock()
-	if c.finishing = true; slices.ContainsFunc(c.methods, func(m method) bool { return m.Send == 0 }) {
+	c.finishing = true
+	if slices.ContainsFunc(c.methods, func(m method) bool { return m.Send == 0 }) {
 		for _, ss := range c.sessions {
 			for _, s := range ss.streams.all() {
 				ss.enqueue(s)

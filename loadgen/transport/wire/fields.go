@@ -135,7 +135,8 @@ func (f *fields) parse(block []byte, known *knownNames) error {
 			if literal, block, err = readText(block); err != nil {
 				return err
 			}
-			if n = literal.name(); n == otherName && !known.has(literal) {
+			n = literal.name()
+			if n == otherName && !known.has(literal) {
 				if why := literal.wrongName(); why != "" {
 					f.malform(why)
 				} else {

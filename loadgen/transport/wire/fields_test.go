@@ -50,7 +50,8 @@ func oracle(block []byte) (want plainFields, malformed bool, err error) {
 		switch f.Name {
 		case ":status":
 			n, err := strconv.Atoi(f.Value)
-			if statuses++; err != nil || len(f.Value) != 3 || n < 100 || statuses > 1 {
+			statuses++
+			if err != nil || len(f.Value) != 3 || n < 100 || statuses > 1 {
 				malformed, n = true, 0
 			}
 			want.HTTPStatus = n

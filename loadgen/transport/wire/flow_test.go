@@ -154,10 +154,12 @@ func TestLongServerStream(t *testing.T) {
 		body := strings.Repeat("y", maxFrame-messageHead)
 		const messages = 3000 // 48 MiB
 		for i := range messages {
-			if stream -= maxFrame; stream < 0 {
+			stream -= maxFrame
+			if stream < 0 {
 				t.Fatalf("after %d messages the stream's window is spent", i)
 			}
-			if conn -= maxFrame; conn < 0 {
+			conn -= maxFrame
+			if conn < 0 {
 				t.Fatalf("after %d messages the connection's window is spent", i)
 			}
 			p.message(1, body)
@@ -305,7 +307,8 @@ func TestFailuresInARowAreWritten(t *testing.T) {
 			cn.mu.Lock()
 			most = max(most, len(cn.sessions[0].out))
 			cn.mu.Unlock()
-			if n++; n < rounds {
+			n++
+			if n < rounds {
 				if err := r.begin(c); err != nil && !errors.Is(err, transport.ErrClosed) {
 					t.Error(err)
 				}

@@ -89,7 +89,8 @@ func FuzzFrames(f *testing.F) {
 			r.connect()
 			ends := 0
 			r.again = func(c *transport.Call) {
-				if ends++; ends < 20 {
+				ends++
+				if ends < 20 {
 					_ = r.begin(c)
 				}
 			}
@@ -186,7 +187,8 @@ func FuzzMessages(f *testing.F) {
 		want := feed(func() int { return len(all) })
 		i := -1
 		inPlaces := feed(func() int {
-			if i++; len(cuts) == 0 {
+			i++
+			if len(cuts) == 0 {
 				return 1
 			}
 			return int(cuts[i%len(cuts)])%32 + 1

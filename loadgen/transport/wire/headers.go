@@ -58,7 +58,8 @@ func (ss *session) skipBlock(f frame, n int, now int64) error {
 			s.fail(codes.Internal, fmt.Sprintf("the server's header block is longer than %d bytes", maxHeaderList), now)
 		}
 	}
-	if ss.tooLong += n; ss.tooLong > 4*maxHeaderList {
+	ss.tooLong += n
+	if ss.tooLong > 4*maxHeaderList {
 		return broken(http2.ErrCodeEnhanceYourCalm, "a header block of more than %d bytes", 4*maxHeaderList)
 	}
 	if f.has(http2.FlagContinuationEndHeaders) {

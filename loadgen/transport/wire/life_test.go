@@ -195,7 +195,8 @@ func TestReconnect(t *testing.T) {
 		r := newRig(t, transport.Spec{})
 		var at []time.Time
 		r.refuse = func(n int) error {
-			if at = append(at, time.Now()); n > 1 && n < 12 {
+			at = append(at, time.Now())
+			if n > 1 && n < 12 {
 				return errors.New("refused")
 			}
 			return nil
@@ -327,7 +328,8 @@ func TestClosedLoopOverManyConnections(t *testing.T) {
 		r.again = func(c *transport.Call) {
 			mu.Lock()
 			defer mu.Unlock()
-			if codes[c.Code.String()]++; left > 0 {
+			codes[c.Code.String()]++
+			if left > 0 {
 				left--
 				if err := r.begin(c); err != nil {
 					t.Error(err)

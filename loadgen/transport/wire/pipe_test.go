@@ -114,7 +114,8 @@ func (e *pipeEnd) Close() error {
 
 func (e *pipeEnd) SetWriteDeadline(t time.Time) error {
 	e.out.set(func(h *half) {
-		if h.until = t; h.timer != nil {
+		h.until = t
+		if h.timer != nil {
 			h.timer.Stop()
 		}
 		h.timer = time.AfterFunc(time.Until(t), h.changed.Broadcast)

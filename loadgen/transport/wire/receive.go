@@ -58,7 +58,8 @@ func (ss *session) data(f frame, payload []byte, now int64) error {
 		return err
 	}
 	// what is here is judged, or kept within its own bound: there is room for as much again
-	if ss.credit -= int64(f.length); ss.credit < connWindow/2 {
+	ss.credit -= int64(f.length)
+	if ss.credit < connWindow/2 {
 		ss.out = append32(ss.out, http2.FrameWindowUpdate, 0, uint32(connWindow-ss.credit))
 		ss.credit = connWindow
 	}
@@ -66,7 +67,8 @@ func (ss *session) data(f frame, payload []byte, now int64) error {
 	if err != nil || s == nil {
 		return err
 	}
-	if s.credit -= int64(f.length); s.credit < 0 {
+	s.credit -= int64(f.length)
+	if s.credit < 0 {
 		s.breach(http2.ErrCodeFlowControl, "DATA past the stream's window", now)
 		return nil
 	}
@@ -167,7 +169,8 @@ func (ss *session) resize(initial int64) error {
 	change := initial - ss.initialWindow
 	ss.initialWindow = initial
 	for _, s := range ss.streams.all() {
-		if s.window += change; s.window > maxWindow {
+		s.window += change
+		if s.window > maxWindow {
 			return broken(http2.ErrCodeFlowControl, "a change of INITIAL_WINDOW_SIZE takes stream %d past 2^31-1", s.id)
 		}
 		ss.enqueue(s)
@@ -177,7 +180,8 @@ func (ss *session) resize(initial int64) error {
 
 // answered counts bytes that the server ordered by control frames; a connection whose server reads none of them ends.
 func (ss *session) answered(n int) error {
-	if ss.answers += n; ss.answers > outLimit {
+	ss.answers += n
+	if ss.answers > outLimit {
 		return broken(http2.ErrCodeEnhanceYourCalm, "%d bytes of answers to control frames wait to be read", ss.answers)
 	}
 	return nil
@@ -235,7 +239,8 @@ func (ss *session) windowUpdate(f frame, payload []byte, now int64) error {
 		if n == 0 {
 			return broken(http2.ErrCodeProtocol, "WINDOW_UPDATE of 0")
 		}
-		if ss.window += n; ss.window > maxWindow {
+		ss.window += n
+		if ss.window > maxWindow {
 			return broken(http2.ErrCodeFlowControl, "WINDOW_UPDATE takes the connection's window past 2^31-1")
 		}
 		return nil // flush pumps who waits for it
@@ -244,7 +249,8 @@ func (ss *session) windowUpdate(f frame, payload []byte, now int64) error {
 	if err != nil || s == nil {
 		return err
 	}
-	switch s.window += n; {
+	s.window += n
+	switch {
 	case n == 0:
 		s.breach(http2.ErrCodeProtocol, "WINDOW_UPDATE of 0", now)
 	case s.window > maxWindow:

@@ -131,7 +131,8 @@ func (r *rig) dial(context.Context, string, string) (net.Conn, error) {
 	defer r.mu.Unlock()
 	client, server := newPipe()
 	p := newPeer(r.t, server)
-	if r.peers = append(r.peers, p); r.tune != nil {
+	r.peers = append(r.peers, p)
+	if r.tune != nil {
 		r.tune(len(r.peers), client, p)
 	}
 	go p.read()
@@ -203,7 +204,8 @@ func (r *rig) call() *transport.Call {
 func (r *rig) begin(c *transport.Call) error {
 	c.Reset()
 	c.Intended = transport.Now()
-	if c.Free = c.Intended; r.openLoop {
+	c.Free = c.Intended
+	if r.openLoop {
 		c.Intended--
 	}
 	r.mu.Lock()

@@ -394,7 +394,8 @@ func TestFinishAmidAnInterval(t *testing.T) {
 	reads := func(line string) {
 		var all []string
 		for end := time.Now().Add(10 * time.Second); !slices.Contains(all, line); {
-			if all = append(all, p.take()...); time.Now().After(end) {
+			all = append(all, p.take()...)
+			if time.Now().After(end) {
 				t.Fatalf("the server read %q: want %q among it", all, line)
 			}
 			time.Sleep(time.Millisecond)

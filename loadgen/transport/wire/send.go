@@ -42,7 +42,8 @@ func (ss *session) pumpReady() {
 		if s.queued != ss {
 			continue // it went on to another session meanwhile, and waits there
 		}
-		if s.queued = nil; s.on == ss {
+		s.queued = nil
+		if s.on == ss {
 			ss.pump(s)
 		}
 	}
@@ -97,7 +98,8 @@ func (ss *session) sendMessage(s *stream) {
 	call.BytesSent += int64(plain)
 	last := s.Kind&transport.ClientStream == 0 ||
 		s.Kind == transport.ClientStream && call.MessagesSent == s.Send
-	if s.lastSend = 0; int64(size) > min(ss.window, s.window, ss.maxFrame) {
+	s.lastSend = 0
+	if int64(size) > min(ss.window, s.window, ss.maxFrame) {
 		s.buf = append(s.buf[:0], b[at+frameHead:]...)
 		s.rest, s.last, s.since = s.buf, last, transport.Now()
 		ss.out = b[:at]

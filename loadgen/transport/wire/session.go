@@ -139,7 +139,8 @@ func (ss *session) read() {
 			return
 		}
 		c.mu.Unlock()
-		if from += used; from == to {
+		from += used
+		if from == to {
 			from, to = 0, 0
 		} else if to == len(buf) || len(buf)-from < frameHead+maxFrame {
 			to = copy(buf, buf[from:to])
@@ -247,7 +248,8 @@ func (c *conn) lose(ss *session, err error, now int64) {
 		err = fmt.Errorf("%w, after GOAWAY %s", err, ss.goAway)
 	}
 	ss.lost, ss.cause = true, err
-	if c.barren++; ss.nextID > c.firstID {
+	c.barren++
+	if ss.nextID > c.firstID {
 		c.barren = 0
 	}
 	if !ss.up {

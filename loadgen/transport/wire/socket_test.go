@@ -301,7 +301,8 @@ func TestSocketThatTakesLittle(t *testing.T) {
 				break
 			}
 			if d, ok := f.(*http2.DataFrame); ok {
-				if n += len(d.Data()); d.StreamEnded() {
+				n += len(d.Data())
+				if d.StreamEnded() {
 					break
 				}
 			}

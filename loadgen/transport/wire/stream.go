@@ -114,7 +114,8 @@ func (ss *session) open(s *stream) {
 	}
 	var left int64
 	if s.held > 0 && s.deadline > 0 { // the time that it waited is a part of its timeout
-		if left = s.deadline - transport.Now(); left <= 0 {
+		left = s.deadline - transport.Now()
+		if left <= 0 {
 			c.expire(s, transport.Now())
 			return
 		}
@@ -198,7 +199,8 @@ func (s *stream) answer(compressed bool, body []byte, now int64) bool {
 	if compressed {
 		var code codes.Code
 		var why string
-		if body, code, why = c.inflate(s.encoding, body); why != "" {
+		body, code, why = c.inflate(s.encoding, body)
+		if why != "" {
 			return s.fail(code, why, now)
 		}
 	}
