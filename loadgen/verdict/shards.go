@@ -60,7 +60,7 @@ func JudgeShards(f ShardFacts) Verdict {
 			v.add(status, "%s: %s", ShardNames(whose[text]), text)
 		}
 	}
-	f.standOut(&v)
+	f.checkAlike(&v)
 	for _, s := range f.Shards {
 		if !s.Lost && s.Drift.Abs() > s.Apart {
 			v.add(Suspect, "the clock of shard %d went away from shard 0's by %v during the run: seconds side by "+
@@ -70,15 +70,15 @@ func JudgeShards(f ShardFacts) Verdict {
 	return v
 }
 
-// A shard stands out whose median is mostApart times that of the middle one, or as much below, with intervals that do
-// not touch: with all else equal its machine, or its way to the server, is another.
+// A shard that differs by so much, with all else equal, has another machine, or another way to the server.
 const (
 	mostApart   = 1.5
 	fewestCalls = 100
 )
 
-// standOut: shards that do the same measure the same.
-func (f *ShardFacts) standOut(v *Verdict) {
+// checkAlike: shards that do the same measure the same. A median that is mostApart times the middle shard's, or as much
+// below, with intervals that do not touch: suspect.
+func (f *ShardFacts) checkAlike(v *Verdict) {
 	var known []ShardFact
 	for _, s := range f.Shards {
 		if s.Count >= fewestCalls && s.High > 0 {

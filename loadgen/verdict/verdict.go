@@ -27,12 +27,14 @@ type Verdict struct {
 	Client bool `json:"client,omitempty"`
 }
 
-// Judge applies every rule.
+// Judge applies every rule. Each says, in this order, what ought to be, how far off is too far, what that makes the
+// verdict, and where the figure comes from; a limit without a source is one of experience.
 func Judge(f Facts) Verdict {
 	v := Verdict{Status: Valid, Reasons: []string{}}
 	for _, rule := range []func(*Facts, *Verdict){
-		counts, own, unanswered, outage, reached, mixed, schedule, lateness, source, stood, suspended, between, little,
-		processor, machine, clock, arrivals, drift,
+		checkCounts, checkOwnFailures, checkUnanswered, checkOutage, checkReached, checkMix, checkSchedule, checkLateness,
+		checkMaking, checkStalls, checkSuspension, checkGaps, checkLittle, checkCPU, checkIdle, checkClock,
+		checkArrivals, checkDrift,
 	} {
 		rule(&f, &v)
 	}
@@ -47,8 +49,8 @@ func (v *Verdict) add(s Status, format string, args ...any) {
 	}
 }
 
-// health notes a reason that lies with the load generator: at most a doubt in a closed loop.
-func (v *Verdict) health(f *Facts, s Status, format string, args ...any) {
+// addOwn notes a reason that lies with the load generator: at most a doubt in a closed loop.
+func (v *Verdict) addOwn(f *Facts, s Status, format string, args ...any) {
 	if !f.Open {
 		s = Suspect
 	}
