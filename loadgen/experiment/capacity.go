@@ -113,6 +113,7 @@ type search struct {
 	length     time.Duration // of a look
 	low, high  float64       // the highest rate that passes, the lowest that does not
 	why        string        // the high one does not
+	leaning    bool          // what is undecided is far within its objectives: it lacks calls
 	baseline   int64         // the median where there is no load to speak of, in nanoseconds
 	seed       uint64
 	doc        *result.Capacity
@@ -199,8 +200,9 @@ func (s *search) ceiling(ctx context.Context) float64 {
 func (s *search) bracket(ctx context.Context, rate float64) {
 	for s.left(ctx, 1) {
 		came := s.take(ctx, rate, "search")
-		// with more calls it can be decided
-		up := came == pass || came == undecided && (!math.IsInf(s.low, 0) || rate <= max(s.plan.From, 0.1))
+		// What is undecided for want of calls is decided by more of them, which a higher rate makes.
+		more := !math.IsInf(s.low, 0) || rate <= max(s.plan.From, 0.1) || s.leaning && math.IsInf(s.high, 0)
+		up := came == pass || came == undecided && more
 		switch {
 		case s.bracketed(), s.failed != nil:
 			return

@@ -54,13 +54,15 @@ func (s *search) lengthAt(rate float64) time.Duration {
 	return length
 }
 
-// decidable is how many calls must be expected in the part that is allowed, so that a load without any of them decides.
-const decidable = 6
+// decidable is how many calls must be expected in the part that is allowed, so that a load without any of them decides:
+// 4.8 where calls are independent (the exact upper bound of none at wrongBound), and twice that where two are worth one.
+const decidable = 10
 
 // try looks at a rate until it is decided, or was looked at often enough; nil where it could not be.
 func (s *search) try(ctx context.Context, rate float64, phase string) *result.CapacityTrial {
 	pooled := make([]Share, len(s.objectives))
 	var t result.CapacityTrial
+	s.leaning = false
 	for look := 1; look <= mostLooks; look++ {
 		s.tell(fmt.Sprintf("%.0f/s", rate))
 		m, err := s.measure(ctx, rate)
@@ -69,6 +71,7 @@ func (s *search) try(ctx context.Context, rate float64, phase string) *result.Ca
 		}
 		t = trialOf(m, rate)
 		t.Phase, t.Looks, t.Outcome, t.Why = phase, look, pass, "keeps all objectives"
+		s.leaning = true
 		for i, o := range s.objectives {
 			came, why := fail, ""
 			if name, series, over, allowed, share := o.Share(); share {
@@ -80,6 +83,7 @@ func (s *search) try(ctx context.Context, rate float64, phase string) *result.Ca
 					came = pass
 				case low <= allowed:
 					came = undecided
+					s.leaning = s.leaning && part <= allowed/2
 				case explains(m.Document, series, 1-allowed, over):
 					came, why = generator, reason(m.Document)
 				}
