@@ -51,7 +51,7 @@ func list(ctx context.Context, args []string, stdout io.Writer) error {
 			continue
 		}
 		for i := range sd.Methods().Len() {
-			fmt.Fprintln(stdout, signature(sd.Methods().Get(i)))
+			fmt.Fprintln(stdout, formatSignature(sd.Methods().Get(i)))
 		}
 	}
 	for _, note := range s.Notes() {
@@ -83,8 +83,8 @@ func listOwn(w io.Writer) error {
 	return nil
 }
 
-// signature is a method on a line.
-func signature(md protoreflect.MethodDescriptor) string {
+// formatSignature is a method on a line.
+func formatSignature(md protoreflect.MethodDescriptor) string {
 	stream := map[bool]string{true: "stream ", false: ""}
 	return fmt.Sprintf("%s (%s%s) returns (%s%s)", schema.Name(md), stream[md.IsStreamingClient()],
 		md.Input().FullName(), stream[md.IsStreamingServer()], md.Output().FullName())
@@ -103,7 +103,7 @@ func describe(ctx context.Context, args []string, stdout io.Writer) error {
 		return plan.Usage(errors.New(
 			"describe wants a name: of a service, a method or a type; loadgen list shows them"))
 	}
-	found, done, err := lookUp(ctx, d)
+	found, done, err := findDescriptor(ctx, d)
 	if err != nil {
 		return err
 	}
@@ -192,8 +192,8 @@ func describeFile(ctx context.Context, p plan.Plan, stdout io.Writer) error {
 	return nil
 }
 
-// lookUp finds what a name means: a full name first, then a method by a part of it.
-func lookUp(ctx context.Context, d flags.Describe) (protoreflect.Descriptor, func(), error) {
+// findDescriptor finds what a name means: a full name first, then a method by a part of it.
+func findDescriptor(ctx context.Context, d flags.Describe) (protoreflect.Descriptor, func(), error) {
 	full := protoreflect.FullName(strings.ReplaceAll(strings.Trim(d.Name, "/."), "/", "."))
 	d.RPC = d.Name
 	if d.Embedded() && !d.Schema.Files() {

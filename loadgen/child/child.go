@@ -68,7 +68,7 @@ func Start(ctx context.Context, config contract.Config, log io.Writer) (*Target,
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the target: %w", err)
 	}
-	go t.watch(stdout)
+	go t.readLines(stdout)
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if err := t.ask(ctx, config, &t.Ready); err != nil {
@@ -78,8 +78,8 @@ func Start(ctx context.Context, config contract.Config, log io.Writer) (*Target,
 	return t, nil
 }
 
-// watch reads stdout to its end, then takes the exit status.
-func (t *Target) watch(stdout io.Reader) {
+// readLines reads stdout to its end, then takes the exit status.
+func (t *Target) readLines(stdout io.Reader) {
 	r := bufio.NewReader(stdout)
 	for {
 		line, err := r.ReadBytes('\n')
@@ -97,11 +97,11 @@ func (t *Target) ask(ctx context.Context, question, answer any) error {
 	if err := json.NewEncoder(t.stdin).Encode(question); err != nil {
 		return errors.Join(fmt.Errorf("write to the target: %w", err), t.lastWords())
 	}
-	return t.hear(ctx, answer)
+	return t.readAnswer(ctx, answer)
 }
 
-// hear reads a line.
-func (t *Target) hear(ctx context.Context, answer any) error {
+// readAnswer reads a line.
+func (t *Target) readAnswer(ctx context.Context, answer any) error {
 	select {
 	case line := <-t.lines:
 		if err := json.Unmarshal(line, answer); err != nil {
@@ -133,7 +133,7 @@ func (t *Target) Answer(ctx context.Context, mark contract.Mark) (contract.Answe
 	var a contract.Answer
 	err := t.ask(ctx, mark, &a)
 	for err == nil && a.Seq < t.marks { // of an earlier mark, whose asker gave up
-		err = t.hear(ctx, &a)
+		err = t.readAnswer(ctx, &a)
 	}
 	if err != nil {
 		return contract.Answer{}, fmt.Errorf("ask the target for its usage: %w", err)

@@ -68,7 +68,7 @@ func Runs(before, after []*result.Document, limits []verdict.ChangeLimit) (all [
 			alone = append(alone, "old: "+o.name)
 			continue
 		}
-		c, err := pair(o, news[i], limits)
+		c, err := comparePair(o, news[i], limits)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", o.name, err)
 		}
@@ -86,8 +86,8 @@ func Runs(before, after []*result.Document, limits []verdict.ChangeLimit) (all [
 	return all, alone, nil
 }
 
-// pair compares two groups.
-func pair(before, after group, limits []verdict.ChangeLimit) (*Comparison, error) {
+// comparePair compares two groups.
+func comparePair(before, after group, limits []verdict.ChangeLimit) (*Comparison, error) {
 	c := &Comparison{
 		Name: before.name, Old: Side{Runs: before.runs}, New: Side{Runs: after.runs},
 		Differ: differences(before.runs[0], slices.Concat(before.runs[1:], after.runs)),

@@ -104,7 +104,7 @@ func stretchRounds(runs []*result.Document) (all []round, length time.Duration, 
 		}
 		for i := range parts {
 			from, to := i*len(spans)/parts, (i+1)*len(spans)/parts
-			r := stretch(d.Series[min(from, len(d.Series)):min(to, len(d.Series))], spans[from:to])
+			r := stretchRound(d.Series[min(from, len(d.Series)):min(to, len(d.Series))], spans[from:to])
 			for _, p := range d.Parts() {
 				if of := course.Part(p.Name); len(of) >= to {
 					r.addSpans(of[from:to], p.Name, ofPart("mean", p.Name), verdict.PartPercentiles)
@@ -117,8 +117,8 @@ func stretchRounds(runs []*result.Document) (all []round, length time.Duration, 
 	return all, length, nil
 }
 
-// stretch sums up some seconds of a run.
-func stretch(points []result.Point, spans []result.Span) round {
+// stretchRound sums up some seconds of a run.
+func stretchRound(points []result.Point, spans []result.Span) round {
 	r := round{}
 	var calls, unanswered, failed, cpu int64
 	for _, p := range points {

@@ -18,8 +18,8 @@ type feed interface {
 	close()
 	// leave takes a worker away whose connection takes no more calls.
 	leave()
-	// owed tells each arrival that was due and not started, once all is over.
-	owed(tell func(at int64, seq uint64))
+	// eachUnsent tells each arrival that was due and not started, once all is over.
+	eachUnsent(tell func(at int64, seq uint64))
 	// cut says whether arrivals of a schedule are left, which the window's end, or a stop, kept from being due.
 	cut() bool
 	// idle is closed when every worker is parked and none will be given a call.
@@ -58,9 +58,9 @@ func (l *closedLoop) next(c *transport.Call, now int64) bool {
 	return true
 }
 
-func (l *closedLoop) stop(int64)               { l.stopping.Store(true) }
-func (l *closedLoop) close()                   { l.stopping.Store(true) }
-func (l *closedLoop) owed(func(int64, uint64)) {}
-func (l *closedLoop) cut() bool                { return false }
-func (l *closedLoop) leave()                   { l.active.Done() }
-func (l *closedLoop) idle() <-chan struct{}    { return l.parked }
+func (l *closedLoop) stop(int64)                     { l.stopping.Store(true) }
+func (l *closedLoop) close()                         { l.stopping.Store(true) }
+func (l *closedLoop) eachUnsent(func(int64, uint64)) {}
+func (l *closedLoop) cut() bool                      { return false }
+func (l *closedLoop) leave()                         { l.active.Done() }
+func (l *closedLoop) idle() <-chan struct{}          { return l.parked }

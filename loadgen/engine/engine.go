@@ -211,7 +211,7 @@ func (r *run) start(now int64) {
 	r.ended = make(chan struct{})
 	r.probe = newProbe(r.cfg.Part.share(r.cfg.Expected), r.cfg.Part)
 	r.looks.late = recorder.NewHistogram()
-	r.background.Go(r.look)
+	r.background.Go(r.sampleInFlight)
 	r.ends = make([]Address, r.cfg.Conns)
 	r.calls = make([]transport.Call, r.cfg.Workers)
 	r.starts = make([]int64, r.cfg.Workers)
@@ -319,7 +319,7 @@ func (r *run) measure(ctx context.Context) error {
 			case <-second:
 				return true
 			case <-idle:
-				if left := r.rest(); left > 0 {
+				if left := r.remainingWindow(); left > 0 {
 					idle = nil
 					rest.Reset(left)
 					continue
@@ -333,8 +333,8 @@ func (r *run) measure(ctx context.Context) error {
 	})
 }
 
-// rest is how long the window of a schedule lasts when all its calls are over.
-func (r *run) rest() time.Duration {
+// remainingWindow is how long the window of a schedule lasts when all its calls are over.
+func (r *run) remainingWindow() time.Duration {
 	if r.cfg.Arrivals == nil {
 		return 0
 	}
@@ -380,7 +380,7 @@ func (r *run) finish() error {
 	err = errors.Join(err, r.background.Wait(), r.close())
 	<-r.feed.idle()
 	over := transport.Now()
-	r.feed.owed(func(at int64, seq uint64) { r.lanes[0].owe(at, over, seq) })
+	r.feed.eachUnsent(func(at int64, seq uint64) { r.lanes[0].countUnsent(at, over, seq) })
 	r.outcome.Addresses = r.addresses()
 	var lost losses
 	for _, l := range r.lanes {

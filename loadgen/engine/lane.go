@@ -74,7 +74,7 @@ func (l *lane) Done(c *transport.Call) {
 	}
 	l.endFlow(c)
 	if c.Code != spec.Success && neverLeft(c) && l.run.cfg.Arrivals == nil && !l.cut {
-		l.arriveLater(c)
+		l.startFlowLater(c)
 		l.mu.Unlock()
 		return
 	}
@@ -85,8 +85,8 @@ func (l *lane) Done(c *transport.Call) {
 	}
 }
 
-// arriveLater makes c ready for its next flow after a pause.
-func (l *lane) arriveLater(c *transport.Call) {
+// startFlowLater makes c ready for its next flow after a pause.
+func (l *lane) startFlowLater(c *transport.Call) {
 	l.pauseLocked(c, pause, func() bool { return l.nextArrival(c, transport.Now()) })
 }
 
@@ -94,7 +94,7 @@ func (l *lane) arriveLater(c *transport.Call) {
 func (l *lane) nextArrival(c *transport.Call, now int64) bool {
 	again := l.run.feed.next(c, now)
 	if again {
-		l.arrive(c)
+		l.startFlow(c)
 	}
 	return again
 }
@@ -147,7 +147,7 @@ func (l *lane) Message(c *transport.Call, of series.Series, ns int64) {
 // dispatch starts a call that the feed gave to a free worker.
 func (l *lane) dispatch(c *transport.Call) {
 	l.mu.Lock()
-	l.arrive(c)
+	l.startFlow(c)
 	l.mu.Unlock()
 	l.send(c)
 }
@@ -168,8 +168,8 @@ func (l *lane) prepare(c *transport.Call) {
 	}
 }
 
-// arrive makes c ready for the first call of the flow that its arrival starts.
-func (l *lane) arrive(c *transport.Call) {
+// startFlow makes c ready for the first call of the flow that its arrival starts.
+func (l *lane) startFlow(c *transport.Call) {
 	l.run.begin(c)
 	l.prepare(c)
 }
@@ -195,8 +195,8 @@ func (l *lane) neverSent(c *transport.Call) {
 	l.run.feed.leave()
 }
 
-// owe counts an arrival that was due at a time, and that no worker was free for.
-func (l *lane) owe(at, now int64, seq uint64) {
+// countUnsent counts an arrival that was due at a time, and that no worker was free for.
+func (l *lane) countUnsent(at, now int64, seq uint64) {
 	l.arrived++
 	flow := l.run.flows.Of(seq)
 	step := l.run.flows.all[flow].Steps[0].Method

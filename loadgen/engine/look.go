@@ -15,13 +15,13 @@ import (
 // even ones a call that starts every 10 ms would always, or never, be seen.
 const lookEvery = 10 * time.Millisecond
 
-// look counts the measured calls in flight again and again while the window
+// sampleInFlight counts the measured calls in flight again and again while the window
 // lasts. By Little's law their mean is the arrival rate times the mean time of a
 // call; it is counted here without any clock reading of a call, so it can tell
 // that those are wrong.
 //
 // How late it wakes is looked at too: so late an answer is noticed that comes at such a time.
-func (r *run) look() error {
+func (r *run) sampleInFlight() error {
 	draw := rand.New(rand.NewPCG(1, 2)) // not for anyone to guess: only unlike the arrivals
 	sleep := func(d time.Duration) int64 { time.Sleep(d); return -1 }
 	if r.cfg.Sleep == nil { // in the time of a test nobody is late

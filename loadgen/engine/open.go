@@ -72,8 +72,8 @@ func (o *openLoop) find() {
 	o.more = false
 }
 
-// take gives c the next arrival; the lock is held.
-func (o *openLoop) take(c *transport.Call) {
+// assignArrival gives c the next arrival; the lock is held.
+func (o *openLoop) assignArrival(c *transport.Call) {
 	c.Seq, c.Intended = o.seq, o.at
 	o.advance()
 }
@@ -83,11 +83,11 @@ func (o *openLoop) next(c *transport.Call, now int64) bool {
 	defer o.mu.Unlock()
 	c.Free = now
 	if o.more && !o.closed && o.at <= now {
-		o.take(c)
+		o.assignArrival(c)
 		return true
 	}
 	o.free = append(o.free, c)
-	o.settle()
+	o.closeParkedIfDone()
 	if o.starved {
 		o.starved = false
 		o.wake <- struct{}{} // has room: only a starved pacer is woken, once
@@ -95,8 +95,8 @@ func (o *openLoop) next(c *transport.Call, now int64) bool {
 	return false
 }
 
-// settle closes parked when nothing more will happen; the lock is held.
-func (o *openLoop) settle() {
+// closeParkedIfDone closes parked when nothing more will happen; the lock is held.
+func (o *openLoop) closeParkedIfDone() {
 	if (!o.more || o.closed) && len(o.free) == o.workers {
 		select {
 		case <-o.parked:
@@ -112,7 +112,7 @@ func (o *openLoop) stop(at int64) {
 	o.until = min(o.until, at)
 	o.left = o.left || o.more && o.at >= o.until
 	o.more = o.more && o.at < o.until
-	o.settle()
+	o.closeParkedIfDone()
 }
 
 func (o *openLoop) close() {
@@ -124,7 +124,7 @@ func (o *openLoop) close() {
 		if o.wakes != nil {
 			o.wakes()
 		}
-		o.settle()
+		o.closeParkedIfDone()
 	}
 }
 
@@ -138,7 +138,7 @@ func (o *openLoop) leave() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.workers--
-	o.settle()
+	o.closeParkedIfDone()
 }
 
 func (o *openLoop) idle() <-chan struct{} { return o.parked }
@@ -185,15 +185,15 @@ func (o *openLoop) due(now int64) []*transport.Call {
 	o.batch = o.batch[:0]
 	for o.more && !o.closed && o.at <= now && len(o.batch) < len(o.free) {
 		c := o.free[len(o.batch)]
-		o.take(c)
+		o.assignArrival(c)
 		o.batch = append(o.batch, c)
 	}
 	o.free = o.free[:copy(o.free, o.free[len(o.batch):])]
 	return o.batch
 }
 
-// owed tells the arrivals that were due and never taken.
-func (o *openLoop) owed(tell func(at int64, seq uint64)) {
+// eachUnsent tells the arrivals that were due and never taken.
+func (o *openLoop) eachUnsent(tell func(at int64, seq uint64)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for ; o.more; o.advance() {

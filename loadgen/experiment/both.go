@@ -12,8 +12,8 @@ import (
 	"grpcbench/server/contract"
 )
 
-// put puts what the two sides saw of a cell's calls together.
-func (m *matrix) put(c cell, by map[uint64]heard, handled []contract.Handled, goroutines int) result.DeadlineCell {
+// addCell puts what the two sides saw of a cell's calls together.
+func (m *matrix) addCell(c cell, by map[uint64]heard, handled []contract.Handled, goroutines int) result.DeadlineCell {
 	told := result.DeadlineCell{
 		Transport: c.transport, Kind: c.kind, Behaviour: c.behaviour, DeadlineNs: int64(c.deadline),
 		DelayNs: int64(c.delay),
@@ -64,7 +64,7 @@ func (m *matrix) put(c cell, by map[uint64]heard, handled []contract.Handled, go
 	if worked > 0 {
 		told.Wasted = float64(wasted) / float64(worked)
 	}
-	told.Wrong = wrong(c, &told)
+	told.Wrong = listFaults(c, &told)
 	return told
 }
 
@@ -74,8 +74,8 @@ const (
 	lateToStop = 20 * time.Millisecond
 )
 
-// wrong says what is not as it should be.
-func wrong(c cell, t *result.DeadlineCell) (all []string) {
+// listFaults says what is not as it should be.
+func listFaults(c cell, t *result.DeadlineCell) (all []string) {
 	say := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	want := result.CodeName(codes.OK)
 	if c.late() {

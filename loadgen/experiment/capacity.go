@@ -143,7 +143,7 @@ func (s *search) run(ctx context.Context) {
 	if s.plan.To > 0 {
 		rate = min(rate, s.plan.To)
 	}
-	s.calm(ctx)
+	s.measureBaseline(ctx)
 	s.bracket(ctx, rate)
 	s.narrow(ctx)
 	s.confirm(ctx)
@@ -162,9 +162,9 @@ func (s *search) narrow(ctx context.Context) {
 		case max(below, above) <= 1+s.plan.Precision/2: // all between is undecided
 			return
 		case below >= above:
-			s.take(ctx, math.Sqrt(s.low*first), "search")
+			s.tryRate(ctx, math.Sqrt(s.low*first), "search")
 		default:
-			s.take(ctx, math.Sqrt(last*s.high), "search")
+			s.tryRate(ctx, math.Sqrt(last*s.high), "search")
 		}
 	}
 }
@@ -184,7 +184,7 @@ func (s *search) bracketed() bool { return !math.IsInf(s.low, 0) && !math.IsInf(
 
 // ceiling is what a closed loop reaches.
 func (s *search) ceiling(ctx context.Context) float64 {
-	s.tell("what a closed loop reaches")
+	s.reportProgress("what a closed loop reaches")
 	m, err := s.measure(ctx, 0)
 	if err != nil {
 		return 0
@@ -199,7 +199,7 @@ func (s *search) ceiling(ctx context.Context) float64 {
 // bracket goes up until a rate does not pass, or down until one does.
 func (s *search) bracket(ctx context.Context, rate float64) {
 	for s.left(ctx, 1) {
-		came := s.take(ctx, rate, "search")
+		came := s.tryRate(ctx, rate, "search")
 		// What is undecided for want of calls is decided by more of them, which a higher rate makes.
 		more := !math.IsInf(s.low, 0) || rate <= max(s.plan.From, 0.1) || s.leaning && math.IsInf(s.high, 0)
 		up := came == pass || came == undecided && more
@@ -221,9 +221,9 @@ func (s *search) bracket(ctx context.Context, rate float64) {
 	}
 }
 
-// take tries a rate, and moves the bound that it tells of. After a rate that is too much the server has time to come
+// tryRate tries a rate, and moves the bound that it tells of. After a rate that is too much the server has time to come
 // back.
-func (s *search) take(ctx context.Context, rate float64, phase string) string {
+func (s *search) tryRate(ctx context.Context, rate float64, phase string) string {
 	t := s.try(ctx, rate, phase)
 	if t == nil {
 		return ""
@@ -259,14 +259,14 @@ func (s *search) below(rate float64) float64 {
 	return best
 }
 
-// calm looks at the server where there is no load to speak of, to know it again.
-func (s *search) calm(ctx context.Context) {
-	s.tell("the server at rest")
-	s.baseline = s.rest(ctx)
+// measureBaseline looks at the server where there is no load to speak of, to know it again.
+func (s *search) measureBaseline(ctx context.Context) {
+	s.reportProgress("the server at rest")
+	s.baseline = s.medianAtRest(ctx)
 }
 
-// rest is the median at a low rate, in nanoseconds; 0 where calls fail, or none is over.
-func (s *search) rest(ctx context.Context) int64 {
+// medianAtRest is the median at a low rate, in nanoseconds; 0 where calls fail, or none is over.
+func (s *search) medianAtRest(ctx context.Context) int64 {
 	m, err := s.server.Measure(ctx,
 		Load{Rate: max(5, min(s.doc.Ceiling/20, 50)), D: time.Second, Seed: s.plan.Load.Seed})
 	if err != nil {
@@ -287,7 +287,7 @@ func (s *search) recover(ctx context.Context, after float64) {
 	}
 	began := s.server.Now()
 	for s.left(ctx, 0) {
-		if p50 := s.rest(ctx); p50 > 0 && p50 <= 2*s.baseline+int64(100*time.Microsecond) {
+		if p50 := s.medianAtRest(ctx); p50 > 0 && p50 <= 2*s.baseline+int64(100*time.Microsecond) {
 			return
 		}
 		if s.server.Now().Sub(began) > recovering {
@@ -297,7 +297,7 @@ func (s *search) recover(ctx context.Context, after float64) {
 			}
 			return
 		}
-		s.tell(fmt.Sprintf("waiting for the server to come back after %.0f/s", after))
+		s.reportProgress(fmt.Sprintf("waiting for the server to come back after %.0f/s", after))
 	}
 }
 
@@ -354,8 +354,8 @@ func knee(trials []result.CapacityTrial) (rate float64) {
 	return rate
 }
 
-// tell says what is done, what is known, and how long it may take.
-func (s *search) tell(what string) {
+// reportProgress says what is done, what is known, and how long it may take.
+func (s *search) reportProgress(what string) {
 	known := "nothing known yet"
 	switch {
 	case s.bracketed():

@@ -19,17 +19,17 @@ func (s *search) confirm(ctx context.Context) {
 		}
 		low, high := s.low, s.high
 		for range confirmations {
-			s.again(ctx, low)
-			if s.again(ctx, high) {
+			s.tryAgain(ctx, low)
+			if s.tryAgain(ctx, high) {
 				s.recover(ctx, high)
 			}
 		}
-		lows, highs := s.triesOf(low), s.triesOf(high)
+		lows, highs := s.countTries(low), s.countTries(high)
 		s.doc.Passes, s.doc.Fails = &result.CapacityBound{Rate: low, Held: lows.passed, Of: lows.n}, nil
 		if !math.IsInf(high, 0) {
 			s.doc.Fails = &result.CapacityBound{Rate: high, Held: highs.failed, Of: highs.n}
 		}
-		if !s.giveWay(low, high, lows, highs) {
+		if !s.moveBounds(low, high, lows, highs) {
 			return
 		}
 		s.doc.Passes, s.doc.Fails = nil, nil
@@ -47,16 +47,16 @@ func (s *search) confirm(ctx context.Context) {
 	}
 }
 
-// again tries a rate once more, where it was not often enough, and says whether it did.
-func (s *search) again(ctx context.Context, rate float64) bool {
-	return !math.IsInf(rate, 0) && s.triesOf(rate).n < confirmations && s.left(ctx, 1) &&
+// tryAgain tries a rate once more, where it was not often enough, and says whether it did.
+func (s *search) tryAgain(ctx context.Context, rate float64) bool {
+	return !math.IsInf(rate, 0) && s.countTries(rate).n < confirmations && s.left(ctx, 1) &&
 		s.try(ctx, rate, "confirm") != nil
 }
 
 // tries counts what came of a rate when it was tried again.
 type tries struct{ n, passed, failed int }
 
-func (s *search) triesOf(rate float64) (t tries) {
+func (s *search) countTries(rate float64) (t tries) {
 	for _, trial := range s.doc.Trials {
 		if trial.Rate != rate || trial.Phase != "confirm" {
 			continue
@@ -76,15 +76,15 @@ func (s *search) triesOf(rate float64) (t tries) {
 // most says whether so many are more than a half of them, where there was time for all of them.
 func (t tries) most(n int) bool { return 2*n > t.n || t.n < confirmations }
 
-// giveWay moves the bounds that did not hold to the next that were found, and says whether there were any. A rate that
-// comes out now this way, now that lies between the two; one that failed each time, against once that it passed, is too
-// much.
-func (s *search) giveWay(low, high float64, lows, highs tries) (moved bool) {
+// moveBounds moves the bounds that did not hold to the next that were found, and says whether there were any. A rate
+// that comes out now this way, now that lies between the two; one that failed each time, against once that it passed,
+// is too much.
+func (s *search) moveBounds(low, high float64, lows, highs tries) (moved bool) {
 	if lows.failed > 0 || !lows.most(lows.passed) {
 		s.note("%.0f/s, which passed once, passed %d of %d times when it was tried again", low, lows.passed, lows.n)
 		if lows.failed == lows.n {
 			s.revise(low, fail)
-			s.high, s.why, highs = low, s.whyNot(low), tries{}
+			s.high, s.why, highs = low, s.reasonAt(low), tries{}
 		} else {
 			s.revise(low, undecided)
 		}
@@ -94,7 +94,7 @@ func (s *search) giveWay(low, high float64, lows, highs tries) (moved bool) {
 		s.note("%.0f/s, which failed once, failed %d of %d times when it was tried again", high, highs.failed, highs.n)
 		s.revise(high, undecided)
 		s.high, moved = s.above(high), true
-		s.why = s.whyNot(s.high)
+		s.why = s.reasonAt(s.high)
 	}
 	return moved
 }
@@ -122,8 +122,8 @@ func (s *search) above(rate float64) float64 {
 	return best
 }
 
-// whyNot is why a rate did not pass when it last did not.
-func (s *search) whyNot(rate float64) string {
+// reasonAt is why a rate did not pass when it last did not.
+func (s *search) reasonAt(rate float64) string {
 	for _, t := range slices.Backward(s.doc.Trials) {
 		if t.Rate == rate && t.Outcome != pass && t.Phase != "ceiling" {
 			return t.Why

@@ -176,7 +176,7 @@ func openSubjects(ctx context.Context, subjects []subject, run uint32) (_ *group
 			all.close()
 		}
 	}()
-	if all.unpin, err = apart(all.target.Ready.PID); err != nil {
+	if all.unpin, err = separateCores(all.target.Ready.PID); err != nil {
 		return nil, err
 	}
 	for i, ready := range append([]contract.Ready{all.target.Ready}, all.target.Ready.More...) {

@@ -55,7 +55,8 @@ func (s *search) lengthAt(rate float64) time.Duration {
 }
 
 // decidable is how many calls must be expected in the part that is allowed, so that a load without any of them decides:
-// 4.8 where calls are independent (the exact upper bound of none at wrongBound), and twice that where two are worth one.
+// 4.8 where calls are independent (the exact upper bound of none at wrongBound), and twice that where two are worth
+// one.
 const decidable = 10
 
 // try looks at a rate until it is decided, or was looked at often enough; nil where it could not be.
@@ -64,7 +65,7 @@ func (s *search) try(ctx context.Context, rate float64, phase string) *result.Ca
 	var t result.CapacityTrial
 	s.leaning = false
 	for look := 1; look <= mostLooks; look++ {
-		s.tell(fmt.Sprintf("%.0f/s", rate))
+		s.reportProgress(fmt.Sprintf("%.0f/s", rate))
 		m, err := s.measure(ctx, rate)
 		if err != nil || ctx.Err() != nil {
 			return nil

@@ -32,11 +32,11 @@ func ReadCall(args []string, usage io.Writer) (Call, error) {
 		fs.StringVar(&p.Data, "data", "", "request as `JSON`, @FILE or @-; without it, a stream takes one message "+
 			"per line of stdin, until a line quit")
 	})
-	if help(problems) {
+	if isHelp(problems) {
 		printUsage(usage, "loadgen call -rpc NAME [-data JSON] [flags]", fs)
 		return c, flag.ErrHelp
 	}
-	set := given(fs)
+	set := givenFlags(fs)
 	c.Plan, c.HasData = p, set["data"]
 	c.Transport = transport.GRPC
 	resolveTLS(&c.Plan, set)
@@ -65,14 +65,14 @@ func ReadDescribe(command string, args []string, usage io.Writer) (Describe, err
 	fs.SetOutput(io.Discard)
 	common(fs, &d.Plan)
 	names, problems := flagset.ParseArgs(fs, args)
-	if help(problems) {
+	if isHelp(problems) {
 		printUsage(usage,
 			"loadgen "+command+" [NAME] [flags]   (without -addr, -proto and -protoset: the target's own)", fs)
 		return d, flag.ErrHelp
 	}
 	d.Transport = transport.GRPC
-	problems = append(problems, readFile(&d.Plan, given(fs))...)
-	resolveTLS(&d.Plan, given(fs))
+	problems = append(problems, readFile(&d.Plan, givenFlags(fs))...)
+	resolveTLS(&d.Plan, givenFlags(fs))
 	switch {
 	case len(names) == 1:
 		d.Name = names[0]
@@ -101,7 +101,7 @@ func ReadReport(args []string, usage io.Writer) (Report, error) {
 	fs.StringVar(&r.Format, "format", "md", "`html|md|csv|json|text`")
 	dirs, problems := flagset.ParseArgs(fs, args)
 	r.Dirs = dirs
-	if help(problems) {
+	if isHelp(problems) {
 		printUsage(usage, "loadgen report [DIR...] [flags]   (default DIR: results)", fs)
 		return r, flag.ErrHelp
 	}
@@ -132,11 +132,11 @@ func ReadDataCommand(args []string, stdin io.Reader, usage io.Writer) (Data, err
 		load(fs, p)
 		fs.StringVar(&seq, "seq", seq, "`number` of the call, or FROM..TO")
 	})
-	if help(problems) {
+	if isHelp(problems) {
 		printUsage(usage, "loadgen data -rpc NAME [-data JSON] [-seq FROM..TO] [flags]", fs)
 		return d, flag.ErrHelp
 	}
-	set := given(fs)
+	set := givenFlags(fs)
 	d.Plan = p
 	problems = append(problems, readFile(&d.Plan, set)...)
 	resolve(&d.Plan, set)

@@ -29,12 +29,12 @@ func ReadCapacity(args []string, stdin io.Reader, usage io.Writer) (plan.Capacit
 			fs.Lookup(f).Usage = "" // it is answered with a hint only
 		}
 	})
-	if help(problems) {
+	if isHelp(problems) {
 		printUsage(usage, "loadgen capacity -rpc NAME|-f FILE -slo 'p99<10ms,errors<0.1%' [flags]   (-slo "+
 			"'capacity>40000' too)", fs)
 		return c, flag.ErrHelp
 	}
-	set := given(fs)
+	set := givenFlags(fs)
 	for _, f := range notCapacitys {
 		if set[f] && f != "duration" && f != "total" { // which are -d and -n
 			problems = append(problems, fmt.Errorf("-%s: a search for capacity has its own", f))

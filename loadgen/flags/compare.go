@@ -33,7 +33,7 @@ func ReadCompare(args []string, usage io.Writer) (Compare, error) {
 	fs.StringVar(&c.Out, "o", "", "`file` to write; default the terminal")
 	fs.StringVar(&c.Format, "format", "text", "`text|md|json|bench`; bench is for benchstat -col side")
 	dirs, problems := flagset.ParseArgs(fs, args)
-	if help(problems) {
+	if isHelp(problems) {
 		printUsage(usage, "loadgen compare OLD NEW [flags]   (folders: all runs below each)", fs)
 		return c, flag.ErrHelp
 	}

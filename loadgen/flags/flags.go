@@ -21,11 +21,11 @@ import (
 // flag.ErrHelp, once the usage is written to usage, and *UsageError.
 func Run(args []string, stdin io.Reader, usage io.Writer) (plan.Plan, error) {
 	p, fs, problems := read("run", args, func(fs *flag.FlagSet, p *plan.Plan) { common(fs, p); load(fs, p) })
-	if help(problems) {
+	if isHelp(problems) {
 		printUsage(usage, "loadgen [run] -rpc NAME [flags]", fs)
 		return p, flag.ErrHelp
 	}
-	set := given(fs)
+	set := givenFlags(fs)
 	flagsAlone := p
 	resolve(&flagsAlone, set)
 	p.Command = again(&flagsAlone) // the file says the rest again
@@ -45,7 +45,7 @@ func read(name string, args []string, define func(*flag.FlagSet, *plan.Plan)) (p
 	return p, fs, problems
 }
 
-func help(problems []error) bool {
+func isHelp(problems []error) bool {
 	return len(problems) > 0 && errors.Is(problems[len(problems)-1], flag.ErrHelp)
 }
 
@@ -160,8 +160,8 @@ func outFlags(fs *flag.FlagSet, out *string, force *bool, name string) {
 	fs.BoolVar(force, "force", false, "replace what an earlier run wrote to -o")
 }
 
-// given are the names of the flags on the command line, short forms by their long names' settings.
-func given(fs *flag.FlagSet) map[string]bool {
+// givenFlags are the names of the flags on the command line, short forms by their long names' settings.
+func givenFlags(fs *flag.FlagSet) map[string]bool {
 	set := map[string]bool{}
 	fs.Visit(func(f *flag.Flag) {
 		set[f.Name] = true

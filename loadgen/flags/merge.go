@@ -29,7 +29,7 @@ func ReadMerge(args []string, usage io.Writer) (Merge, error) {
 		"the result is INVALID, and says how much is lost")
 	fs.StringVar(&m.Format, "format", "text", "what goes to the terminal: `text|json|md|csv`")
 	dirs, problems := flagset.ParseArgs(fs, args)
-	if help(problems) {
+	if isHelp(problems) {
 		printUsage(usage, "loadgen merge DIR... -o DIR [flags]   (the shards' own folders, or one that holds them)", fs)
 		return m, flag.ErrHelp
 	}
@@ -84,7 +84,7 @@ func ReadRecipe(args []string, stdin io.Reader, usage io.Writer) (Recipe, error)
 		}
 	}
 	problems := flagset.ParseFlags(fs, args)
-	if help(problems) {
+	if isHelp(problems) {
 		printUsage(usage, "loadgen shards kubernetes|slurm|parallel -n 8 -- RUN FLAGS   (prints what runs it there)",
 			fs)
 		return r, flag.ErrHelp

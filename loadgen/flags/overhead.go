@@ -28,7 +28,7 @@ func ReadOverhead(args []string, usage io.Writer) (plan.Overhead, error) {
 	flagset.NumberVar(fs, &o.Seed, "seed", 1, "of the order within each round")
 	output(fs, &o.SLO, &o.Out, &o.Name, &o.Format, &o.Force, &o.Quiet, "as in 'overhead(logging)<5us'")
 	problems := flagset.ParseFlags(fs, args)
-	if help(problems) {
+	if isHelp(problems) {
 		printUsage(usage, "loadgen overhead [flags]", fs)
 		return o, flag.ErrHelp
 	}
@@ -57,7 +57,7 @@ func ReadOverhead(args []string, usage io.Writer) (plan.Overhead, error) {
 		problems = append(problems, fmt.Errorf("-budget %v: want a positive duration", o.Budget))
 	}
 	return o, plan.Usage(append(problems,
-		outputProblems(&o.Format, o.Quiet, given(fs), o.SLO,
+		outputProblems(&o.Format, o.Quiet, givenFlags(fs), o.SLO,
 			func(s string) error { _, err := verdict.ParseCostLimits(s); return err })...)...)
 }
 

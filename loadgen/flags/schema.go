@@ -50,8 +50,8 @@ func schemaProblems(s *plan.Schema, addr string) (all []error) {
 	return all
 }
 
-// turns checks -stream, -receive and -receive-for.
-func turns(p *plan.Plan) (all []error) {
+// turnProblems checks -stream, -receive and -receive-for.
+func turnProblems(p *plan.Plan) (all []error) {
 	if p.Turns != "" && !slices.Contains(transport.TurnsNames, p.Turns) {
 		all = append(all, oneOf("stream", p.Turns, transport.TurnsNames))
 	}

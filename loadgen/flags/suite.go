@@ -39,7 +39,7 @@ func ReadSuite(args []string, lines [][]string, now time.Time, usage io.Writer) 
 		"`folder` of all its runs")
 	fs.BoolVar(&s.Quiet, "q", false, "print nothing but errors")
 	problems := flagset.ParseFlags(fs, args)
-	if help(problems) {
+	if isHelp(problems) {
 		printUsage(usage, "loadgen suite [flags]", fs)
 		return s, flag.ErrHelp
 	}

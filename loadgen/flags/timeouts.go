@@ -25,7 +25,7 @@ func ReadTimeouts(args []string, usage io.Writer) (plan.Timeouts, error) {
 	flagset.DurationVar(fs, &t.Budget, "budget", time.Minute, "time for all of it: sizes the number of calls")
 	output(fs, &slo, &t.Out, &t.Name, &t.Format, &t.Force, &t.Quiet, "not for this experiment")
 	problems := flagset.ParseFlags(fs, args)
-	if help(problems) {
+	if isHelp(problems) {
 		printUsage(usage, "loadgen timeouts [flags]", fs)
 		return t, flag.ErrHelp
 	}
@@ -48,7 +48,7 @@ func ReadTimeouts(args []string, usage io.Writer) (plan.Timeouts, error) {
 	if t.Budget <= 0 {
 		problems = append(problems, fmt.Errorf("-budget %v: want a positive duration", t.Budget))
 	}
-	return t, plan.Usage(append(problems, outputProblems(&t.Format, t.Quiet, given(fs), slo, func(s string) error {
+	return t, plan.Usage(append(problems, outputProblems(&t.Format, t.Quiet, givenFlags(fs), slo, func(s string) error {
 		if s != "" {
 			return fmt.Errorf("%q: timeouts has no limits of its own; its table says what is wrong", s)
 		}

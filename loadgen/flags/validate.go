@@ -82,7 +82,7 @@ func problemsOf(p *plan.Plan, given map[string]bool) (all []error) {
 	all = append(all, interchange(p)...)
 	all = append(all, metadataProblems(p)...)
 	all = append(all, schemaProblems(&p.Schema, p.Addr)...)
-	all = append(all, turns(p)...)
+	all = append(all, turnProblems(p)...)
 	all = append(all, dataProblems(p)...)
 	all = append(all, shardProblems(p)...)
 	objectives, err := verdict.ParseSLO(p.SLO)

@@ -106,7 +106,7 @@ func (v *View) Say(format string, args ...any) {
 	if v == nil {
 		return
 	}
-	v.tell(func() {
+	v.update(func() {
 		v.run, v.step = nil, ""
 		v.said = append(v.said, "loadgen: "+fmt.Sprintf(format, args...))
 	})
@@ -118,11 +118,11 @@ func (v *View) Step(format string, args ...any) {
 	if v == nil {
 		return
 	}
-	v.tell(func() { v.run, v.step = nil, "loadgen: "+fmt.Sprintf(format, args...) })
+	v.update(func() { v.run, v.step = nil, "loadgen: "+fmt.Sprintf(format, args...) })
 }
 
-// tell changes what is to be shown, and has it shown.
-func (v *View) tell(change func()) {
+// update changes what is to be shown, and has it shown.
+func (v *View) update(change func()) {
 	v.mu.Lock()
 	change()
 	v.mu.Unlock()
@@ -151,7 +151,7 @@ func (v *View) compose(tick, last bool) string {
 	case v.width != nil && v.step != "":
 		b.WriteString(v.draw([]string{v.step}))
 	case v.width == nil && v.run != nil && tick && (v.phase.name != measuring || v.run.seconds > 0):
-		b.WriteString("loadgen: " + harmless(v.run.line(v.phase)) + "\n")
+		b.WriteString("loadgen: " + stripControls(v.run.line(v.phase)) + "\n")
 	case v.width == nil && v.step != v.stepped && time.Since(v.lastStep) >= plain/2:
 		v.stepped, v.lastStep = v.step, time.Now()
 		if v.step != "" {
@@ -169,7 +169,7 @@ func (v *View) draw(lines []string) string {
 		fmt.Fprintf(&b, "\x1b[%dA", v.shown)
 	}
 	for _, l := range lines {
-		b.WriteString("\r\x1b[K" + cut(harmless(l), width-1) + "\n")
+		b.WriteString("\r\x1b[K" + truncate(stripControls(l), width-1) + "\n")
 	}
 	if v.shown > len(lines) {
 		b.WriteString("\x1b[J")
@@ -194,8 +194,8 @@ func (v *View) print(s string) {
 	}
 }
 
-// harmless is text that a terminal does not obey.
-func harmless(s string) string {
+// stripControls is text that a terminal does not obey.
+func stripControls(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
@@ -204,8 +204,8 @@ func harmless(s string) string {
 	}, s)
 }
 
-// cut leaves what has room in so many columns.
-func cut(s string, columns int) string {
+// truncate leaves what has room in so many columns.
+func truncate(s string, columns int) string {
 	used := 0
 	for i, r := range s {
 		wide := columnsOf(r)

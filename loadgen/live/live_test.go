@@ -689,7 +689,7 @@ func TestCut(t *testing.T) {
 		{"hardly any room", "four", 1, "…"},
 		{"nothing to cut", "", 0, ""},
 	} {
-		if got := cut(tt.s, tt.width); got != tt.want {
+		if got := truncate(tt.s, tt.width); got != tt.want {
 			t.Errorf("%s: cut(%q, %d) = %q, want %q", tt.reason, tt.s, tt.width, got, tt.want)
 		}
 	}

@@ -89,7 +89,7 @@ func (r *Run) enter(name string, length time.Duration) {
 	if r == nil {
 		return
 	}
-	r.view.tell(func() { r.view.run, r.view.phase, r.view.step = r, phase{name, time.Now(), length}, "" })
+	r.view.update(func() { r.view.run, r.view.phase, r.view.step = r, phase{name, time.Now(), length}, "" })
 }
 
 // Second tells what one brought.
@@ -151,7 +151,7 @@ func (r *Run) parts() (lines []string) {
 			return append(lines, fmt.Sprintf("    and %d more", len(parts)-i))
 		}
 		seconds := max(r.last.Length.Seconds(), 1e-3)
-		line := fmt.Sprintf("    %-*s  %s/s", wide, cut(p.Name, 24), number.Rate(float64(p.OK+p.Failed)/seconds))
+		line := fmt.Sprintf("    %-*s  %s/s", wide, truncate(p.Name, 24), number.Rate(float64(p.OK+p.Failed)/seconds))
 		if p.OK+p.Failed+p.Censored > 0 {
 			line += ", " + percentiles(p.P50Ns, p.P99Ns, p.Censored > 0)
 		}

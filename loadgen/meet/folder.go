@@ -136,12 +136,12 @@ func listenFolder(dir string, patience func() time.Duration, take func(l link, f
 		return nil, fmt.Errorf("meet in a folder: %w", err)
 	}
 	f := &folder{done: make(chan struct{})}
-	f.taking.Go(func() { f.look(dir, patience, take) })
+	f.taking.Go(func() { f.scanFolder(dir, patience, take) })
 	return f, nil
 }
 
-// look takes whoever comes.
-func (f *folder) look(dir string, patience func() time.Duration, take func(l link, from string)) {
+// scanFolder takes whoever comes.
+func (f *folder) scanFolder(dir string, patience func() time.Duration, take func(l link, from string)) {
 	seen := map[string]bool{}
 	for {
 		entries, _ := os.ReadDir(dir) // it was there; if it is no more, nobody comes

@@ -29,7 +29,7 @@ type Config struct {
 	Say func(format string, args ...any)
 }
 
-func (c *Config) say(format string, args ...any) {
+func (c *Config) logf(format string, args ...any) {
 	if c.Say != nil {
 		c.Say(format, args...)
 	}
@@ -72,13 +72,13 @@ func Join(ctx context.Context, cfg Config, stop func(reason string)) (*Guest, er
 	living, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	unhook := context.AfterFunc(joining, func() { end(context.Cause(joining)) })
 	var begun begun
-	l, offer, err := knock(joining, living, &cfg, begun.patience)
+	l, offer, err := dialHost(joining, living, &cfg, begun.patience)
 	for errors.Is(err, errLater) {
 		select {
 		case <-joining.Done():
 			err = context.Cause(joining)
 		case <-time.After(comeAgain): //nolint:forbidigo // it is short
-			l, offer, err = knock(joining, living, &cfg, begun.patience)
+			l, offer, err = dialHost(joining, living, &cfg, begun.patience)
 		}
 	}
 	cfg.Offer = offer
@@ -88,7 +88,7 @@ func Join(ctx context.Context, cfg Config, stop func(reason string)) (*Guest, er
 	if err != nil {
 		end(nil)
 		if cause := context.Cause(joining); cause != nil && !errors.Is(err, ErrRefused) {
-			err = cfg.why(cause)
+			err = cfg.explainTimeout(cause)
 		}
 		if l != nil {
 			err = errors.Join(err, l.Close())
@@ -120,9 +120,10 @@ const comeAgain = 20 * time.Millisecond
 
 var errLater = errors.New("shard 0 still makes the round before")
 
-// knock opens a link, which lives as long as living, and says hello. The link is nil where there is none, and closed
+// dialHost opens a link, which lives as long as living, and says hello. The link is nil where there is none, and closed
 // where the guest is to come again.
-func knock(joining, living context.Context, cfg *Config, patience func() time.Duration) (l link, offer json.RawMessage,
+func dialHost(joining, living context.Context, cfg *Config, patience func() time.Duration) (l link,
+	offer json.RawMessage,
 	err error,
 ) {
 	if cfg.Folder {
@@ -145,8 +146,8 @@ func knock(joining, living context.Context, cfg *Config, patience func() time.Du
 	return l, offer, err
 }
 
-// why adds to a wait that was too long what keeps the host from being reached.
-func (c *Config) why(cause error) error {
+// explainTimeout adds to a wait that was too long what keeps the host from being reached.
+func (c *Config) explainTimeout(cause error) error {
 	if c.Folder {
 		return cause
 	}

@@ -68,9 +68,9 @@ func Listen(ctx context.Context, cfg Config, events Events) (*Host, error) {
 	}
 	var err error
 	if cfg.Folder {
-		h.closer, err = listenFolder(cfg.dir(), h.begun.patience, h.take)
+		h.closer, err = listenFolder(cfg.dir(), h.begun.patience, h.receiveGuest)
 	} else {
-		h.closer, err = listenStreams(ctx, cfg.Meet, &cfg, h.take)
+		h.closer, err = listenStreams(ctx, cfg.Meet, &cfg, h.receiveGuest)
 	}
 	if err != nil {
 		return nil, err
@@ -78,11 +78,11 @@ func Listen(ctx context.Context, cfg Config, events Events) (*Host, error) {
 	return h, nil
 }
 
-// take hears a guest out.
-func (h *Host) take(l link, from string) {
+// receiveGuest hears a guest out.
+func (h *Host) receiveGuest(l link, from string) {
 	m, err := l.Recv()
 	if err != nil || m.Hello == nil {
-		h.cfg.say("somebody at %s says what is no hello", from)
+		h.cfg.logf("somebody at %s says what is no hello", from)
 		return
 	}
 	if m.Hello.Round > h.cfg.Hello.Round && h.cfg.Hello.Round > 0 {
@@ -91,15 +91,15 @@ func (h *Host) take(l link, from string) {
 	}
 	g, why := h.admit(m.Hello, l)
 	if why != "" {
-		h.cfg.say("shard %d at %s (%s) was refused: %s", m.Hello.Index, m.Hello.Host, from, why)
+		h.cfg.logf("shard %d at %s (%s) was refused: %s", m.Hello.Index, m.Hello.Host, from, why)
 		_ = l.Send(&Message{Refused: why}) // whoever is gone need not know
 		return
 	}
-	if err := g.tell(&Message{Welcome: true, Offer: h.cfg.Offer}); err != nil {
-		h.lose(g, err)
+	if err := g.sendMessage(&Message{Welcome: true, Offer: h.cfg.Offer}); err != nil {
+		h.removeGuest(g, err)
 		return
 	}
-	h.lose(g, h.listen(g))
+	h.removeGuest(g, h.listen(g))
 }
 
 // admit takes a guest that says who it is, or says why not.
@@ -180,9 +180,9 @@ func (h *Host) listen(g *guest) error {
 		case m.Second != nil:
 			h.events.Second(g.index, m.Second.Index, m.Second.Snapshot)
 		case m.Report != nil:
-			g.last = g.compare(h.cfg.Now, closing, func() (sample, bool) { return h.hear(g) })
+			g.last = g.compare(h.cfg.Now, closing, func() (sample, bool) { return h.recvPong(g) })
 			h.events.Report(g.index, m.Report)
-			return g.tell(&Message{Bye: true})
+			return g.sendMessage(&Message{Bye: true})
 		}
 	}
 }
@@ -193,8 +193,8 @@ func (h *Host) pong(p *Pong) sample {
 	return sample{offset: p.Heard - (p.At + (now-p.At)/2), rtt: max(1, now-p.At)}
 }
 
-// hear is the next pong of a guest that has nothing else to say.
-func (h *Host) hear(g *guest) (sample, bool) {
+// recvPong is the next pong of a guest that has nothing else to say.
+func (h *Host) recvPong(g *guest) (sample, bool) {
 	m, err := g.link.Recv()
 	if err != nil || m.Pong == nil {
 		return sample{}, false
@@ -202,8 +202,8 @@ func (h *Host) hear(g *guest) (sample, bool) {
 	return h.pong(m.Pong), true
 }
 
-// lose is the end of a guest's link: in good order where err is nil.
-func (h *Host) lose(g *guest, err error) {
+// removeGuest is the end of a guest's link: in good order where err is nil.
+func (h *Host) removeGuest(g *guest, err error) {
 	h.mu.Lock()
 	closed := h.closed
 	g.over = true
@@ -217,11 +217,11 @@ func (h *Host) lose(g *guest, err error) {
 	case h.begun.Load():
 		h.events.Lost(g.index, err)
 	case !closed:
-		h.cfg.say("shard %d at %s is gone before the start: %v", g.index, g.host, err)
+		h.cfg.logf("shard %d at %s is gone before the start: %v", g.index, g.host, err)
 	}
 }
 
-func (g *guest) tell(m *Message) error {
+func (g *guest) sendMessage(m *Message) error {
 	g.send.Lock()
 	defer g.send.Unlock()
 	if err := g.link.Send(m); err != nil {
@@ -242,7 +242,7 @@ const (
 // compare exchanges readings with a guest, as often as it answers, and returns the best; answer waits for the next.
 func (g *guest) compare(now func() int64, times int, answer func() (sample, bool)) (best sample) {
 	for range times {
-		if err := g.tell(&Message{Ping: &Ping{At: now()}}); err != nil {
+		if err := g.sendMessage(&Message{Ping: &Ping{At: now()}}); err != nil {
 			return best
 		}
 		s, ok := answer()
@@ -280,13 +280,13 @@ func (h *Host) Start(ctx context.Context) (at int64, err error) {
 		case <-h.changed:
 		case <-late.C:
 			if len(missing) > 0 {
-				return 0, h.giveUp(fmt.Errorf("of %d shards these did not come within %v: %s", h.cfg.Hello.Count,
+				return 0, h.refuseAll(fmt.Errorf("of %d shards these did not come within %v: %s", h.cfg.Hello.Count,
 					h.cfg.Timeout, list(missing)))
 			}
-			return 0, h.giveUp(fmt.Errorf("all shards are here, but not all connected to the server within %v",
+			return 0, h.refuseAll(fmt.Errorf("all shards are here, but not all connected to the server within %v",
 				h.cfg.Timeout))
 		case <-ctx.Done():
-			return 0, h.giveUp(context.Cause(ctx))
+			return 0, h.refuseAll(context.Cause(ctx))
 		}
 	}
 	guests := h.all()
@@ -298,7 +298,7 @@ func (h *Host) Start(ctx context.Context) (at int64, err error) {
 	slowest := int64(0)
 	for _, g := range guests {
 		if g.clock.rtt == 0 {
-			return 0, h.giveUp(fmt.Errorf("shard %d at %s does not answer", g.index, g.host))
+			return 0, h.refuseAll(fmt.Errorf("shard %d at %s does not answer", g.index, g.host))
 		}
 		slowest = max(slowest, g.clock.rtt)
 	}
@@ -309,8 +309,8 @@ func (h *Host) Start(ctx context.Context) (at int64, err error) {
 	h.asking.Go(h.ask)
 	at = h.cfg.Now() + int64(leadTime) + 4*slowest
 	for _, g := range guests {
-		if err := g.tell(&Message{Start: &Start{At: at + g.clock.offset}}); err != nil {
-			return 0, h.giveUp(fmt.Errorf("tell shard %d when to start: %w", g.index, err))
+		if err := g.sendMessage(&Message{Start: &Start{At: at + g.clock.offset}}); err != nil {
+			return 0, h.refuseAll(fmt.Errorf("tell shard %d when to start: %w", g.index, err))
 		}
 	}
 	return at, nil
@@ -355,13 +355,13 @@ func (h *Host) all() (guests []*guest) {
 	return guests
 }
 
-// giveUp tells those who are here that there will be no run.
-func (h *Host) giveUp(err error) error {
+// refuseAll tells those who are here that there will be no run.
+func (h *Host) refuseAll(err error) error {
 	h.mu.Lock()
 	h.closed = true
 	h.mu.Unlock()
 	for _, g := range h.all() {
-		_ = g.tell(&Message{Refused: err.Error()}) // whoever is gone need not know
+		_ = g.sendMessage(&Message{Refused: err.Error()}) // whoever is gone need not know
 	}
 	return fmt.Errorf("meet the other shards: %w", err)
 }
@@ -369,7 +369,7 @@ func (h *Host) giveUp(err error) error {
 // Stop tells all guests to stop.
 func (h *Host) Stop(reason string) {
 	for _, g := range h.all() {
-		_ = g.tell(&Message{Stop: reason}) // whoever is gone need not know
+		_ = g.sendMessage(&Message{Stop: reason}) // whoever is gone need not know
 	}
 }
 
@@ -405,7 +405,7 @@ func (h *Host) ask() {
 		case <-t.C:
 		}
 		for _, g := range h.all() {
-			_ = g.tell(&Message{Ping: &Ping{At: h.cfg.Now()}}) // whoever hears the guest sees that it is gone
+			_ = g.sendMessage(&Message{Ping: &Ping{At: h.cfg.Now()}}) // whoever hears the guest sees that it is gone
 		}
 	}
 }

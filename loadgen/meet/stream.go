@@ -125,7 +125,7 @@ func listenStreams(ctx context.Context, addr string, c *Config, take func(l link
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: silent / 2, PermitWithoutStream: true}),
 	}
 	if c.Token != "" {
-		config, err := tokenTLS(c.Token, func() { c.say("a process with another -meet-token was refused") })
+		config, err := tokenTLS(c.Token, func() { c.logf("a process with another -meet-token was refused") })
 		if err != nil {
 			return nil, errors.Join(err, listener.Close())
 		}

@@ -13,7 +13,7 @@ func compareFields(wants []want, got, wanted protoreflect.Message) error {
 		w := &wants[i]
 		if w.absent || w.anything {
 			if has := got.Has(w.field); has != w.anything {
-				return fmt.Errorf("%s: got %s, want %s", w.path, told(w.field, got.Get(w.field), has),
+				return fmt.Errorf("%s: got %s, want %s", w.path, formatValue(w.field, got.Get(w.field), has),
 					map[bool]string{true: "something", false: "nothing"}[w.anything])
 			}
 			continue
@@ -63,19 +63,19 @@ func (w *want) compare(got, wanted protoreflect.Value, has bool) error {
 func (w *want) compareOne(got, wanted protoreflect.Value, has bool) error {
 	if w.inner {
 		if !has {
-			return fmt.Errorf("%s: got nothing, want %s", w.path, told(w.field, wanted, true))
+			return fmt.Errorf("%s: got nothing, want %s", w.path, formatValue(w.field, wanted, true))
 		}
 		return compareFields(w.within, got.Message(), wanted.Message())
 	}
 	if !w.anything && !got.Equal(wanted) {
-		return fmt.Errorf("%s: got %s, want %s", w.path, told(w.field, got, has || !w.field.HasPresence()),
-			told(w.field, wanted, true))
+		return fmt.Errorf("%s: got %s, want %s", w.path, formatValue(w.field, got, has || !w.field.HasPresence()),
+			formatValue(w.field, wanted, true))
 	}
 	return nil
 }
 
-// told is a value for reading.
-func told(field protoreflect.FieldDescriptor, v protoreflect.Value, has bool) string {
+// formatValue is a value for reading.
+func formatValue(field protoreflect.FieldDescriptor, v protoreflect.Value, has bool) string {
 	switch {
 	case !has:
 		return "nothing"

@@ -161,13 +161,13 @@ func (f *Feed) appendValue(dst []byte, seq uint64, column int) ([]byte, error) {
 		dst, err = f.messages.appendValue(dst, row, column)
 	}
 	if err != nil {
-		return dst, f.wrong(row, column, err)
+		return dst, f.rowError(row, column, err)
 	}
 	return dst, nil
 }
 
-// wrong says where a row is wrong.
-func (f *Feed) wrong(row uint64, column int, err error) error {
+// rowError says where a row is wrong.
+func (f *Feed) rowError(row uint64, column int, err error) error {
 	return fmt.Errorf("%s, line %d, %s: %w", f.File, f.rows.line(row), f.columns()[column], err)
 }
 
@@ -184,7 +184,7 @@ func (f *Feed) check(column int, fits func(value []byte) error) error {
 			err = fits(buf)
 		}
 		if err != nil {
-			return f.wrong(row, column, err)
+			return f.rowError(row, column, err)
 		}
 	}
 	return nil

@@ -54,7 +54,7 @@ func parse(data []byte, desc protoreflect.MessageDescriptor, types Resolver, par
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	if d.Decode(&v) == nil {
-		if where := misfit("$", desc, v); where != nil {
+		if where := explainMisfit("$", desc, v); where != nil {
 			return nil, where
 		}
 	}
@@ -63,9 +63,9 @@ func parse(data []byte, desc protoreflect.MessageDescriptor, types Resolver, par
 	return nil, fmt.Errorf("not a %s: %s", desc.FullName(), why)
 }
 
-// misfit finds the first place where v is not of the type, with words for whoever wrote it. It knows less than
+// explainMisfit finds the first place where v is not of the type, with words for whoever wrote it. It knows less than
 // protojson does, and says nothing where it does not know.
-func misfit(path string, desc protoreflect.MessageDescriptor, v any) error {
+func explainMisfit(path string, desc protoreflect.MessageDescriptor, v any) error {
 	if desc.ParentFile() != nil && desc.FullName().Parent() == "google.protobuf" {
 		return nil // they have a JSON of their own
 	}
@@ -134,7 +134,7 @@ func misfitValue(path string, field protoreflect.FieldDescriptor, v any) error {
 	_, isNumber := v.(json.Number)
 	switch field.Kind() {
 	case protoreflect.MessageKind, protoreflect.GroupKind:
-		return misfit(path, field.Message(), v)
+		return explainMisfit(path, field.Message(), v)
 	case protoreflect.StringKind:
 		if !isText {
 			return wrong("a string")

@@ -10,7 +10,7 @@ import (
 
 // leafOf is the op that a text makes in a field, and a value that stands for it.
 func leafOf(field protoreflect.FieldDescriptor, t text) (leaf *op, sample any, err error) {
-	k, s := field.Kind(), t.alone()
+	k, s := field.Kind(), t.soleSlot()
 	switch k {
 	case protoreflect.StringKind:
 		return &op{code: opText, text: t}, "x", t.isText()
@@ -25,7 +25,7 @@ func leafOf(field protoreflect.FieldDescriptor, t text) (leaf *op, sample any, e
 		return nil, nil, fmt.Errorf("${%s}: %v has no format", s.source, k)
 	}
 	leaf = &op{code: codeOf(field), slot: s, field: field, kind: k}
-	sample, err = fit(field, s)
+	sample, err = checkSlot(field, s)
 	if err != nil {
 		err = fmt.Errorf("${%s}: %w", s.source, err)
 	}
@@ -44,8 +44,8 @@ func codeOf(field protoreflect.FieldDescriptor) opcode {
 	}
 }
 
-// fit says whether a slot can be the value of a field that is no text.
-func fit(field protoreflect.FieldDescriptor, s *slot) (sample any, err error) {
+// checkSlot says whether a slot can be the value of a field that is no text.
+func checkSlot(field protoreflect.FieldDescriptor, s *slot) (sample any, err error) {
 	k := field.Kind()
 	sample = 0
 	switch k {

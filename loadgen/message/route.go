@@ -126,7 +126,7 @@ func (r Route) path(m proto.Message, fields map[string]any) (string, error) {
 			return "", errors.New("a variable without its end")
 		}
 		name, pattern, _ := strings.Cut(variable, "=")
-		value, err := take(m.ProtoReflect().Descriptor(), fields, strings.Split(name, "."))
+		value, err := takePath(m.ProtoReflect().Descriptor(), fields, strings.Split(name, "."))
 		if err != nil {
 			return "", err
 		}
@@ -161,8 +161,8 @@ func fits(value, pattern string) bool {
 	return len(got) == len(want)
 }
 
-// take removes the field at a path and returns its text, as a URL has it.
-func take(desc protoreflect.MessageDescriptor, fields map[string]any, path []string) (string, error) {
+// takePath removes the field at a path and returns its text, as a URL has it.
+func takePath(desc protoreflect.MessageDescriptor, fields map[string]any, path []string) (string, error) {
 	field := desc.Fields().ByName(protoreflect.Name(path[0]))
 	if field == nil {
 		return "", fmt.Errorf("%s has no field %s, which the path names", desc.FullName(), path[0])
@@ -173,7 +173,7 @@ func take(desc protoreflect.MessageDescriptor, fields map[string]any, path []str
 		if field.Message() == nil {
 			return "", fmt.Errorf("%s.%s has no fields of its own", desc.FullName(), path[0])
 		}
-		text, err := take(field.Message(), inner, path[1:])
+		text, err := takePath(field.Message(), inner, path[1:])
 		if len(inner) == 0 {
 			delete(fields, path[0])
 		}

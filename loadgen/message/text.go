@@ -55,8 +55,8 @@ func (e *Slots) parseText(s, where string) (t text, err error) {
 // hasSlots says whether a string has a slot, or what stands for its beginning.
 func hasSlots(s string) bool { return strings.Contains(s, "${") }
 
-// alone is the slot that the text is, or nil where it is more.
-func (t text) alone() *slot {
+// soleSlot is the slot that the text is, or nil where it is more.
+func (t text) soleSlot() *slot {
 	if len(t) == 1 {
 		return t[0].slot
 	}

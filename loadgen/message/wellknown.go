@@ -56,7 +56,7 @@ func (c *compiler) timestamp(path string, v any) ([]node, any, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	slot := t.alone()
+	slot := t.soleSlot()
 	switch {
 	case slot != nil && slot.kind == slotNow && slot.unit == "rfc3339":
 	case slot != nil && slot.kind == slotSaved:

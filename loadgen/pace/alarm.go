@@ -55,7 +55,7 @@ func (a *Alarm) Stop() {
 func (a *Alarm) run() {
 	defer close(a.done)
 	for {
-		next, stopping := a.ring()
+		next, stopping := a.runDue()
 		if stopping {
 			return
 		}
@@ -63,8 +63,8 @@ func (a *Alarm) run() {
 	}
 }
 
-// ring wakes whoever is due and returns the next time, which is far away where nobody waits.
-func (a *Alarm) ring() (next int64, stopping bool) {
+// runDue wakes whoever is due and returns the next time, which is far away where nobody waits.
+func (a *Alarm) runDue() (next int64, stopping bool) {
 	for {
 		a.mu.Lock()
 		if a.stopping || len(a.due) == 0 {

@@ -74,7 +74,7 @@ func (s *Sleeper) Until(at int64) bool {
 			return false
 		}
 		if s.precise != nil && s.precise.wait() {
-			s.lead.learn(s.now() - at)
+			s.lead.update(s.now() - at)
 			continue
 		}
 		s.wait(time.Duration(left))
@@ -96,8 +96,8 @@ const (
 	mostLead  = int64(100 * time.Microsecond)
 )
 
-// learn hears how late a sleep ended, in nanoseconds, with the lead that it had.
-func (l *lead) learn(late int64) {
+// update hears how late a sleep ended, in nanoseconds, with the lead that it had.
+func (l *lead) update(late int64) {
 	took := max(0, late+l.ns)
 	if l.waits == 0 || took < l.least {
 		l.least = took

@@ -117,7 +117,7 @@ func (s *Snapshot) UnmarshalJSON(b []byte) error {
 		}
 		s.worker(w).Merge(h)
 	}
-	return s.sumUp()
+	return s.sumSteps()
 }
 
 func orMissing(err error) error {

@@ -93,7 +93,7 @@ func (r *Recorder) Flush(start, end int64) error {
 	p := r.pending
 	p.Start, p.End = start, end
 	r.total.Waiting, r.total.Oldest = 0, 0 // as it is now, not summed up
-	err := errors.Join(p.sumUp(), r.total.Merge(p))
+	err := errors.Join(p.sumSteps(), r.total.Merge(p))
 	for _, l := range r.lanes {
 		l.spare.raise(r.total)
 	}

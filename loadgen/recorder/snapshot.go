@@ -165,8 +165,8 @@ func (s *Snapshot) parts(o *Snapshot, do func(mine, others *Part) error) error {
 	return nil
 }
 
-// sumUp makes the part of all calls from the steps', where there are several.
-func (s *Snapshot) sumUp() error {
+// sumSteps makes the part of all calls from the steps', where there are several.
+func (s *Snapshot) sumSteps() error {
 	if len(s.Steps) == 0 {
 		return nil
 	}

@@ -15,9 +15,9 @@ import (
 // capacityText writes the answer, and the curve that it rests on, for a terminal.
 func capacityText(w io.Writer, d *result.Capacity) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n\n%s\n", plain(d.Title()), d.Plan.SLO, plain(d.Headline()))
+	fmt.Fprintf(&b, "%s: %s\n\n%s\n", stripControls(d.Title()), d.Plan.SLO, stripControls(d.Headline()))
 	for _, line := range capacityLines(d) {
-		fmt.Fprintf(&b, "  %s\n", plain(line))
+		fmt.Fprintf(&b, "  %s\n", stripControls(line))
 	}
 	b.WriteString("\n")
 	columns(&b, capacityTable(d))

@@ -9,9 +9,9 @@ import (
 	"grpcbench/loadgen/result"
 )
 
-// plain makes one line of text from outside: labels, addresses, and what a
+// stripControls makes one line of text from outside: labels, addresses, and what a
 // server said, which a terminal must not obey.
-func plain(s string) string {
+func stripControls(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
@@ -21,10 +21,10 @@ func plain(s string) string {
 }
 
 // Harmless is text from outside on one line that a terminal does not obey.
-func Harmless(s string) string { return plain(s) }
+func Harmless(s string) string { return stripControls(s) }
 
 // markup is plain text that markdown, which passes HTML on, shows as it is.
-func markup(s string) string { return html.EscapeString(plain(s)) }
+func markup(s string) string { return html.EscapeString(stripControls(s)) }
 
 // clean returns a copy of d in which every text from outside went through how.
 func clean(d *result.Document, how func(string) string) *result.Document {

@@ -48,7 +48,7 @@ func Compare(w io.Writer, format string, all []*compare.Comparison, alone []stri
 			compareText(&b, c)
 		}
 		for _, a := range alone {
-			fmt.Fprintf(&b, "\nnot compared, %s\n", plain(a))
+			fmt.Fprintf(&b, "\nnot compared, %s\n", stripControls(a))
 		}
 	default:
 		return fmt.Errorf("no such format %q", format)
@@ -60,11 +60,12 @@ func Compare(w io.Writer, format string, all []*compare.Comparison, alone []stri
 }
 
 func compareText(b *strings.Builder, c *compare.Comparison) {
-	fmt.Fprintf(b, "%s\n", plain(c.Name))
-	fmt.Fprintf(b, "old  %s\nnew  %s\n\n%s\n\n", side(c.Old, plain), side(c.New, plain), conclusion(c))
+	fmt.Fprintf(b, "%s\n", stripControls(c.Name))
+	fmt.Fprintf(b, "old  %s\nnew  %s\n\n%s\n\n", formatSide(c.Old, stripControls), formatSide(c.New, stripControls),
+		conclude(c))
 	columns(b, compareTable(c))
 	for _, n := range compareNotes(c) {
-		fmt.Fprintf(b, "  %s\n", plain(n))
+		fmt.Fprintf(b, "  %s\n", stripControls(n))
 	}
 	for _, k := range c.Limits {
 		fmt.Fprintf(b, "-fail-on %s %s\n", k.Objective, k.Result)
@@ -72,21 +73,21 @@ func compareText(b *strings.Builder, c *compare.Comparison) {
 }
 
 func compareMarkdown(b *strings.Builder, c *compare.Comparison) {
-	fmt.Fprintf(b, "## %s\n\nOld: %s. New: %s.\n\n**%s**\n\n", markup(c.Name), side(c.Old, markup),
-		side(c.New, markup), conclusion(c))
+	fmt.Fprintf(b, "## %s\n\nOld: %s. New: %s.\n\n**%s**\n\n", markup(c.Name), formatSide(c.Old, markup),
+		formatSide(c.New, markup), conclude(c))
 	table(b, compareTable(c))
 	b.WriteString("\n")
 	for _, n := range compareNotes(c) {
 		fmt.Fprintf(b, "- %s\n", markup(n))
 	}
 	for _, k := range c.Limits {
-		fmt.Fprintf(b, "- `-fail-on %s` %s\n", plain(k.Objective), markup(k.Result))
+		fmt.Fprintf(b, "- `-fail-on %s` %s\n", stripControls(k.Objective), markup(k.Result))
 	}
 	b.WriteString("\n")
 }
 
-// side names the runs of a side, and what is wrong with them.
-func side(s compare.Side, how func(string) string) string {
+// formatSide names the runs of a side, and what is wrong with them.
+func formatSide(s compare.Side, how func(string) string) string {
 	var folders []string
 	for _, d := range s.Runs {
 		if len(folders) < 3 {
@@ -103,8 +104,8 @@ func side(s compare.Side, how func(string) string) string {
 	return runs + ": " + strings.Join(folders, ", ")
 }
 
-// conclusion says in a line what came of it.
-func conclusion(c *compare.Comparison) string {
+// conclude says in a line what came of it.
+func conclude(c *compare.Comparison) string {
 	var worse, better []string
 	for _, m := range c.Metrics {
 		switch {

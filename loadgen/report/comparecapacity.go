@@ -34,7 +34,7 @@ func CompareCapacities(w io.Writer, format string, all []compare.CapacityChange,
 		}
 	}
 	for _, a := range alone {
-		fmt.Fprintf(&b, "\nnot compared, %s", plain(a))
+		fmt.Fprintf(&b, "\nnot compared, %s", stripControls(a))
 	}
 	b.WriteString("\n")
 	if _, err := io.WriteString(w, b.String()); err != nil {

@@ -14,9 +14,9 @@ import (
 	"grpcbench/loadgen/stats"
 )
 
-// curve is a population by its percentiles; with bounds where effective, which
+// curveFromHistogram is a population by its percentiles; with bounds where effective, which
 // is how many independent values it is worth, is not 0.
-func curve(name string, h *hdrhistogram.Histogram, effective int64) plot.Curve {
+func curveFromHistogram(name string, h *hdrhistogram.Histogram, effective int64) plot.Curve {
 	c := plot.Curve{Name: name}
 	n := h.TotalCount()
 	at := func(share float64) int64 { return h.ValueAtPercentile(100 * share) }
@@ -46,7 +46,7 @@ func known(name string, l result.Latency) plot.Curve {
 func responseCurve(name string, d *result.Document, course *result.Course) plot.Curve {
 	name = boundedName(name, d.Latency["response"])
 	if h := course.Series["response"]; h != nil && h.TotalCount() > 0 {
-		return curve(name, h, d.Latency["response"].EffectiveCount)
+		return curveFromHistogram(name, h, d.Latency["response"].EffectiveCount)
 	}
 	return known(name, d.Latency["response"])
 }
@@ -73,7 +73,7 @@ func runFigures(d *result.Document, course *result.Course) (all []plot.Figure) {
 		name := boundedName(s, d.Latency[s])
 		c := known(name, d.Latency[s])
 		if h := course.Series[s]; h != nil {
-			c = curve(name, h, 0)
+			c = curveFromHistogram(name, h, 0)
 		}
 		switch s {
 		case "response", "pacing":

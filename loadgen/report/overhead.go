@@ -12,7 +12,8 @@ import (
 // overheadText writes the tables for a terminal.
 func overheadText(w io.Writer, d *result.Overhead) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n\n%s\n", plain(d.Title()), overheadHeadline(d), strings.ToUpper(string(d.Verdict.Status)))
+	fmt.Fprintf(&b, "%s: %s\n\n%s\n", stripControls(d.Title()), overheadHeadline(d),
+		strings.ToUpper(string(d.Verdict.Status)))
 	for _, r := range d.Verdict.Reasons {
 		fmt.Fprintf(&b, "  - %s\n", r)
 	}

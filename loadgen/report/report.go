@@ -67,7 +67,7 @@ func Write(format, out string, stdout, stderr io.Writer, dirs ...string) (err er
 // TellBroken names the documents that could not be read, a line each.
 func TellBroken(w io.Writer, found *result.Collection) {
 	for _, err := range found.Broken {
-		fmt.Fprintln(w, "loadgen: left out:", plain(err.Error()))
+		fmt.Fprintln(w, "loadgen: left out:", stripControls(err.Error()))
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 // Text writes what the terminal shows at the end of a run.
 func Text(w io.Writer, d *result.Document) error {
-	d = clean(d, plain)
+	d = clean(d, stripControls)
 	var b strings.Builder
 	c := d.Counts
 	fmt.Fprintf(&b, "%s: %s\n", d.Name(), headline(d))

@@ -14,7 +14,7 @@ import (
 // timeoutsText writes the matrix for a terminal.
 func timeoutsText(w io.Writer, d *result.Timeouts) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n\n", plain(d.Title()), timeoutsHeadline(d))
+	fmt.Fprintf(&b, "%s: %s\n\n", stripControls(d.Title()), timeoutsHeadline(d))
 	columns(&b, deadlineTable(d))
 	b.WriteString("\n" + deadlineLegend + "\n\n")
 	for _, line := range wrongLines(d) {

@@ -36,15 +36,15 @@ func (id ID) Append(dst []byte) []byte {
 
 // Put writes the id's text into b.
 func (id ID) Put(b *[Len]byte) {
-	put(b[0:8], uint64(id.Run))
+	putHex(b[0:8], uint64(id.Run))
 	b[8] = '-'
-	put(b[9:13], uint64(id.Worker))
+	putHex(b[9:13], uint64(id.Worker))
 	b[13] = '-'
-	put(b[14:26], id.Seq)
+	putHex(b[14:26], id.Seq)
 }
 
-// put writes the low len(b) hex digits of v.
-func put(b []byte, v uint64) {
+// putHex writes the low len(b) hex digits of v.
+func putHex(b []byte, v uint64) {
 	for i := len(b) - 1; i >= 0; i-- {
 		b[i] = digits[v&15]
 		v >>= 4

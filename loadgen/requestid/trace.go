@@ -50,11 +50,11 @@ func (s *Sampler) Sampled(id ID) bool {
 // PutTraceparent writes the header's value for a call (W3C Trace Context, section 3.2), sampled or not.
 func (s *Sampler) PutTraceparent(b *[TraceparentLen]byte, id ID) {
 	copy(b[:], "00-")
-	put(b[3:11], uint64(id.Run))
-	put(b[11:19], 0)
-	put(b[19:35], id.call())
+	putHex(b[3:11], uint64(id.Run))
+	putHex(b[11:19], 0)
+	putHex(b[19:35], id.call())
 	b[35] = '-'
-	put(b[36:52], id.call())
+	putHex(b[36:52], id.call())
 	copy(b[52:], "-00")
 	if s.Sampled(id) {
 		b[54] = '1'

@@ -50,7 +50,7 @@ func NewFolder(path string, force bool) (Folder, error) {
 	if err := f.claim(force); err != nil {
 		return Folder{}, err
 	}
-	there := f.present(written)
+	there := f.listPresent(written)
 	if len(there) == 0 {
 		return f, nil
 	}
@@ -101,11 +101,11 @@ func (f Folder) Release() error {
 // Discard takes back what a run that never began left, and puts back what it would have replaced. Files of others, and
 // a folder that was there before, stay.
 func (f Folder) Discard() error {
-	if err := f.remove(f.present(written)...); err != nil {
+	if err := f.remove(f.listPresent(written)...); err != nil {
 		return err
 	}
 	if f.aside {
-		if err := f.move(Folder{Path: filepath.Join(f.Path, replaced)}.present(written), replaced, ""); err != nil {
+		if err := f.move(Folder{Path: filepath.Join(f.Path, replaced)}.listPresent(written), replaced, ""); err != nil {
 			return err
 		}
 		if err := f.remove(replaced); err != nil {
@@ -121,8 +121,8 @@ func (f Folder) Discard() error {
 	return nil
 }
 
-// present are those of the names that are there.
-func (f Folder) present(names []string) (there []string) {
+// listPresent are those of the names that are there.
+func (f Folder) listPresent(names []string) (there []string) {
 	for _, name := range names {
 		if _, err := os.Lstat(filepath.Join(f.Path, name)); err == nil {
 			there = append(there, name)

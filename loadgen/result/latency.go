@@ -30,15 +30,15 @@ func Worth(l *recorder.Latencies, effective int64) Latency {
 	out.MeanNs, out.MinNs, out.MaxNs = l.Mean(), l.Min, l.Max
 	out.Censored = l.CensoredCount()
 	if out.Censored > 0 {
-		out.widen(l)
+		out.markBounds(l)
 	}
 	return out
 }
 
-// widen makes what is said of each percentile true whatever the censored values stand for. With each of them at its
-// lower bound a percentile has its least value, with each of them without end its greatest. Where the greatest is
+// markBounds makes what is said of each percentile true whatever the censored values stand for. With each of them at
+// its lower bound a percentile has its least value, with each of them without end its greatest. Where the greatest is
 // beyond the interval that is told anyway, the percentile is told as a lower bound.
-func (l *Latency) widen(from *recorder.Latencies) {
+func (l *Latency) markBounds(from *recorder.Latencies) {
 	known := from.Known()
 	greatest := func(share float64) (ns int64, bounded bool) {
 		rank := int64(math.Ceil(share*float64(l.Count) - 1e-6)) // 99.9 is a little off

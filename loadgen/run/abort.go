@@ -11,8 +11,9 @@ import (
 // ErrAborted says that a limit of -abort-on was passed.
 var ErrAborted = errors.New("-abort-on")
 
-// passed is the limit of -abort-on that the run so far has passed, with what was measured; empty where there is none.
-func (r *run) passed() string {
+// findAbort is the limit of -abort-on that the run so far has passed, with what was measured; empty where there is
+// none.
+func (r *run) findAbort() string {
 	limits, err := verdict.ParseSLO(r.plan.AbortOn)
 	if err != nil || len(limits) == 0 {
 		return "" // the plan was checked
@@ -35,7 +36,7 @@ func (r *run) checkAbort() {
 	if r.abort == nil {
 		return
 	}
-	if why := r.passed(); why != "" {
+	if why := r.findAbort(); why != "" {
 		r.abort(fmt.Errorf("%w: %s", ErrAborted, why))
 	}
 }

@@ -25,7 +25,7 @@ func added(total *recorder.Snapshot, noticed *hdrhistogram.Histogram) (all []ver
 		return nil
 	}
 	waits := total.Latencies[series.Lag]
-	if !heldUp(total, noticed) {
+	if !wasHeldUp(total, noticed) {
 		waits = nil
 	}
 	late := func(p float64) int64 {
@@ -58,9 +58,9 @@ func added(total *recorder.Snapshot, noticed *hdrhistogram.Histogram) (all []ver
 	return all
 }
 
-// heldUp says whether calls waited for workers that were busy for a tenth longer, or more, since their answers were
+// wasHeldUp says whether calls waited for workers that were busy for a tenth longer, or more, since their answers were
 // noticed late.
-func heldUp(total *recorder.Snapshot, noticed *hdrhistogram.Histogram) bool {
+func wasHeldUp(total *recorder.Snapshot, noticed *hdrhistogram.Histogram) bool {
 	lag, service := total.Latencies[series.Lag], total.Latencies[series.Service]
 	if lag == nil || lag.Count() == 0 || service.Count() == 0 || noticed == nil || noticed.TotalCount() == 0 {
 		return false

@@ -89,8 +89,8 @@ func (r *run) close(measured bool) error {
 	return errors.Join(err, r.folder.Release())
 }
 
-// sink takes one interval: a line per series in the log, and a point of the run's course.
-func (r *run) sink(iv *recorder.Snapshot) error {
+// recordInterval takes one interval: a line per series in the log, and a point of the run's course.
+func (r *run) recordInterval(iv *recorder.Snapshot) error {
 	var cpu time.Duration
 	if r.health != nil {
 		cpu = r.health.window()
@@ -106,14 +106,14 @@ func (r *run) sink(iv *recorder.Snapshot) error {
 	}
 	if !r.settling {
 		r.points = append(r.points, point)
-		r.listen(iv)
-		r.tell(point, iv)
+		r.trackSilence(iv)
+		r.showInterval(point, iv)
 	}
 	if r.hlog == nil {
-		return r.keep(iv)
+		return r.keepInterval(iv)
 	}
 	if r.round != nil && r.log == nil { // what all made
-		if err := r.keep(iv); err != nil {
+		if err := r.keepInterval(iv); err != nil {
 			return err
 		}
 	}
@@ -124,8 +124,8 @@ func (r *run) sink(iv *recorder.Snapshot) error {
 	return errors.Join(err, r.share(iv))
 }
 
-// keep keeps an interval of a trial.
-func (r *run) keep(iv *recorder.Snapshot) error {
+// keepInterval keeps an interval of a trial.
+func (r *run) keepInterval(iv *recorder.Snapshot) error {
 	k := &kept{}
 	k.Steps, k.Flows = make([]*recorder.Part, len(iv.Steps)), make([]*recorder.Part, len(iv.Flows))
 	for i := range k.Steps {

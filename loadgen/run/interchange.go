@@ -111,7 +111,7 @@ func (r *run) tellMetrics(iv *recorder.Snapshot) error {
 	}
 	err := r.interchange.metrics.Tell(metrics.Second{
 		Snapshot: iv, Examples: examples,
-		InFlight: inFlight(total.Counts), Verdict: r.soFar().Status,
+		InFlight: inFlight(total.Counts), Verdict: r.judgeSoFar().Status,
 	})
 	if err != nil {
 		return fmt.Errorf("tell an interval: %w", err)

@@ -54,7 +54,7 @@ func (r *run) join(ctx context.Context, stop func(error)) (err error) {
 		return err
 	}
 	host, _ := os.Hostname() // a name for people
-	offer, err := r.offer()
+	offer, err := r.encodeOffer()
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (r *run) join(ctx context.Context, stop func(error)) (err error) {
 			func(reason string) { stop(fmt.Errorf("%w: %s", ErrStopped, reason)) }); err != nil {
 			return err
 		}
-		return r.learn()
+		return r.readOffer()
 	}
 	r.sum = newSum(r, host, func(reason string) {
 		r.host.Stop(reason)

@@ -29,7 +29,7 @@ func (s *sum) end(clocks []result.ShardClock, hosts []string) (*result.Document,
 		}
 	}
 	s.flush(true)
-	s.settle()
+	s.countLost()
 	doc := s.document(clocks)
 	err := s.run.write(doc)
 	return doc, errors.Join(err, s.failed, s.run.close(true))
@@ -47,9 +47,9 @@ func (s *sum) runEnd() int64 {
 	return end
 }
 
-// settle counts what lost shards, and those that were interrupted before the others, did not tell: calls that they had
-// begun as unfinished, and the rest of their share of the arrivals as never sent.
-func (s *sum) settle() {
+// countLost counts what lost shards, and those that were interrupted before the others, did not tell: calls that they
+// had begun as unfinished, and the rest of their share of the arrivals as never sent.
+func (s *sum) countLost() {
 	r := s.run
 	lane := r.rec.NewLane()
 	settled := false

@@ -57,8 +57,8 @@ func (s *Session) Follow(ctx context.Context) (loads int, err error) {
 	}
 }
 
-// dismiss tells the other processes that the session is over.
-func (s *Session) dismiss() error {
+// endSession tells the other processes that the session is over.
+func (s *Session) endSession() error {
 	ctx, cancel := context.WithTimeout(context.Background(), farewell)
 	defer cancel()
 	_, _, err := s.makeRound(ctx, &round{Over: true})
@@ -90,7 +90,7 @@ func (s *Session) makeRound(ctx context.Context, next *round) (doc *result.Docum
 	}
 	defer func() { err = errors.Join(err, r.leave()) }()
 	if next.Over {
-		return nil, nil, r.goApart(ctx)
+		return nil, nil, r.leaveSession(ctx)
 	}
 	if err := r.open(); err != nil {
 		return nil, nil, err
@@ -103,8 +103,8 @@ func (s *Session) makeRound(ctx context.Context, next *round) (doc *result.Docum
 	return doc, all, err
 }
 
-// offer is what shard 0 tells whoever joins.
-func (r *run) offer() (json.RawMessage, error) {
+// encodeOffer is what shard 0 tells whoever joins.
+func (r *run) encodeOffer() (json.RawMessage, error) {
 	if r.round == nil || r.plan.Shard.Index > 0 {
 		return nil, nil
 	}
@@ -115,8 +115,8 @@ func (r *run) offer() (json.RawMessage, error) {
 	return text, nil
 }
 
-// learn takes the load that shard 0 offers.
-func (r *run) learn() error {
+// readOffer takes the load that shard 0 offers.
+func (r *run) readOffer() error {
 	if r.round == nil {
 		return nil
 	}
@@ -127,8 +127,8 @@ func (r *run) learn() error {
 	return nil
 }
 
-// goApart ends a session together: shard 0 waits until all have heard.
-func (r *run) goApart(ctx context.Context) (err error) {
+// leaveSession ends a session together: shard 0 waits until all have heard.
+func (r *run) leaveSession(ctx context.Context) (err error) {
 	if r.host != nil {
 		_, err = r.host.Start(ctx)
 		return err

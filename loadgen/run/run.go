@@ -148,7 +148,7 @@ func (r *run) measure(ctx context.Context) (*result.Document, error) {
 		OpenLoop: arrivals != nil, LateAfter: int64(verdict.LateAfter), Timeout: int64(r.plan.Timeout),
 		Messages:  r.messageSeries(),
 		PerWorker: r.plan.PerWorker,
-		Sink:      r.sink,
+		Sink:      r.recordInterval,
 	}
 	r.recordSteps(&config)
 	r.rec = recorder.New(config)
@@ -202,7 +202,7 @@ func (r *run) stopped(ctx context.Context) error {
 // noneSucceeded says that no call did, where that is so.
 func noneSucceeded(doc *result.Document) error {
 	if doc.Counts.OK == 0 && doc.Counts.Sent+doc.Unanswered.WarmupCalls > 0 {
-		return fmt.Errorf("%w: %s", ErrNoneSucceeded, whyNone(doc))
+		return fmt.Errorf("%w: %s", ErrNoneSucceeded, explainNoSuccess(doc))
 	}
 	return nil
 }
@@ -239,9 +239,9 @@ func (r *run) begin(ctx context.Context) (err error) {
 	return err
 }
 
-// whyNone says what became of the calls of which none succeeded: of the codes that they ended with the commonest, with
-// what the first of those said.
-func whyNone(doc *result.Document) string {
+// explainNoSuccess says what became of the calls of which none succeeded: of the codes that they ended with the
+// commonest, with what the first of those said.
+func explainNoSuccess(doc *result.Document) string {
 	c := doc.Counts
 	var why []string
 	if c.Failed > 0 {

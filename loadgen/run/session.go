@@ -90,7 +90,7 @@ func (s *Session) Restart(ctx context.Context) error {
 // Close ends an embedded target, and what other processes have to follow.
 func (s *Session) Close() error {
 	if s.plan.Shard.On() && s.plan.Shard.Index == 0 && !s.broken {
-		return s.dismiss()
+		return s.endSession()
 	}
 	if s.child == nil {
 		return nil
@@ -133,7 +133,7 @@ func (t *Trial) Check(o verdict.Objective) verdict.Kept { return o.Check(t.run.m
 func (t *Trial) Over(step, name string, over time.Duration) (k, n []float64) {
 	for _, second := range t.run.seconds {
 		p := second.partOf(t.run, step)
-		over, all := beyond(p, name, int64(over))
+		over, all := countOver(p, name, int64(over))
 		k, n = append(k, float64(over)), append(n, float64(all))
 	}
 	return k, n
@@ -164,8 +164,8 @@ func (s *kept) partOf(r *run, name string) *recorder.Part {
 	return &s.Part
 }
 
-// beyond counts the values of a part's series that are over a limit, or may be.
-func beyond(p *recorder.Part, name string, limit int64) (over, all int64) {
+// countOver counts the values of a part's series that are over a limit, or may be.
+func countOver(p *recorder.Part, name string, limit int64) (over, all int64) {
 	if name == "" {
 		over = p.Counts.Failed + p.Counts.Unfinished + p.Counts.NeverSent
 		return over, p.Counts.OK + over

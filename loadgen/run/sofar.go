@@ -10,15 +10,15 @@ import (
 	"grpcbench/loadgen/verdict"
 )
 
-// tell shows an interval to whoever watches.
-func (r *run) tell(point result.Point, iv *recorder.Snapshot) {
+// showInterval shows an interval to whoever watches.
+func (r *run) showInterval(point result.Point, iv *recorder.Snapshot) {
 	if r.shown == nil || r.sum != nil { // of all shards the sum tells
 		return
 	}
 	r.shown.Second(live.Second{
 		Point: point, Length: time.Duration(iv.End - iv.Start), Codes: codesOf(&iv.Part),
 		Messages: iv.Counts.MessagesSent + iv.Counts.MessagesReceived,
-		InFlight: inFlight(r.rec.Total().Counts), Verdict: r.soFar(), Parts: r.partsOf(iv),
+		InFlight: inFlight(r.rec.Total().Counts), Verdict: r.judgeSoFar(), Parts: r.partsOf(iv),
 	})
 }
 
@@ -42,8 +42,8 @@ func (r *run) partsOf(iv *recorder.Snapshot) (all []live.Part) {
 	return all
 }
 
-// listen adds an interval to the time of silence: that in which calls waited and none was answered.
-func (r *run) listen(iv *recorder.Snapshot) {
+// trackSilence adds an interval to the time of silence: that in which calls waited and none was answered.
+func (r *run) trackSilence(iv *recorder.Snapshot) {
 	answered := iv.Counts.OK + iv.Counts.Failed + iv.Counts.Unfinished - iv.Headline().CensoredCount()
 	if answered > 0 || iv.Waiting == 0 {
 		r.silent = 0
@@ -54,9 +54,9 @@ func (r *run) listen(iv *recorder.Snapshot) {
 
 func inFlight(c recorder.Counts) int64 { return c.Due - c.OK - c.Failed - c.Unfinished - c.NeverSent }
 
-// soFar judges what is known while the run goes on: the generator's pace and the machine's health. What
+// judgeSoFar judges what is known while the run goes on: the generator's pace and the machine's health. What
 // needs the whole run, such as Little's law, comes at its end.
-func (r *run) soFar() verdict.Verdict {
+func (r *run) judgeSoFar() verdict.Verdict {
 	total := r.rec.Total()
 	c := total.Counts
 	f := verdict.Facts{

@@ -76,7 +76,7 @@ func (s *sum) record() {
 	for i := range s.shards {
 		s.shards[i].total = recorder.New(config).Total()
 	}
-	config.Sink = r.sink
+	config.Sink = r.recordInterval
 	r.rec = recorder.New(config)
 }
 
@@ -140,7 +140,7 @@ func (s *sum) flush(end bool) {
 // checkAbort stops the run where a limit of -abort-on is passed.
 func (s *sum) checkAbort() {
 	if s.aborted == "" && s.abort != nil {
-		s.aborted = s.run.passed()
+		s.aborted = s.run.findAbort()
 		if s.aborted != "" {
 			go s.abort(s.aborted) // which tells shards whose messages wait for this lock
 		}

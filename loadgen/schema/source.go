@@ -203,7 +203,7 @@ func (s *sources) explain(err error, protos []string) error {
 
 // withoutOptions takes out the options that only others read, wherever they stand.
 func withoutOptions(f *descriptorpb.FileDescriptorProto) {
-	strip(f.GetOptions())
+	stripOptions(f.GetOptions())
 	for _, m := range f.GetMessageType() {
 		withoutMessageOptions(m)
 	}
@@ -212,12 +212,12 @@ func withoutOptions(f *descriptorpb.FileDescriptorProto) {
 	}
 	f.Extension = slices.DeleteFunc(f.GetExtension(), isOption)
 	for _, x := range f.GetExtension() {
-		strip(x.GetOptions())
+		stripOptions(x.GetOptions())
 	}
 	for _, s := range f.GetService() {
-		strip(s.GetOptions())
+		stripOptions(s.GetOptions())
 		for _, m := range s.GetMethod() {
-			strip(m.GetOptions())
+			stripOptions(m.GetOptions())
 		}
 	}
 }
@@ -229,16 +229,16 @@ func isOption(x *descriptorpb.FieldDescriptorProto) bool {
 }
 
 func withoutMessageOptions(m *descriptorpb.DescriptorProto) {
-	strip(m.GetOptions())
+	stripOptions(m.GetOptions())
 	m.Extension = slices.DeleteFunc(m.GetExtension(), isOption)
 	for _, f := range slices.Concat(m.GetField(), m.GetExtension()) {
-		strip(f.GetOptions())
+		stripOptions(f.GetOptions())
 	}
 	for _, o := range m.GetOneofDecl() {
-		strip(o.GetOptions())
+		stripOptions(o.GetOptions())
 	}
 	for _, r := range m.GetExtensionRange() {
-		strip(r.GetOptions())
+		stripOptions(r.GetOptions())
 	}
 	for _, e := range m.GetEnumType() {
 		withoutEnumOptions(e)
@@ -249,14 +249,14 @@ func withoutMessageOptions(m *descriptorpb.DescriptorProto) {
 }
 
 func withoutEnumOptions(e *descriptorpb.EnumDescriptorProto) {
-	strip(e.GetOptions())
+	stripOptions(e.GetOptions())
 	for _, v := range e.GetValue() {
-		strip(v.GetOptions())
+		stripOptions(v.GetOptions())
 	}
 }
 
-// strip leaves protobuf's own options, and google.api's; a nil message has none.
-func strip(options proto.Message) {
+// stripOptions leaves protobuf's own options, and google.api's; a nil message has none.
+func stripOptions(options proto.Message) {
 	m := options.ProtoReflect()
 	if !m.IsValid() {
 		return

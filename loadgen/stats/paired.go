@@ -29,7 +29,7 @@ func Pair(d []float64) Paired {
 	if n == 0 {
 		return p
 	}
-	w := walsh(d)
+	w := walshAverages(d)
 	m := len(w)
 	p.Estimate = (w[(m-1)/2] + w[m/2]) / 2
 	if k := wilcoxonRank(n); k > 0 {
@@ -39,8 +39,8 @@ func Pair(d []float64) Paired {
 	return p
 }
 
-// walsh returns the averages of all pairs, each with itself too, in order.
-func walsh(d []float64) []float64 {
+// walshAverages returns the averages of all pairs, each with itself too, in order.
+func walshAverages(d []float64) []float64 {
 	w := make([]float64, 0, len(d)*(len(d)+1)/2)
 	for i := range d {
 		for j := i; j < len(d); j++ {

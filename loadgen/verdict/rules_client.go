@@ -26,10 +26,10 @@ const (
 	addedAlways             = 5 * time.Millisecond
 )
 
-// checkLateness: the load generator's own lateness moved no reported percentile. A bound on what it added to p99 of over
-// a tenth of it and 0.75 ms: suspect; over half of it and 2 ms, or a tenth and 5 ms: invalid. What it was due to explains
-// that, and is no reason by itself. Half of the calls more than 200 µs late: suspect. A lateness at p99.9 of over 20 ms
-// and a quarter of the response's: invalid. Source: the bound is derived in MEASURING.md.
+// checkLateness: the load generator's own lateness moved no reported percentile. A bound on what it added to p99 of
+// over a tenth of it and 0.75 ms: suspect; over half of it and 2 ms, or a tenth and 5 ms: invalid. What it was due to
+// explains that, and is no reason by itself. Half of the calls more than 200 µs late: suspect. A lateness at p99.9 of
+// over 20 ms and a quarter of the response's: invalid. Source: the bound is derived in MEASURING.md.
 func checkLateness(f *Facts, v *Verdict) {
 	for _, a := range f.Added {
 		if a.P != 99 {
@@ -135,9 +135,9 @@ func checkGaps(f *Facts, v *Verdict) {
 
 // checkLittle: the calls in flight are their rate times the time that one takes. Off by over 2 %: suspect, over 5 %:
 // invalid, each beside five standard errors of the sampled mean, a tenth of the looks taken as independent. Looks see
-// whole calls, so whatever they saw, their variance is at least f (1 - f), f being the fraction in the expected mean; and
-// where fewer than leastSeen calls are to be seen in all looks together, these are too few to tell anything. Source:
-// Little 1961, "A proof for the queuing formula L = λW".
+// whole calls, so whatever they saw, their variance is at least f (1 - f), f being the fraction in the expected mean;
+// and where fewer than leastSeen calls are to be seen in all looks together, these are too few to tell anything.
+// Source: Little 1961, "A proof for the queuing formula L = λW".
 func checkLittle(f *Facts, v *Verdict) {
 	const leastSeen = 50
 	if f.Looks < 100 || f.Littles == 0 || max(f.Littles, f.InFlight)*float64(f.Looks) < leastSeen {
@@ -168,8 +168,8 @@ func checkCPU(f *Facts, v *Verdict) {
 	}
 }
 
-// checkIdle: a machine that server and load generator share had something to spare. Less than 5 % idle in a closed loop,
-// which goes as fast as it can: suspect, for the figures are those of both.
+// checkIdle: a machine that server and load generator share had something to spare. Less than 5 % idle in a closed
+// loop, which goes as fast as it can: suspect, for the figures are those of both.
 func checkIdle(f *Facts, v *Verdict) {
 	idle, known := f.mean(func(w Window) float64 { return w.Idle })
 	if known && f.Local && !f.Open && idle < 0.05 {
@@ -189,9 +189,9 @@ func checkClock(f *Facts, v *Verdict) {
 	}
 }
 
-// checkArrivals: the gaps between Poisson arrivals are exponential. An Anderson-Darling statistic of over 100, with half
-// of the calls late by 15 % of a mean gap: suspect, by 30 %: invalid. Both must be bad, for a wake-up of some tens of
-// microseconds bunches high rates without harm. Source: Anderson and Darling 1954.
+// checkArrivals: the gaps between Poisson arrivals are exponential. An Anderson-Darling statistic of over 100, with
+// half of the calls late by 15 % of a mean gap: suspect, by 30 %: invalid. Both must be bad, for a wake-up of some tens
+// of microseconds bunches high rates without harm. Source: Anderson and Darling 1954.
 func checkArrivals(f *Facts, v *Verdict) {
 	a := f.Arrivals
 	switch {

@@ -61,8 +61,8 @@ func checkUnanswered(f *Facts, v *Verdict) {
 	}
 }
 
-// checkOutage: the server was there throughout. Whole seconds in which every call failed, more in a row than chance makes
-// once in a million: suspect, for the figures are those of two different times.
+// checkOutage: the server was there throughout. Whole seconds in which every call failed, more in a row than chance
+// makes once in a million: suspect, for the figures are those of two different times.
 func checkOutage(f *Facts, v *Verdict) {
 	if o := f.Outage; o.Failed > 0 {
 		v.add(Suspect, "from %.0f s to %.0f s of the run every call failed, %d of them: the server was gone or "+
@@ -115,8 +115,8 @@ func checkSchedule(f *Facts, v *Verdict) {
 	}
 }
 
-// checkDrift: the latency neither rises nor falls throughout, else it has no one distribution. A trend at p < 0.001 that
-// moves the median by more than 5 %: suspect. Source: Mann 1945, Kendall 1975, over the seconds' medians.
+// checkDrift: the latency neither rises nor falls throughout, else it has no one distribution. A trend at p < 0.001
+// that moves the median by more than 5 %: suspect. Source: Mann 1945, Kendall 1975, over the seconds' medians.
 func checkDrift(f *Facts, v *Verdict) {
 	if f.DriftP > 0 && f.DriftP < 0.001 && f.DriftShare > 0.05 {
 		v.add(Suspect, "the latency drifts: its median changed by %.0f %% from the first third of the run to the "+

@@ -32,7 +32,8 @@ type Verdict struct {
 func Judge(f Facts) Verdict {
 	v := Verdict{Status: Valid, Reasons: []string{}}
 	for _, rule := range []func(*Facts, *Verdict){
-		checkCounts, checkOwnFailures, checkUnanswered, checkOutage, checkReached, checkMix, checkSchedule, checkLateness,
+		checkCounts, checkOwnFailures, checkUnanswered, checkOutage, checkReached, checkMix, checkSchedule,
+		checkLateness,
 		checkMaking, checkStalls, checkSuspension, checkGaps, checkLittle, checkCPU, checkIdle, checkClock,
 		checkArrivals, checkDrift,
 	} {

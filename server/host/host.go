@@ -71,7 +71,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		ctx, stop = context.WithCancel(ctx)
 		// This goroutine ends with stdin, or with the process: a read of stdin cannot be interrupted.
 		go func() {
-			if err := obey(lines, out, servers); err != nil {
+			if err := handleLines(lines, out, servers); err != nil {
 				servers[0].logger.Error("supervised", "error", err)
 			}
 			orphaned()
@@ -116,8 +116,8 @@ func (all servers) close() {
 	}
 }
 
-// obey answers marks until stdin ends.
-func obey(lines *bufio.Reader, out *json.Encoder, servers servers) error {
+// handleLines answers marks until stdin ends.
+func handleLines(lines *bufio.Reader, out *json.Encoder, servers servers) error {
 	meter, err := contract.NewMeter()
 	if err != nil {
 		return err

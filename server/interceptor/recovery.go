@@ -24,18 +24,18 @@ type panicked struct {
 // String is what a process without recovery dies with.
 func (p *panicked) String() string { return fmt.Sprintf("%v\n\n%s", p.value, p.stack) }
 
-// protect runs fn and turns a panic of it into a value; p is nil where there was none.
-func protect(fn func() error) (p *panicked, err error) {
+// runProtected runs fn and turns a panic of it into a value; p is nil where there was none.
+func runProtected(fn func() error) (p *panicked, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			p = asPanicked(r)
+			p = panickedError(r)
 		}
 	}()
 	return nil, fn()
 }
 
-// asPanicked must be called while the panic of r unwinds, so that the stack is still there.
-func asPanicked(r any) *panicked {
+// panickedError must be called while the panic of r unwinds, so that the stack is still there.
+func panickedError(r any) *panicked {
 	if p, ok := r.(*panicked); ok {
 		return p
 	}
@@ -58,7 +58,7 @@ func newRecovery(logger *slog.Logger) Interceptor {
 		) {
 			defer func() {
 				if r := recover(); r != nil {
-					asPanicked(r).log(ctx, logger, info.FullMethod)
+					panickedError(r).log(ctx, logger, info.FullMethod)
 					res, err = nil, errPanic
 				}
 			}()
@@ -69,7 +69,7 @@ func newRecovery(logger *slog.Logger) Interceptor {
 		) (err error) {
 			defer func() {
 				if r := recover(); r != nil {
-					asPanicked(r).log(ss.Context(), logger, info.FullMethod)
+					panickedError(r).log(ss.Context(), logger, info.FullMethod)
 					err = errPanic
 				}
 			}()

@@ -28,7 +28,7 @@ func newTimeout(unary, recv time.Duration, logger *slog.Logger) Interceptor {
 			done := make(chan result, 1)
 			go func() {
 				var r result
-				r.panic, r.err = protect(func() (err error) {
+				r.panic, r.err = runProtected(func() (err error) {
 					r.res, err = handler(ctx, req)
 					return err
 				})
@@ -112,7 +112,7 @@ func (s *timeoutStream) RecvMsg(m any) error {
 	gone := make(chan struct{})
 	go func() {
 		var r result
-		r.panic, r.err = protect(func() error { return s.ServerStream.RecvMsg(m) })
+		r.panic, r.err = runProtected(func() error { return s.ServerStream.RecvMsg(m) })
 		select {
 		case done <- r:
 		case <-gone:

@@ -106,8 +106,8 @@ type worker struct {
 	rings              chan struct{} // by ring
 }
 
-// ring wakes the worker, if it waits.
-func (w *worker) ring() {
+// wakeSender wakes the worker, if it waits.
+func (w *worker) wakeSender() {
 	select {
 	case w.rings <- struct{}{}:
 	default:
@@ -143,8 +143,8 @@ func (w *worker) do() {
 	}
 }
 
-// vary makes the part of the call's metadata that differs from call to call.
-func (w *worker) vary() error {
+// setVarying makes the part of the call's metadata that differs from call to call.
+func (w *worker) setVarying() error {
 	if len(w.spec.Varying) == 0 {
 		return nil
 	}
@@ -194,13 +194,13 @@ func (w *worker) finish(err error) {
 		w.call.Code, w.call.Message = st.Code(), st.Message()
 		w.call.Local = w.call.Local || isLocal(st.Code(), st.Message())
 		if st.Code() == codes.ResourceExhausted {
-			w.call.Message += whoseLimit(st.Message(), w.call)
+			w.call.Message += explainLimit(st.Message(), w.call)
 		}
 	}
 }
 
-// whoseLimit tells which side a message was too large for: both say it in the same words.
-func whoseLimit(message string, call *transport.Call) string {
+// explainLimit tells which side a message was too large for: both say it in the same words.
+func explainLimit(message string, call *transport.Call) string {
 	var got, most int64
 	if n, _ := fmt.Sscanf(message, "grpc: received message larger than max (%d vs. %d)", &got, &most); n != 2 {
 		return ""
@@ -229,7 +229,7 @@ func isLocal(code codes.Code, message string) bool {
 
 func (w *worker) unary() {
 	w.call.Sent = transport.Now()
-	if err := w.vary(); err != nil {
+	if err := w.setVarying(); err != nil {
 		w.finish(err)
 		return
 	}

@@ -18,7 +18,7 @@ import (
 // stream makes one call of a streaming kind.
 func (w *worker) stream() {
 	w.call.Sent = transport.Now()
-	if err := w.vary(); err != nil {
+	if err := w.setVarying(); err != nil {
 		w.finish(err)
 		return
 	}
@@ -251,9 +251,9 @@ func done(c <-chan struct{}) bool {
 // ringAt has the worker woken at a reading of transport.Now: precisely with a Pace, else by a timer.
 func (w *worker) ringAt(at int64) (stop func()) {
 	if w.alarm != nil {
-		w.alarm.At(at, w.ring)
+		w.alarm.At(at, w.wakeSender)
 		return func() {}
 	}
-	t := time.AfterFunc(time.Duration(at-transport.Now()), w.ring)
+	t := time.AfterFunc(time.Duration(at-transport.Now()), w.wakeSender)
 	return func() { t.Stop() }
 }

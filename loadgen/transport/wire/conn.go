@@ -73,7 +73,7 @@ func (c *conn) Start(call *transport.Call) error {
 	}
 	s.begin()
 	switch {
-	case c.cur != nil && c.waiting.first == nil && c.cur.takes():
+	case c.cur != nil && c.waiting.first == nil && c.cur.canOpen():
 		c.cur.open(s)
 	case c.cur != nil || c.awaiting:
 		c.hold(s)
@@ -113,7 +113,7 @@ func (c *conn) wait(s *stream, now int64) {
 
 // release opens streams for the calls that wait, as far as the session takes them.
 func (c *conn) release() {
-	for c.waiting.first != nil && c.cur != nil && c.cur.takes() {
+	for c.waiting.first != nil && c.cur != nil && c.cur.canOpen() {
 		s := c.waiting.first
 		c.waiting.remove(s)
 		c.cur.open(s)
@@ -148,7 +148,7 @@ func (c *conn) complete(s *stream, code codes.Code, message string, now int64) {
 	s.rest = nil
 	call := s.call
 	call.End = now
-	s.leaves(now) // it may be over before it could
+	s.setSent(now) // it may be over before it could
 	call.Code, call.Message = code, message
 	if code != codes.OK {
 		call.Awaited, call.AwaitedDue = s.awaited()

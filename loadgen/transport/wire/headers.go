@@ -75,7 +75,7 @@ func (ss *session) headerBlock(f frame, block []byte, now int64) error {
 	}
 	s := ss.streams.get(f.stream)
 	last := f.has(http2.FlagHeadersEndStream)
-	if s != nil && ss.usual(s, block, last, now) {
+	if s != nil && ss.handleUsual(s, block, last, now) {
 		return nil
 	}
 	var h fields
@@ -132,8 +132,9 @@ func (ss *session) headerBlock(f frame, block []byte, now int64) error {
 	return nil
 }
 
-// usual handles a block like the one before, as nearly every block is; it is false where the block has to be read.
-func (ss *session) usual(s *stream, block []byte, last bool, now int64) bool {
+// handleUsual handles a block like the one before, as nearly every block is; it is false where the block has to be
+// read.
+func (ss *session) handleUsual(s *stream, block []byte, last bool, now int64) bool {
 	switch {
 	case !s.answered && !last:
 		if _, ok := ss.head.alike(block); !ok {

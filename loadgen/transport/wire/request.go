@@ -153,9 +153,9 @@ func (r *request) append(dst []byte, stream uint32, id requestid.ID, left int64)
 // last is the offset of the block's last frame.
 func (r *request) last() int { return r.heads[len(r.heads)-1] - 5 }
 
-// vary appends what differs from call to call to a block that ends dst, whose last frame begins at an offset: to that
-// frame, or, where it would be too long, in frames of their own.
-func (r *request) vary(dst []byte, last int, call uint64) (_ []byte, err error) {
+// appendVaryingFields appends what differs from call to call to a block that ends dst, whose last frame begins at an
+// offset: to that frame, or, where it would be too long, in frames of their own.
+func (r *request) appendVaryingFields(dst []byte, last int, call uint64) (_ []byte, err error) {
 	begin := len(dst)
 	for _, v := range r.varying {
 		if dst, err = appendVarying(dst, v, call); err != nil {

@@ -191,7 +191,7 @@ func TestVaryingMetadata(t *testing.T) {
 			out := []byte("before")
 			at := len(out)
 			out = r.append(out, 5, requestid.ID{Run: 1, Worker: 2, Seq: 3}, 0)
-			if out, err = r.vary(out, at+r.last(), n); err != nil {
+			if out, err = r.appendVaryingFields(out, at+r.last(), n); err != nil {
 				t.Fatal(err)
 			}
 			got, stream, _ := decode(t, out[at:])
@@ -212,7 +212,7 @@ func TestVaryingMetadata(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.vary(r.append(nil, 1, requestid.ID{}, 0), r.last(), 1); err == nil ||
+	if _, err := r.appendVaryingFields(r.append(nil, 1, requestid.ID{}, 0), r.last(), 1); err == nil ||
 		!strings.Contains(err.Error(), "make the metadata one: no words") {
 		t.Errorf("a value that cannot be made: %v", err)
 	}

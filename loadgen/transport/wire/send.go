@@ -171,7 +171,7 @@ func (ss *session) flush() {
 		now := transport.Now()
 		for _, e := range ss.stamps {
 			if e.s.on == ss && e.s.id == e.id {
-				c.stamped(e.s, now)
+				c.setSentAt(e.s, now)
 			}
 		}
 		ss.stamps, ss.answers = ss.stamps[:0], 0
@@ -200,9 +200,9 @@ func (ss *session) flush() {
 	}
 }
 
-// leaves sets when a call went out, which was not before it was held. In an open loop that wait is the server's. In a
+// setSent sets when a call went out, which was not before it was held. In an open loop that wait is the server's. In a
 // closed one, whose calls are intended when their worker is free, it is the call's own, as it is over grpc-go.
-func (s *stream) leaves(now int64) {
+func (s *stream) setSent(now int64) {
 	call := s.call
 	if call.Sent > 0 {
 		return
@@ -217,9 +217,9 @@ func (s *stream) leaves(now int64) {
 	}
 }
 
-// stamped sets the time at which a call, or a message of it, goes out.
-func (c *conn) stamped(s *stream, now int64) {
-	s.leaves(now)
+// setSentAt sets the time at which a call, or a message of it, goes out.
+func (c *conn) setSentAt(s *stream, now int64) {
+	s.setSent(now)
 	s.lastSend = now
 	if s.limit > 0 && s.deadline == 0 {
 		c.setDeadline(s, now+int64(s.limit), now)

@@ -132,9 +132,9 @@ func (ss *session) read() {
 			err = bad
 		}
 		if err != nil {
-			c.lose(ss, err, now)
+			c.failSession(ss, err, now)
 			c.mu.Unlock()
-			ss.goodbye(err)
+			ss.closeLost(err)
 			c.deliver(scratch)
 			return
 		}
@@ -230,9 +230,9 @@ func (ss *session) close() {
 	_ = ss.nc.Close() // nothing is lost by an error here
 }
 
-// lose ends a session whose reader can read no more: its calls fail, unless the server said that it
+// failSession ends a session whose reader can read no more: its calls fail, unless the server said that it
 // has not looked at them.
-func (c *conn) lose(ss *session, err error, now int64) {
+func (c *conn) failSession(ss *session, err error, now int64) {
 	switch {
 	case ss.writeErr != nil:
 		err = ss.writeErr
@@ -274,8 +274,8 @@ func (c *conn) lose(ss *session, err error, now int64) {
 // farewell bounds how long a server may take to read our last words.
 const farewell = 100 * time.Millisecond
 
-// goodbye closes the socket of a lost session; where it was the server that broke a rule, it is told which.
-func (ss *session) goodbye(err error) {
+// closeLost closes the socket of a lost session; where it was the server that broke a rule, it is told which.
+func (ss *session) closeLost(err error) {
 	ss.conn.mu.Lock()
 	busy := ss.writing
 	ss.conn.mu.Unlock()

@@ -92,10 +92,10 @@ const stuck = 5 * int64(time.Millisecond)
 // answer, which the server cannot have given without a look at it.
 func (s *stream) mayRetry() bool { return !s.retried && s.call.MessagesReceived == 0 }
 
-// takes says whether a call may start: the server takes no more streams than it said, and what it does not read must
-// not pile up. Behind a socket that takes nothing a call is not on its way, however much room there is in our own
-// memory.
-func (ss *session) takes() bool {
+// canOpen says whether a call may start: the server takes no more streams than it said, and what it does not read
+// must not pile up. Behind a socket that takes nothing a call is not on its way, however much room there is in our
+// own memory.
+func (ss *session) canOpen() bool {
 	if ss.streams.n >= ss.maxStreams || len(ss.out) >= 4*outLimit || ss.blocked {
 		return false
 	}
@@ -126,7 +126,7 @@ func (ss *session) open(s *stream) {
 	out := s.request.append(ss.out, ss.nextID, s.requestID(), left)
 	if len(s.request.varying) > 0 {
 		var err error
-		if out, err = s.request.vary(out, len(ss.out)+s.request.last(), s.call.Key()); err != nil {
+		if out, err = s.request.appendVaryingFields(out, len(ss.out)+s.request.last(), s.call.Key()); err != nil {
 			s.call.Local = true
 			c.complete(s, codes.Internal, err.Error(), transport.Now())
 			return

@@ -7,11 +7,11 @@ import (
 	"grpcbench/loadgen/child"
 )
 
-// apart gives the target a core and this process another, where there are two,
+// separateCores gives the target a core and this process another, where there are two,
 // and keeps both from sleeping. The scheduler's choice of who wakes where, and
 // the time that a core takes to wake up, move a call by more than most
 // interceptors cost.
-func apart(target int) (undo func(), err error) {
+func separateCores(target int) (undo func(), err error) {
 	awake, err := child.KeepAwake() // before this process is pinned, which it would inherit
 	if err != nil {
 		return nil, err
