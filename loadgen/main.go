@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"grpcbench/loadgen/call"
-	"grpcbench/loadgen/child"
+	"grpcbench/loadgen/cores"
 	"grpcbench/loadgen/flags"
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/recipe"
@@ -145,7 +145,7 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 	case "describe":
 		return describe(ctx, rest, stdout)
 	case "keep-awake": // for experiments, not for people
-		return child.StayAwake(stdin)
+		return cores.StayAwake(stdin)
 	case "target":
 		return host.Run(ctx, rest, stdin, stdout, stderr)
 	case "version":

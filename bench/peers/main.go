@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"grpcbench/loadgen/child"
+	"grpcbench/loadgen/cores"
 	"grpcbench/server/contract"
 	"grpcbench/server/host"
 )
@@ -64,10 +65,10 @@ func compare(ctx context.Context, args []string) error {
 	defer mirror.stop()
 	pinned := "server and client share the cores"
 	if runtime.NumCPU() > 1 {
-		if err := errors.Join(child.Pin(server.Ready.PID, 0), child.Pin(mirror.pid, 0)); err != nil {
+		if err := errors.Join(cores.Pin(server.Ready.PID, 0), cores.Pin(mirror.pid, 0)); err != nil {
 			return err
 		}
-		if err := child.Pin(os.Getpid(), 1); err != nil { // what we start inherits it
+		if err := cores.Pin(os.Getpid(), 1); err != nil { // what we start inherits it
 			return err
 		}
 		pinned = "server on core 0, client on core 1"

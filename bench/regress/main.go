@@ -18,6 +18,7 @@ import (
 	"syscall"
 
 	"grpcbench/loadgen/child"
+	"grpcbench/loadgen/cores"
 	"grpcbench/server/contract"
 	"grpcbench/server/host"
 )
@@ -84,7 +85,7 @@ func run(ctx context.Context) error {
 	b.addr = server.Ready.Addr
 	if runtime.NumCPU() > 1 {
 		// what we start inherits it
-		if err := errors.Join(child.Pin(server.Ready.PID, 0), child.Pin(os.Getpid(), 1)); err != nil {
+		if err := errors.Join(cores.Pin(server.Ready.PID, 0), cores.Pin(os.Getpid(), 1)); err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"grpcbench/server/contract"
+	"grpcbench/server/meter"
 )
 
 // The times a target gets before it is given up.
@@ -54,7 +55,7 @@ func Start(ctx context.Context, config contract.Config, log io.Writer) (*Target,
 	// Not CommandContext: it is Stop that ends the target, after the calls in flight.
 	cmd := exec.Command(self, "target", "-supervised") //nolint:noctx // see above
 	cmd.Args[0] = os.Args[0]
-	cmd.SysProcAttr = ownGroup() // a terminal's ^C is for the load run, which then stops its target itself
+	cmd.SysProcAttr = OwnGroup() // a terminal's ^C is for the load run, which then stops its target itself
 	cmd.WaitDelay = time.Second
 	t := &Target{cmd: cmd, lines: make(chan []byte, 1), log: &tail{to: log}, exited: make(chan struct{})}
 	cmd.Stderr = t.log
@@ -117,7 +118,7 @@ func (t *Target) readAnswer(ctx context.Context, answer any) error {
 
 // Mark begins or ends a measured window at the target ([contract.MarkStart],
 // [contract.MarkStop]) and returns what it used since the last start.
-func (t *Target) Mark(ctx context.Context, mark string) (contract.Usage, error) {
+func (t *Target) Mark(ctx context.Context, mark string) (meter.Usage, error) {
 	a, err := t.Answer(ctx, contract.Mark{Mark: mark})
 	return a.Usage, err
 }

@@ -23,6 +23,7 @@ import (
 	"grpcbench/loadgen/child"
 	"grpcbench/server/contract"
 	"grpcbench/server/host"
+	"grpcbench/server/meter"
 )
 
 // TestMain lets this binary be the target too, as loadgen's is, and the parent that is killed.
@@ -170,7 +171,7 @@ func TestStopFromManySides(t *testing.T) {
 // A mark begins a new account at the target; the next one reads it.
 func TestMark(t *testing.T) {
 	c, _ := start(t)
-	var last contract.Usage
+	var last meter.Usage
 	for i, mark := range []string{contract.MarkStart, contract.MarkStop, contract.MarkStop, contract.MarkStart} {
 		u, err := c.Mark(testContext(t), mark)
 		if err != nil {

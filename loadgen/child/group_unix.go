@@ -4,5 +4,5 @@ package child
 
 import "syscall"
 
-// ownGroup keeps signals to our process group from the child.
-func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+// OwnGroup keeps signals to our process group from the child.
+func OwnGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

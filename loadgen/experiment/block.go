@@ -14,6 +14,7 @@ import (
 	"grpcbench/loadgen/series"
 	"grpcbench/loadgen/transport"
 	"grpcbench/server/contract"
+	"grpcbench/server/meter"
 )
 
 // arm is one of the things compared: a warm connection with one call in flight,
@@ -67,7 +68,7 @@ func (a *arm) block(ctx context.Context, target marker, length time.Duration) (s
 	}
 	a.times.Reset()
 	a.units, a.sum, a.failed = 0, 0, nil
-	meter, err := contract.NewMeter()
+	meter, err := meter.New()
 	if err != nil {
 		return s, err
 	}

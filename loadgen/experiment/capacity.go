@@ -2,8 +2,6 @@ package experiment
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -50,13 +48,11 @@ func Capacity(ctx context.Context, p plan.Capacity, server Server, progress func
 		return nil, err
 	}
 	began := server.Now()
-	var id [4]byte
-	_, _ = rand.Read(id[:]) // never fails, by its documentation
 	s := &search{
 		plan: p, server: server, objectives: objectives, progress: progress, until: began.Add(p.Budget),
 		low: math.Inf(-1), high: math.Inf(1),
 		doc: &result.Capacity{
-			Schema: result.CapacitySchema, RunID: requestid.ID{Run: binary.BigEndian.Uint32(id[:])}.RunPrefix(),
+			Schema: result.CapacitySchema, RunID: requestid.ID{Run: requestid.NewRun()}.RunPrefix(),
 			Started: began, Plan: p, Notes: []string{}, Trials: []result.CapacityTrial{}, SLO: []verdict.Kept{},
 			Environment: result.Capture(),
 		},

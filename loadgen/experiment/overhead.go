@@ -2,8 +2,6 @@ package experiment
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"grpcbench/loadgen/child"
+	"grpcbench/loadgen/cores"
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/requestid"
 	"grpcbench/loadgen/result"
@@ -47,9 +46,7 @@ const (
 // what is being done.
 func Overhead(ctx context.Context, p plan.Overhead, progress func(string)) (*result.Overhead, error) {
 	began := time.Now()
-	var id [4]byte
-	_, _ = rand.Read(id[:]) // never fails, by its documentation
-	run := binary.BigEndian.Uint32(id[:])
+	run := requestid.NewRun()
 	all, err := openGroups(ctx, p, run)
 	if err != nil {
 		return nil, err
@@ -176,7 +173,7 @@ func openSubjects(ctx context.Context, subjects []subject, run uint32) (_ *group
 			all.close()
 		}
 	}()
-	if all.unpin, err = separateCores(all.target.Ready.PID); err != nil {
+	if all.unpin, err = cores.Separate(all.target.Ready.PID); err != nil {
 		return nil, err
 	}
 	for i, ready := range append([]contract.Ready{all.target.Ready}, all.target.Ready.More...) {

@@ -12,7 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"grpcbench/loadgen/child"
+	"grpcbench/loadgen/cores"
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/quiet"
 	"grpcbench/loadgen/result"
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	if len(os.Args) > 1 && os.Args[1] == "keep-awake" {
-		if err := child.StayAwake(os.Stdin); err != nil {
+		if err := cores.StayAwake(os.Stdin); err != nil {
 			os.Exit(1)
 		}
 		os.Exit(0)

@@ -2,8 +2,6 @@ package experiment
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -40,9 +38,7 @@ const (
 // being done.
 func Timeouts(ctx context.Context, p plan.Timeouts, progress func(string)) (*result.Timeouts, error) {
 	began := time.Now()
-	var id [4]byte
-	_, _ = rand.Read(id[:]) // never fails, by its documentation
-	m := &matrix{run: binary.BigEndian.Uint32(id[:]), servers: map[string]contract.Ready{}}
+	m := &matrix{run: requestid.NewRun(), servers: map[string]contract.Ready{}}
 	all := cells(p)
 	if err := m.start(ctx, all); err != nil {
 		return nil, err

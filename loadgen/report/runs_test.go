@@ -15,7 +15,7 @@ import (
 	"grpcbench/loadgen/report"
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/verdict"
-	"grpcbench/server/contract"
+	"grpcbench/server/meter"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -94,10 +94,10 @@ func unary() *result.Document {
 		},
 		Series: []result.Point{{TS: 1, Sent: 41_234, OK: 41_234, P50Ns: 112_345, P99Ns: 345_678, MaxNs: 9_876_543}},
 		Client: result.Usage{
-			Usage:            contract.Usage{CPUSeconds: 12.345, MaxRSSBytes: 48_234_496},
+			Usage:            meter.Usage{CPUSeconds: 12.345, MaxRSSBytes: 48_234_496},
 			CPUMicrosPerCall: 29.94,
 		},
-		Server: &result.Usage{Usage: contract.Usage{CPUSeconds: 8.5, MaxRSSBytes: 33_554_432}, CPUMicrosPerCall: 20.61},
+		Server: &result.Usage{Usage: meter.Usage{CPUSeconds: 8.5, MaxRSSBytes: 33_554_432}, CPUMicrosPerCall: 20.61},
 		Target: result.Target{
 			Addr: "127.0.0.1:40123", Embedded: true,
 			Interceptors: []string{"recovery", "requestid", "metrics", "timeout"},

@@ -3,6 +3,8 @@
 package requestid
 
 import (
+	"crypto/rand"
+	"encoding/binary"
 	"fmt"
 	"strconv"
 )
@@ -55,6 +57,13 @@ func (id ID) String() string {
 	var b [Len]byte
 	id.Put(&b)
 	return string(b[:])
+}
+
+// NewRun draws a run's part of its request ids.
+func NewRun() uint32 {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails, by its documentation
+	return binary.BigEndian.Uint32(b[:])
 }
 
 // RunPrefix is the part of an id that names its run.

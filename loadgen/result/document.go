@@ -16,7 +16,7 @@ import (
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/verdict"
-	"grpcbench/server/contract"
+	"grpcbench/server/meter"
 )
 
 // Schema is the version of [Document]. Fields may be added under it, never renamed.
@@ -164,12 +164,12 @@ type Point struct {
 
 // Usage is what a process used over the measured window.
 type Usage struct {
-	contract.Usage
+	meter.Usage
 	CPUMicrosPerCall float64 `json:"cpu_us_per_call"`
 }
 
 // NewUsage shares u out among the calls that were sent.
-func NewUsage(u contract.Usage, calls int64) Usage {
+func NewUsage(u meter.Usage, calls int64) Usage {
 	return Usage{Usage: u, CPUMicrosPerCall: u.CPUSeconds * 1e6 / float64(max(calls, 1))}
 }
 

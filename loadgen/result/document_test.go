@@ -18,7 +18,7 @@ import (
 	"grpcbench/loadgen/recorder"
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/verdict"
-	"grpcbench/server/contract"
+	"grpcbench/server/meter"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -88,8 +88,8 @@ func document() *result.Document {
 			TS: 1, Sent: 200, OK: 199, Failed: 1, P50Ns: 140_000, P99Ns: 600_000,
 			MaxNs: 2_000_000,
 		}},
-		Client: result.NewUsage(contract.Usage{CPUSeconds: 2, MaxRSSBytes: 1 << 20}, 2009),
-		Server: &result.Usage{Usage: contract.Usage{CPUSeconds: 3, MaxRSSBytes: 1 << 21}, CPUMicrosPerCall: 1.5},
+		Client: result.NewUsage(meter.Usage{CPUSeconds: 2, MaxRSSBytes: 1 << 20}, 2009),
+		Server: &result.Usage{Usage: meter.Usage{CPUSeconds: 3, MaxRSSBytes: 1 << 21}, CPUMicrosPerCall: 1.5},
 		Target: result.Target{Addr: "127.0.0.1:1", Embedded: true, Interceptors: []string{"recovery", "requestid"}},
 		Environment: result.Environment{
 			Go: "go1.26.8", GRPC: "1.85.0", OS: "linux/amd64", Kernel: "6.1", CPUModel: "a CPU", CPUs: 4,
@@ -254,7 +254,7 @@ func TestNewUsage(t *testing.T) {
 		calls int64
 		want  float64
 	}{{1_000_000, 2}, {1, 2e6}, {0, 2e6}} {
-		if got := result.NewUsage(contract.Usage{CPUSeconds: 2}, tt.calls).CPUMicrosPerCall; got != tt.want {
+		if got := result.NewUsage(meter.Usage{CPUSeconds: 2}, tt.calls).CPUMicrosPerCall; got != tt.want {
 			t.Errorf("2 s for %d calls are %v us a call, want %v", tt.calls, got, tt.want)
 		}
 	}

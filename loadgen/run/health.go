@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"grpcbench/loadgen/verdict"
-	"grpcbench/server/contract"
+	"grpcbench/server/meter"
 )
 
 // health reads what the system says about this process and this machine, a
@@ -57,7 +57,7 @@ func (h *health) window() time.Duration {
 
 func readGauge() gauge {
 	g := gauge{at: time.Now(), runQueue: runQueue()}
-	if spent, err := contract.Spent(); err == nil {
+	if spent, err := meter.Spent(); err == nil {
 		g.cpu = spent.User + spent.System
 	}
 	stat, err := os.ReadFile("/proc/stat")

@@ -5,8 +5,6 @@ package run
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -28,6 +26,7 @@ import (
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/verdict"
 	"grpcbench/server/contract"
+	"grpcbench/server/meter"
 )
 
 // ErrNoneSucceeded says that a run was carried out and no call of it succeeded.
@@ -38,7 +37,10 @@ var ErrNoneSucceeded = errors.New("no call succeeded")
 // nothing was measured; beside an error it says how far the run came. View, which
 // may be nil, shows how it goes.
 func Run(ctx context.Context, p plan.Plan, w *scenario.Workload, view *live.View) (doc *result.Document, err error) {
-	r := &run{plan: p, workload: w, id: newID(), view: view, shown: view.Run(cmp.Or(p.Name, p.RPC, p.File), p.Rate)}
+	r := &run{
+		plan: p, workload: w, id: requestid.NewRun(), view: view,
+		shown: view.Run(cmp.Or(p.Name, p.RPC, p.File), p.Rate),
+	}
 	if r.steps, err = r.build(w.Steps); err != nil {
 		return nil, err
 	}
@@ -84,7 +86,7 @@ type run struct {
 
 	child    *child.Target
 	watching errgroup.Group
-	meter    *contract.Meter
+	meter    *meter.Meter
 	health   *health // nil until the window begins
 	// suspended is how long the machine had been by the window's begin.
 	suspended time.Duration
@@ -108,13 +110,6 @@ func (r *run) wallOf(ns int64) time.Time {
 		return r.wall(ns)
 	}
 	return transport.Wall(ns)
-}
-
-// newID is the run's part of every request id.
-func newID() uint32 {
-	var b [4]byte
-	_, _ = rand.Read(b[:]) // never fails, by its documentation
-	return binary.BigEndian.Uint32(b[:])
 }
 
 func (r *run) prefix() string { return requestid.ID{Run: r.id}.RunPrefix() }
@@ -235,7 +230,7 @@ func (r *run) begin(ctx context.Context) (err error) {
 	r.shown.Measuring(r.plan.D)
 	r.health = newHealth()
 	r.suspended = suspended()
-	r.meter, err = contract.NewMeter()
+	r.meter, err = meter.New()
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 	"grpcbench/loadgen/child"
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/recorder"
+	"grpcbench/loadgen/requestid"
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/scenario"
 	"grpcbench/loadgen/transport"
@@ -68,7 +69,7 @@ func startTarget(ctx context.Context, p plan.Plan, log io.Writer) (*child.Target
 
 func (s *Session) newRun(p plan.Plan) *run {
 	return &run{
-		plan: p, workload: s.workload, id: newID(), child: s.child, target: s.target,
+		plan: p, workload: s.workload, id: requestid.NewRun(), child: s.child, target: s.target,
 		files: files{clientLog: &lazyFile{}},
 	}
 }

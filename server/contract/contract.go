@@ -8,6 +8,8 @@
 // parent is gone.
 package contract
 
+import "grpcbench/server/meter"
+
 const (
 	// RequestIDKey is the metadata key and, over REST, the HTTP header of a call's request id.
 	RequestIDKey = "request-id"
@@ -61,7 +63,7 @@ type Mark struct {
 // Answer is a target's answer to a [Mark]: what it used since the last start mark.
 type Answer struct {
 	Seq int `json:"seq"`
-	Usage
+	meter.Usage
 	// Goroutines is how many there are now.
 	Goroutines int `json:"goroutines"`
 	// Handled are the calls since the last mark, of servers that observe them.

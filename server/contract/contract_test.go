@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"grpcbench/server/meter"
 )
 
 // Other people's scripts read these lines.
@@ -21,7 +23,7 @@ func TestLinesAreSpelledSo(t *testing.T) {
 		{Mark{Mark: MarkStart}, `{"mark":"start","seq":0}`},
 		{Mark{Mark: MarkStop}, `{"mark":"stop","seq":0}`},
 		{
-			Usage{CPUSeconds: 1.5, MaxRSSBytes: 2},
+			meter.Usage{CPUSeconds: 1.5, MaxRSSBytes: 2},
 			`{"cpu_seconds":1.5,"user_seconds":0,"max_rss_bytes":2,"alloc_objects":0,"alloc_bytes":0,"gc_pauses_ns":0,"gc_pause_max_ns":0,"gc_cpu_seconds":0,"sched_latency_p99_ns":0}`,
 		},
 	} {

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"grpcbench/server/contract"
+	"grpcbench/server/meter"
 )
 
 // Run serves until ctx ends, then drains, and returns nil. It writes one
@@ -118,7 +119,7 @@ func (all servers) close() {
 
 // handleLines answers marks until stdin ends.
 func handleLines(lines *bufio.Reader, out *json.Encoder, servers servers) error {
-	meter, err := contract.NewMeter()
+	window, err := meter.New()
 	if err != nil {
 		return err
 	}
@@ -134,11 +135,11 @@ func handleLines(lines *bufio.Reader, out *json.Encoder, servers servers) error 
 			runtime.GC()
 		}
 		if m.Mark == contract.MarkStart {
-			if meter, err = contract.NewMeter(); err != nil {
+			if window, err = meter.New(); err != nil {
 				return err
 			}
 		}
-		usage, err := meter.Usage()
+		usage, err := window.Usage()
 		if err != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ import (
 
 	"grpcbench/server/contract"
 	"grpcbench/server/host"
+	"grpcbench/server/meter"
 )
 
 func TestSupervisedReadyLine(t *testing.T) {
@@ -47,7 +48,7 @@ func TestSupervisedReadyLine(t *testing.T) {
 func burn(t *testing.T, d time.Duration) (x float64) {
 	t.Helper()
 	spent := func() time.Duration {
-		all, err := contract.Spent()
+		all, err := meter.Spent()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +67,7 @@ func TestSupervisedMarks(t *testing.T) {
 	const spent = 60 * time.Millisecond
 	r := supervise(t)
 	seq := 0
-	mark := func(m string) contract.Usage {
+	mark := func(m string) meter.Usage {
 		t.Helper()
 		seq++
 		r.writeLine(t, contract.Mark{Mark: m, Seq: seq})

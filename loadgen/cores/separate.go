@@ -1,29 +1,27 @@
-package experiment
+package cores
 
 import (
 	"os"
 	"runtime"
-
-	"grpcbench/loadgen/child"
 )
 
-// separateCores gives the target a core and this process another, where there are two,
+// Separate gives the target a core and this process another, where there are two,
 // and keeps both from sleeping. The scheduler's choice of who wakes where, and
 // the time that a core takes to wake up, move a call by more than most
 // interceptors cost.
-func separateCores(target int) (undo func(), err error) {
-	awake, err := child.KeepAwake() // before this process is pinned, which it would inherit
+func Separate(target int) (undo func(), err error) {
+	awake, err := KeepAwake() // before this process is pinned, which it would inherit
 	if err != nil {
 		return nil, err
 	}
 	if runtime.NumCPU() < 2 {
 		return awake, nil
 	}
-	if err := child.Pin(target, 0); err != nil {
+	if err := Pin(target, 0); err != nil {
 		awake()
 		return nil, err
 	}
-	if err := child.Pin(os.Getpid(), 1); err != nil {
+	if err := Pin(os.Getpid(), 1); err != nil {
 		awake()
 		return nil, err
 	}
@@ -33,6 +31,6 @@ func separateCores(target int) (undo func(), err error) {
 		for i := range all {
 			all[i] = i
 		}
-		_ = child.Pin(os.Getpid(), all...) // the experiment is made
+		_ = Pin(os.Getpid(), all...) // the experiment is made
 	}, nil
 }

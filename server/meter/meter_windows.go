@@ -1,4 +1,4 @@
-package contract
+package meter
 
 import (
 	"fmt"

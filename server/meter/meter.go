@@ -1,4 +1,6 @@
-package contract
+// Package meter tells what a process used: CPU, memory, the garbage collector, context switches. Load generator and
+// target tell it alike, so that the two can be compared.
+package meter
 
 import (
 	"math"
@@ -34,7 +36,7 @@ type Usage struct {
 	IOCalls         int64 `json:"io_calls,omitempty"`
 }
 
-// Meter measures the calling process from the moment of [NewMeter].
+// Meter measures the calling process from the moment of [New].
 type Meter struct{ base reading }
 
 type reading struct {
@@ -46,8 +48,8 @@ type reading struct {
 	pauses, sched *metrics.Float64Histogram
 }
 
-// NewMeter begins a window. The error is [Spent]'s.
-func NewMeter() (*Meter, error) {
+// New begins a window. The error is [Spent]'s.
+func New() (*Meter, error) {
 	r, err := read()
 	if err != nil {
 		return nil, err

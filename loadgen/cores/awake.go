@@ -1,10 +1,14 @@
-package child
+// Package cores says which processes run on which of the machine's cores, and keeps these from sleeping: an experiment
+// compares costs that are less than what the scheduler's choice, or a core that wakes up, moves a call by.
+package cores
 
 import (
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+
+	"grpcbench/loadgen/child"
 )
 
 // KeepAwake keeps the machine's cores from going to sleep, by a process that
@@ -19,7 +23,7 @@ func KeepAwake() (stop func(), err error) {
 	}
 	cmd := exec.Command(self, "keep-awake") //nolint:noctx // its stdin ends it
 	cmd.Args[0] = os.Args[0]
-	cmd.SysProcAttr = ownGroup()
+	cmd.SysProcAttr = child.OwnGroup()
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, fmt.Errorf("keep the cores awake: %w", err)

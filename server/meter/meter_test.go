@@ -1,4 +1,4 @@
-package contract
+package meter
 
 import (
 	"math"
@@ -32,7 +32,7 @@ var kept [][]byte
 
 func TestMeterSeesWhatIsUsed(t *testing.T) {
 	const spent, objects, size = 50 * time.Millisecond, 1000, 10_000
-	m, err := NewMeter()
+	m, err := New()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestMeterSeesWhatIsUsed(t *testing.T) {
 
 func TestMeterBeginsAtNothing(t *testing.T) {
 	burn(t, 50*time.Millisecond)
-	m, err := NewMeter()
+	m, err := New()
 	if err != nil {
 		t.Fatal(err)
 	}

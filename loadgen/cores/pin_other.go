@@ -1,6 +1,6 @@
 //go:build !linux
 
-package child
+package cores
 
 // Pin does nothing where the system has no such call.
 func Pin(int, ...int) error { return nil }
