@@ -112,6 +112,10 @@ var rules = []rule{
 	{from: "loadgen/pace", only: leaf, reason: "waiting precisely has nothing to do with what is waited for"},
 	{from: "loadgen/quiet", only: []string{"loadgen/pace"}, reason: "it looks at the machine, not at what is tested"},
 	{
+		from: "...", except: []string{"server/testkit"}, never: []string{"server/testkit"},
+		reason: "only tests share what tests need",
+	},
+	{
 		from: "...", except: []string{"loadgen/quiet"}, never: []string{"loadgen/quiet"},
 		reason: "only tests ask whether the machine is quiet",
 	},
@@ -154,7 +158,7 @@ var rules = []rule{
 		reason: "an experiment makes blocks of calls of its own, and hands out a document: others show it",
 	},
 	{from: "loadgen/meet", only: leaf, reason: "who meets does not matter to how"},
-	{from: "loadgen/child", only: []string{"server/contract"}, reason: "to supervise a process is all that it does"},
+	{from: "loadgen/child", only: []string{"server/contract", "server/meter"}, reason: "to supervise a process is all that it does"},
 	{
 		from: "loadgen/cores", only: []string{"loadgen/child"},
 		reason: "which cores a process has does not depend on what it does",

@@ -12,12 +12,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"grpcbench/loadgen/result"
+	"grpcbench/server/testkit"
 )
 
 // process is a loadgen of a test, with the processes that come from it.
@@ -25,7 +25,7 @@ type process struct {
 	*exec.Cmd
 	out            string // -o
 	mark           string // in the environment of all of its processes
-	stdout, stderr text
+	stdout, stderr testkit.Log
 	exited         chan struct{}
 }
 
@@ -178,22 +178,4 @@ func (p *process) wantResult(t *testing.T) *result.Document {
 		t.Errorf("%s: %+v", problem, d.Counts)
 	}
 	return d
-}
-
-// text is output that is written and read at the same time.
-type text struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
-
-func (x *text) Write(b []byte) (int, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.all.Write(b)
-}
-
-func (x *text) String() string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.all.String()
 }

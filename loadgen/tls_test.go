@@ -7,15 +7,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"grpcbench/server/testkit"
 )
 
 func TestTLSRuns(t *testing.T) {
-	a := newAuthority(t)
-	a.issue(t, "server", x509.ExtKeyUsageServerAuth)
-	a.issue(t, "client", x509.ExtKeyUsageClientAuth)
-	server := "-target=-unary-timeout=30s -tls-cert=" + a.file("server.pem") + " -tls-key=" + a.file("server.key")
-	mutual := server + " -client-ca=" + a.file("ca.pem")
-	ca, cert, key := "-cacert="+a.file("ca.pem"), "-cert="+a.file("client.pem"), "-key="+a.file("client.key")
+	a := testkit.NewAuthority(t, "test authority")
+	a.Issue(t, "server", x509.ExtKeyUsageServerAuth)
+	a.Issue(t, "client", x509.ExtKeyUsageClientAuth)
+	server := "-target=-unary-timeout=30s -tls-cert=" + a.File("server.pem") + " -tls-key=" + a.File("server.key")
+	mutual := server + " -client-ca=" + a.File("ca.pem")
+	ca, cert, key := "-cacert="+a.File("ca.pem"), "-cert="+a.File("client.pem"), "-key="+a.File("client.key")
 	for _, tt := range []struct {
 		reason string
 		args   []string

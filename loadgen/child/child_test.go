@@ -3,7 +3,6 @@
 package child_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +23,7 @@ import (
 	"grpcbench/server/contract"
 	"grpcbench/server/host"
 	"grpcbench/server/meter"
+	"grpcbench/server/testkit"
 )
 
 // TestMain lets this binary be the target too, as loadgen's is, and the parent that is killed.
@@ -51,40 +51,15 @@ func beTarget(args []string) int {
 	return 0
 }
 
-// text is a log that is written and read at the same time.
-type text struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
-
-func (x *text) Write(p []byte) (int, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.all.Write(p)
-}
-
-func (x *text) String() string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.all.String()
-}
-
-func start(t *testing.T, args ...string) (*child.Target, *text) {
+func start(t *testing.T, args ...string) (*child.Target, *testkit.Log) {
 	t.Helper()
-	log := &text{}
-	c, err := child.Start(testContext(t), contract.Config{Args: args}, log)
+	log := &testkit.Log{}
+	c, err := child.Start(testkit.Context(t), contract.Config{Args: args}, log)
 	if err != nil {
 		t.Fatalf("Start(%q): %v", args, err)
 	}
 	t.Cleanup(func() { _ = c.Stop() })
 	return c, log
-}
-
-func testContext(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	t.Cleanup(cancel)
-	return ctx
 }
 
 // state is that of a process as ps shows it, such as R or T; empty where it is gone, or the system does not tell.
@@ -173,7 +148,7 @@ func TestMark(t *testing.T) {
 	c, _ := start(t)
 	var last meter.Usage
 	for i, mark := range []string{contract.MarkStart, contract.MarkStop, contract.MarkStop, contract.MarkStart} {
-		u, err := c.Mark(testContext(t), mark)
+		u, err := c.Mark(testkit.Context(t), mark)
 		if err != nil {
 			t.Fatalf("Mark(%s): %v", mark, err)
 		}
@@ -189,7 +164,7 @@ func TestMark(t *testing.T) {
 	var all sync.WaitGroup
 	for range 8 { // each gets an answer of its own
 		all.Go(func() {
-			if u, err := c.Mark(testContext(t), contract.MarkStop); err != nil || u.MaxRSSBytes == 0 {
+			if u, err := c.Mark(testkit.Context(t), contract.MarkStop); err != nil || u.MaxRSSBytes == 0 {
 				t.Errorf("Mark: %+v, %v", u, err)
 			}
 		})
@@ -225,8 +200,8 @@ func TestLog(t *testing.T) {
 
 // A bad command line is told in the target's own words, all of them.
 func TestBadFlags(t *testing.T) {
-	log := &text{}
-	c, err := child.Start(testContext(t),
+	log := &testkit.Log{}
+	c, err := child.Start(testkit.Context(t),
 		contract.Config{Args: []string{"-nosuch", "-interceptors=nonsense", "-drain=5"}}, log)
 	if err == nil {
 		_ = c.Stop()
@@ -246,7 +221,7 @@ func TestStartFailure(t *testing.T) {
 	}
 	defer lis.Close()
 	addr := lis.Addr().String()
-	if c, err := child.Start(testContext(t), contract.Config{Args: []string{"-listen=" + addr}}, &text{}); err == nil {
+	if c, err := child.Start(testkit.Context(t), contract.Config{Args: []string{"-listen=" + addr}}, &testkit.Log{}); err == nil {
 		_ = c.Stop()
 		t.Fatal("two listen on one address")
 	} else if !strings.Contains(err.Error(), addr) || !strings.Contains(err.Error(), "in use") {
@@ -254,7 +229,7 @@ func TestStartFailure(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if c, err := child.Start(ctx, contract.Config{}, &text{}); err == nil {
+	if c, err := child.Start(ctx, contract.Config{}, &testkit.Log{}); err == nil {
 		_ = c.Stop()
 		t.Fatal("started after the context's end")
 	} else if !errors.Is(err, context.Canceled) {

@@ -16,6 +16,7 @@ import (
 
 	"grpcbench/loadgen/child"
 	"grpcbench/server/contract"
+	"grpcbench/server/testkit"
 )
 
 // A target that dies is noticed, and how it died is told.
@@ -38,7 +39,7 @@ func TestKilledTarget(t *testing.T) {
 			if err := c.Err(); err == nil || signal != syscall.SIGQUIT && !strings.Contains(err.Error(), words) {
 				t.Errorf("Err: %v, want %s", err, words)
 			}
-			if _, err := c.Mark(testContext(t), contract.MarkStop); err == nil ||
+			if _, err := c.Mark(testkit.Context(t), contract.MarkStop); err == nil ||
 				!strings.Contains(err.Error(), "exited") {
 				t.Errorf("Mark of a dead target: %v, want its end", err)
 			}
@@ -62,7 +63,7 @@ func TestMarkOfAHangingTarget(t *testing.T) {
 	for range 50 {
 		search(t, c)
 	}
-	u, err := c.Mark(testContext(t), contract.MarkStop)
+	u, err := c.Mark(testkit.Context(t), contract.MarkStop)
 	if err == nil && u.AllocObjects < 50*20 { // an error would be an answer too
 		t.Errorf("after 50 calls the target allocated %d objects: that is what it said before them", u.AllocObjects)
 	}
@@ -120,7 +121,7 @@ func beParent() int {
 func TestOrphan(t *testing.T) {
 	for _, end := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(end.String(), func(t *testing.T) {
-			parent := exec.CommandContext(testContext(t), os.Args[0], "parent")
+			parent := exec.CommandContext(testkit.Context(t), os.Args[0], "parent")
 			parent.Stderr = t.Output()
 			stdout, err := parent.StdoutPipe()
 			if err != nil {

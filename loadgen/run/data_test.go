@@ -21,6 +21,7 @@ import (
 
 	"grpcbench/loadgen/run"
 	"grpcbench/pb/person"
+	"grpcbench/server/testkit"
 )
 
 // keeper is a server that keeps what it got, and how often.
@@ -91,12 +92,12 @@ func TestEachCallCarriesItsData(t *testing.T) {
 			} else {
 				args = append(args, "-addr="+serveKeeper(t, k))
 			}
-			p, work, err := run.Define(testContext(t), read(t, args...), nil)
+			p, work, err := run.Define(testkit.Context(t), read(t, args...), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer work.Close()
-			doc, err := run.Run(testContext(t), p, work, nil)
+			doc, err := run.Run(testkit.Context(t), p, work, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,11 +12,12 @@ import (
 	"grpcbench/loadgen/plan"
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/run"
+	"grpcbench/server/testkit"
 )
 
 // A run whose every call failed is written as any other, and is an error that says why.
 func TestEveryCallFailed(t *testing.T) {
-	doc, err := runPlan(testContext(t),
+	doc, err := runPlan(testkit.Context(t),
 		read(t, "-rpc=Search", "-c=3", "-n=60", "-warmup=0s", "-target=-interceptors=none -inject=error=1:UNAVAILABLE"))
 	if !errors.Is(err, run.ErrNoneSucceeded) || !strings.Contains(err.Error(), "UNAVAILABLE: injected error") {
 		t.Errorf("Run: %v, want ErrNoneSucceeded with the first failure", err)
@@ -66,7 +67,7 @@ func TestUnwritableFolder(t *testing.T) {
 	defer lis.Close()
 	p := read(t, "-rpc=Search", "-n=1", "-addr="+lis.Addr().String())
 	p.Out = filepath.Join(file, "run")
-	doc, err := runPlan(testContext(t), p)
+	doc, err := runPlan(testkit.Context(t), p)
 	if err == nil || doc != nil || !strings.Contains(err.Error(), p.Out) && !strings.Contains(err.Error(), file) {
 		t.Errorf("Run: %+v, %v, want an error with the path", doc, err)
 	}
@@ -102,7 +103,7 @@ func TestRunsThatCannotBegin(t *testing.T) {
 	} {
 		began := time.Now()
 		p := read(t, append(tt.args, "-rpc=Search", "-n=10", "-c=8")...)
-		doc, err := runPlan(testContext(t), p)
+		doc, err := runPlan(testkit.Context(t), p)
 		if err == nil || doc != nil {
 			t.Errorf("%s: Run: %+v, %v", tt.reason, doc, err)
 			continue

@@ -27,6 +27,7 @@ import (
 	"grpcbench/pb/person"
 	"grpcbench/server/contract"
 	"grpcbench/server/service"
+	"grpcbench/server/testkit"
 )
 
 // otlp is an OpenTelemetry collector that takes everything.
@@ -328,7 +329,7 @@ func TestInterchangeClosesWhereARunCannotBegin(t *testing.T) {
 		t.Run(tt.reason, func(t *testing.T) {
 			addr := unused(t)
 			current := goleak.IgnoreCurrent()
-			doc, err := runPlan(testContext(t),
+			doc, err := runPlan(testkit.Context(t),
 				read(t, append(tt.args, "-rpc=Search", "-n=10", "-metrics="+addr, "-otlp="+o.addr)...))
 			if err == nil || doc != nil {
 				t.Fatalf("Run: %+v, %v", doc, err)
@@ -354,7 +355,7 @@ func TestMetricsPortInUse(t *testing.T) {
 	}
 	defer l.Close()
 	p := read(t, "-rpc=Search", "-n=10", "-metrics="+l.Addr().String())
-	doc, err := runPlan(testContext(t), p)
+	doc, err := runPlan(testkit.Context(t), p)
 	if err == nil || doc != nil || !strings.Contains(err.Error(), "-metrics") ||
 		!strings.Contains(err.Error(), l.Addr().String()) {
 		t.Errorf("Run: %+v, %v, want an error that names -metrics and the address", doc, err)

@@ -17,6 +17,7 @@ import (
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/run"
 	"grpcbench/loadgen/verdict"
+	"grpcbench/server/testkit"
 )
 
 func TestDocument(t *testing.T) {
@@ -155,7 +156,7 @@ func TestOnlyTheFilesThatAreWanted(t *testing.T) {
 // While a run goes on its folder says so, and so it does for one that is killed.
 func TestFolderOfAnUnfinishedRun(t *testing.T) {
 	p := read(t, "-rpc=Search", "-c=2", "-d=1m", "-warmup=0s")
-	ctx, cancel := context.WithCancel(testContext(t))
+	ctx, cancel := context.WithCancel(testkit.Context(t))
 	ended := make(chan error, 1)
 	var doc *result.Document
 	go func() {

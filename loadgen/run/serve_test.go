@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"go.uber.org/goleak"
@@ -21,6 +20,7 @@ import (
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/run"
 	"grpcbench/server/host"
+	"grpcbench/server/testkit"
 )
 
 // TestMain lets this binary be the embedded target too, as loadgen's is.
@@ -63,18 +63,11 @@ func runPlan(ctx context.Context, p plan.Plan) (*result.Document, error) {
 // carryOut makes a run that must end well.
 func carryOut(t *testing.T, args ...string) *result.Document {
 	t.Helper()
-	doc, err := runPlan(testContext(t), read(t, args...))
+	doc, err := runPlan(testkit.Context(t), read(t, args...))
 	if err != nil {
 		t.Fatalf("Run(%q): %v", args, err)
 	}
 	return doc
-}
-
-func testContext(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	t.Cleanup(cancel)
-	return ctx
 }
 
 // addUp holds the identity of counts, and that of all that is counted twice.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,16 +12,15 @@ import (
 
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/orca"
-	"google.golang.org/grpc/test/bufconn"
 
 	"grpcbench/pb/person"
 	"grpcbench/server/gateway"
 	"grpcbench/server/interceptor"
 	"grpcbench/server/service"
+	"grpcbench/server/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -49,29 +47,13 @@ func open(t *testing.T) front {
 	person.RegisterSearchServiceServer(s, &service.Person{})
 	f := front{health: service.NewHealth(s)}
 	healthpb.RegisterHealthServer(s, f.health)
-	lis := bufconn.Listen(1 << 20)
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(lis) }()
-	conn, err := grpc.NewClient("passthrough:///memory",
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return lis.DialContext(ctx) }))
-	if err != nil {
-		t.Fatal(err)
-	}
-	routes, err := gateway.New(t.Context(), conn)
+	routes, err := gateway.New(t.Context(), testkit.Serve(t, s))
 	if err != nil {
 		t.Fatal(err)
 	}
 	rest := httptest.NewServer(routes)
 	f.url, f.client = rest.URL, rest.Client()
-	t.Cleanup(func() {
-		rest.Close()
-		conn.Close()
-		s.Stop()
-		if err := <-served; err != nil {
-			t.Errorf("Serve: %v", err)
-		}
-	})
+	t.Cleanup(rest.Close)
 	return f
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"grpcbench/server/host"
+	"grpcbench/server/testkit"
 )
 
 func TestUsageErrors(t *testing.T) {
@@ -63,7 +64,7 @@ func TestUsageErrors(t *testing.T) {
 func TestHelp(t *testing.T) {
 	for _, args := range [][]string{{"-h"}, {"-help"}, {"-nosuch", "--help"}} {
 		var out bytes.Buffer
-		if err := host.Run(testContext(t), args, strings.NewReader(""), &out, io.Discard); err != nil {
+		if err := host.Run(testkit.Context(t), args, strings.NewReader(""), &out, io.Discard); err != nil {
 			t.Errorf("Run(%q): %v", args, err)
 		}
 		for _, flag := range []string{

@@ -15,6 +15,7 @@ import (
 
 	"grpcbench/pb/person"
 	"grpcbench/pb/users"
+	"grpcbench/server/testkit"
 )
 
 // openStream has a SearchIO stream in flight; without the timeout interceptor it may last.
@@ -33,7 +34,7 @@ func openStream(ctx context.Context, t *testing.T, addr string) person.SearchSer
 // watch follows the target's health from SERVING on; the function waits for NOT_SERVING and then hangs up.
 func watch(t *testing.T, addr string) (draining func()) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(testContext(t))
+	ctx, cancel := context.WithCancel(testkit.Context(t))
 	t.Cleanup(cancel)
 	w, err := healthpb.NewHealthClient(dial(t, addr)).Watch(ctx,
 		&healthpb.HealthCheckRequest{Service: "person.SearchService"})
@@ -56,7 +57,7 @@ func watch(t *testing.T, addr string) (draining func()) {
 
 func TestDrainLetsAStreamEnd(t *testing.T) {
 	r := start(t, "-interceptors=none", "-drain=1h")
-	s := openStream(testContext(t), t, r.ready.Addr)
+	s := openStream(testkit.Context(t), t, r.ready.Addr)
 	draining := watch(t, r.ready.Addr)
 	r.terminate()
 	draining()
@@ -77,7 +78,7 @@ func TestDrainLetsAStreamEnd(t *testing.T) {
 	}
 	r.wantEnd(t, 10*time.Second)
 
-	ctx, cancel := context.WithTimeout(testContext(t), 5*time.Second)
+	ctx, cancel := context.WithTimeout(testkit.Context(t), 5*time.Second)
 	defer cancel()
 	if _, err := users.NewUsersClient(dial(t, r.ready.Addr)).GetUser(ctx,
 		&users.UserGetRequest{Email: "a@b"}); status.Code(err) != codes.Unavailable {
@@ -92,7 +93,7 @@ func TestDrainLetsCallsEnd(t *testing.T) {
 		call   func(t *testing.T, r *running) error
 	}{
 		{"unary", func(t *testing.T, r *running) error {
-			_, err := person.NewSearchServiceClient(dial(t, r.ready.Addr)).Search(testContext(t), &person.PersonReq{})
+			_, err := person.NewSearchServiceClient(dial(t, r.ready.Addr)).Search(testkit.Context(t), &person.PersonReq{})
 			return err
 		}},
 		{"REST", rest},
@@ -128,7 +129,7 @@ func rest(t *testing.T, r *running) error {
 // waitForSearch returns once the metrics interceptor has seen a call of Search begin.
 func waitForSearch(t *testing.T, r *running) {
 	t.Helper()
-	client, ctx := plain(t), testContext(t)
+	client, ctx := plain(t), testkit.Context(t)
 	for ctx.Err() == nil {
 		if _, page := get(t, client, "http://"+r.ready.HTTP+"/metrics"); strings.Contains(page,
 			`grpc_server_started_total{grpc_method="Search"`) {
@@ -149,7 +150,7 @@ func TestDrainEnds(t *testing.T) {
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			r := start(t, append([]string{"-interceptors=none"}, tt.args...)...)
-			s := openStream(testContext(t), t, r.ready.Addr)
+			s := openStream(testkit.Context(t), t, r.ready.Addr)
 			r.terminate()
 			if _, err := s.Recv(); status.Code(err) != codes.Unavailable {
 				t.Errorf("the stream ended with %v, want Unavailable", err)

@@ -20,12 +20,13 @@ import (
 
 	"grpcbench/pb/users"
 	"grpcbench/server/host"
+	"grpcbench/server/testkit"
 )
 
 // wantCall checks that a call comes through.
 func wantCall(t *testing.T, addr string) {
 	t.Helper()
-	got, err := users.NewUsersClient(dial(t, addr)).GetUser(testContext(t), &users.UserGetRequest{Email: "jane@doe"})
+	got, err := users.NewUsersClient(dial(t, addr)).GetUser(testkit.Context(t), &users.UserGetRequest{Email: "jane@doe"})
 	if err != nil || got.GetUser().GetLastName() != "doe" {
 		t.Errorf("GetUser at %s: %v, %v", addr, got, err)
 	}
@@ -147,12 +148,12 @@ func TestEndsBeforeItBegan(t *testing.T) {
 func TestHealth(t *testing.T) {
 	client := healthpb.NewHealthClient(dial(t, start(t).ready.Addr))
 	for _, name := range []string{"", "person.SearchService", "Repo", "Users"} {
-		if got, err := client.Check(testContext(t), &healthpb.HealthCheckRequest{Service: name}); err != nil ||
+		if got, err := client.Check(testkit.Context(t), &healthpb.HealthCheckRequest{Service: name}); err != nil ||
 			got.GetStatus() != healthpb.HealthCheckResponse_SERVING {
 			t.Errorf("Check(%q) = %v, %v, want SERVING", name, got, err)
 		}
 	}
-	_, err := client.Check(testContext(t), &healthpb.HealthCheckRequest{Service: "nobody"})
+	_, err := client.Check(testkit.Context(t), &healthpb.HealthCheckRequest{Service: "nobody"})
 	if got := status.Convert(err); got.Code() != codes.NotFound || got.Message() != "unknown service" {
 		t.Errorf("Check(nobody): %v, want NotFound: unknown service", err)
 	}
@@ -164,7 +165,7 @@ func TestReflection(t *testing.T) {
 		"Repo", "Users", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
 		"grpc.reflection.v1alpha.ServerReflection", "person.SearchService",
 	}
-	v1, err := reflectionpb.NewServerReflectionClient(conn).ServerReflectionInfo(testContext(t))
+	v1, err := reflectionpb.NewServerReflectionClient(conn).ServerReflectionInfo(testkit.Context(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +182,7 @@ func TestReflection(t *testing.T) {
 		t.Errorf("v1 lists %q, want %q", names, want)
 	}
 
-	alpha, err := alphapb.NewServerReflectionClient(conn).ServerReflectionInfo(testContext(t))
+	alpha, err := alphapb.NewServerReflectionClient(conn).ServerReflectionInfo(testkit.Context(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 
 	"grpcbench/server/contract"
 	"grpcbench/server/host"
+	"grpcbench/server/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -131,32 +131,17 @@ func dial(t *testing.T, addr string, creds ...credentials.TransportCredentials) 
 	return conn
 }
 
-// testContext ends before a stuck test would time out.
-func testContext(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// text is what a target wrote to stderr so far.
+// text is what a target wrote to stderr so far, which the test shows too.
 type text struct {
-	mu   sync.Mutex
-	all  bytes.Buffer
+	testkit.Log
 	also io.Writer
 }
 
 func (x *text) Write(p []byte) (int, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	_, _ = x.also.Write(p)
-	return x.all.Write(p)
-}
-
-func (x *text) String() string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.all.String()
+	if x.also != nil {
+		_, _ = x.also.Write(p)
+	}
+	return x.Log.Write(p)
 }
 
 // exchange sends one message and receives one: after it the call is in flight for certain.

@@ -18,6 +18,7 @@ import (
 	"grpcbench/pb/person"
 	"grpcbench/pb/repo"
 	"grpcbench/pb/users"
+	"grpcbench/server/testkit"
 )
 
 // httpClient closes its connections with the test.
@@ -61,7 +62,7 @@ func wantHTTP(t *testing.T, client *http.Client, url, body string) {
 
 func TestMetricsPage(t *testing.T) {
 	r := start(t)
-	ctx := metadata.AppendToOutgoingContext(testContext(t), "request-id", "0badcafe-0001-00000000002a")
+	ctx := metadata.AppendToOutgoingContext(testkit.Context(t), "request-id", "0badcafe-0001-00000000002a")
 	if _, err := users.NewUsersClient(dial(t, r.ready.Addr)).GetUser(ctx,
 		&users.UserGetRequest{Email: "jane@doe"}); err != nil {
 		t.Fatal(err)
@@ -93,7 +94,7 @@ func TestMetricsPage(t *testing.T) {
 // Each flag reaches what it is for.
 func TestFlags(t *testing.T) {
 	upload := func(conn *grpc.ClientConn, size int) error {
-		s, err := repo.NewRepoClient(conn).CreateRepo(testContext(t))
+		s, err := repo.NewRepoClient(conn).CreateRepo(testkit.Context(t))
 		if err != nil {
 			return err
 		}
@@ -103,7 +104,7 @@ func TestFlags(t *testing.T) {
 		return err
 	}
 	out := func(conn *grpc.ClientConn) (n int, err error) {
-		s, err := person.NewSearchServiceClient(conn).SearchOut(testContext(t), &person.PersonReq{})
+		s, err := person.NewSearchServiceClient(conn).SearchOut(testkit.Context(t), &person.PersonReq{})
 		for err == nil {
 			if _, err = s.Recv(); err == nil {
 				n++
@@ -112,14 +113,14 @@ func TestFlags(t *testing.T) {
 		return n, err
 	}
 	silent := func(conn *grpc.ClientConn) error {
-		s, err := users.NewUsersClient(conn).GetHelp(testContext(t))
+		s, err := users.NewUsersClient(conn).GetHelp(testkit.Context(t))
 		if err == nil {
 			_, err = s.Recv()
 		}
 		return err
 	}
 	search := func(conn *grpc.ClientConn, opts ...grpc.CallOption) error {
-		_, err := person.NewSearchServiceClient(conn).Search(testContext(t), &person.PersonReq{}, opts...)
+		_, err := person.NewSearchServiceClient(conn).Search(testkit.Context(t), &person.PersonReq{}, opts...)
 		return err
 	}
 	for _, tt := range []struct {
@@ -208,7 +209,7 @@ func TestOrderOfTheChain(t *testing.T) {
 func TestPanicsLeaveTheTargetAlive(t *testing.T) {
 	r := start(t, "-allow-inject")
 	conn := dial(t, r.ready.Addr)
-	ctx := metadata.AppendToOutgoingContext(testContext(t), "x-inject", "panic=1")
+	ctx := metadata.AppendToOutgoingContext(testkit.Context(t), "x-inject", "panic=1")
 	_, err := person.NewSearchServiceClient(conn).Search(ctx, &person.PersonReq{})
 	if s := status.Convert(err); s.Code() != codes.Internal || s.Message() != "Unexpected error happened" {
 		t.Errorf("unary: %v", err)

@@ -15,6 +15,7 @@ import (
 	"grpcbench/server/contract"
 	"grpcbench/server/host"
 	"grpcbench/server/meter"
+	"grpcbench/server/testkit"
 )
 
 func TestSupervisedReadyLine(t *testing.T) {
@@ -109,7 +110,7 @@ func TestSupervisedEndsWithStdin(t *testing.T) {
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			r := supervise(t, "-interceptors=none", "-drain=1h")
-			openStream(testContext(t), t, r.ready.Addr)
+			openStream(testkit.Context(t), t, r.ready.Addr)
 			tt.end(r)
 			r.wantEnd(t, 5*time.Second)
 		})
@@ -119,7 +120,7 @@ func TestSupervisedEndsWithStdin(t *testing.T) {
 // Ctrl-C reaches parent and target together: then the target drains already when the parent goes.
 func TestSupervisedEndsWithStdinWhileItDrains(t *testing.T) {
 	r := supervise(t, "-interceptors=none", "-drain=1h")
-	ctx, hangUp := context.WithCancel(testContext(t))
+	ctx, hangUp := context.WithCancel(testkit.Context(t))
 	defer hangUp()
 	openStream(ctx, t, r.ready.Addr)
 	draining := watch(t, r.ready.Addr)
@@ -132,7 +133,7 @@ func TestSupervisedEndsWithStdinWhileItDrains(t *testing.T) {
 // With its parent alive, a supervised target drains like any other.
 func TestSupervisedDrains(t *testing.T) {
 	r := supervise(t, "-interceptors=none", "-drain=1h")
-	s := openStream(testContext(t), t, r.ready.Addr)
+	s := openStream(testkit.Context(t), t, r.ready.Addr)
 	draining := watch(t, r.ready.Addr)
 	r.terminate()
 	draining()
@@ -157,7 +158,7 @@ func TestSupervisedRefuses(t *testing.T) {
 		{"flags that do not exist", `{"args":["-nosuch","-drain=soon"]}` + "\n", true, "-nosuch"},
 		{"and flags that are wrong, all at once", `{"args":["-nosuch","-drain=soon"]}` + "\n", true, "soon"},
 	} {
-		err := host.Run(testContext(t), []string{"-supervised"}, strings.NewReader(tt.stdin), io.Discard, t.Output())
+		err := host.Run(testkit.Context(t), []string{"-supervised"}, strings.NewReader(tt.stdin), io.Discard, t.Output())
 		usage := (*host.UsageError)(nil)
 		if err == nil || errors.As(err, &usage) != tt.usage || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: Run: %v, want an error that says %s, *UsageError: %t", tt.reason, err, tt.says, tt.usage)

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"grpcbench/pb/person"
+	"grpcbench/server/testkit"
 )
 
 // What others offer does its work here: calls and streams pass, are logged once, and panics are caught.
@@ -35,11 +36,11 @@ func TestEcosystem(t *testing.T) {
 					return s.Send(&person.PersonRes{Name: "answer"})
 				},
 			})
-			_, err = client.Search(testContext(t), &person.PersonReq{})
+			_, err = client.Search(testkit.Context(t), &person.PersonReq{})
 			if want := map[bool]codes.Code{true: codes.Internal}[name == MWRecovery]; status.Code(err) != want {
 				t.Errorf("the call ended with %v, want %v", err, want)
 			}
-			s, err := client.SearchIO(testContext(t))
+			s, err := client.SearchIO(testkit.Context(t))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -11,6 +11,7 @@ import (
 
 	"grpcbench/pb/person"
 	"grpcbench/server/contract"
+	"grpcbench/server/testkit"
 )
 
 // A handler that hears of the deadline is over with it; a deaf one goes on, though the call was answered, also by the
@@ -48,7 +49,7 @@ func TestObserve(t *testing.T) {
 			last := len(chain) - 1
 			all := slices.Concat([]Interceptor{o.Outer()}, chain[:last], []Interceptor{o.Inner()}, chain[last:])
 			client := serve(t, all, &stub{unary: func(context.Context) error { return nil }})
-			ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(testContext(t), contract.RequestIDKey,
+			ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(testkit.Context(t), contract.RequestIDKey,
 				"an-id"), tt.caller)
 			defer cancel()
 			before := time.Now().UnixNano()

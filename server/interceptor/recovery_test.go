@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"grpcbench/pb/person"
+	"grpcbench/server/testkit"
 )
 
 // explode is the function that a recovered panic's stack must name.
@@ -73,10 +74,10 @@ func TestUnaryPanic(t *testing.T) {
 				}
 				return nil
 			}})
-			_, err := client.Search(testContext(t), &person.PersonReq{})
+			_, err := client.Search(testkit.Context(t), &person.PersonReq{})
 			wantPanicStatus(t, err)
 			wantOnePanic(t, log, "boom")
-			if _, err := client.Search(testContext(t), &person.PersonReq{}); err != nil {
+			if _, err := client.Search(testkit.Context(t), &person.PersonReq{}); err != nil {
 				t.Errorf("the call after the panic: %v", err)
 			}
 		})
@@ -95,7 +96,7 @@ func TestStreamPanic(t *testing.T) {
 				}
 				return explode("boom")
 			}})
-			s, err := client.SearchIO(testContext(t))
+			s, err := client.SearchIO(testkit.Context(t))
 			if err != nil {
 				t.Fatal(err)
 			}

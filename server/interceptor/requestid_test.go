@@ -10,6 +10,7 @@ import (
 
 	"grpcbench/pb/person"
 	"grpcbench/server/contract"
+	"grpcbench/server/testkit"
 )
 
 // A stub whose handlers tell the request id that they find in their context.
@@ -42,7 +43,7 @@ func TestRequestID(t *testing.T) {
 			var told string
 			chain, _ := chainOf(t, Config{Names: []string{RequestID}})
 			client := serve(t, chain, idTeller(&told))
-			ctx := testContext(t)
+			ctx := testkit.Context(t)
 			for _, id := range tt.sent {
 				ctx = metadata.AppendToOutgoingContext(ctx, contract.RequestIDKey, id)
 			}
@@ -98,7 +99,7 @@ func TestRequestIDComesWithErrorsToo(t *testing.T) {
 	chain, _ := chainOf(t, Config{Names: []string{Recovery, RequestID}})
 	client := serve(t, chain, &stub{unary: func(context.Context) error { return explode("boom") }})
 	var header metadata.MD
-	ctx := metadata.AppendToOutgoingContext(testContext(t), contract.RequestIDKey, "id-1")
+	ctx := metadata.AppendToOutgoingContext(testkit.Context(t), contract.RequestIDKey, "id-1")
 	_, err := client.Search(ctx, &person.PersonReq{}, grpc.Header(&header))
 	wantPanicStatus(t, err)
 	if got := header.Get(contract.RequestIDKey); len(got) != 1 || got[0] != "id-1" {

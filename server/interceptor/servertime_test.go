@@ -16,6 +16,7 @@ import (
 
 	"grpcbench/pb/person"
 	"grpcbench/server/contract"
+	"grpcbench/server/testkit"
 )
 
 // serverTime decodes the trailer that ends a call.
@@ -65,7 +66,7 @@ func TestServerTime(t *testing.T) {
 
 			var trailer metadata.MD
 			start := time.Now()
-			_, err := client.Search(testContext(t), &person.PersonReq{}, grpc.Trailer(&trailer))
+			_, err := client.Search(testkit.Context(t), &person.PersonReq{}, grpc.Trailer(&trailer))
 			if status.Code(err) != tt.code {
 				t.Fatal(err)
 			}
@@ -74,7 +75,7 @@ func TestServerTime(t *testing.T) {
 			}
 
 			start = time.Now()
-			s, err := client.SearchIO(testContext(t))
+			s, err := client.SearchIO(testkit.Context(t))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -92,7 +93,7 @@ func TestServerTime(t *testing.T) {
 func TestServerTimeAlone(t *testing.T) {
 	client := serve(t, []Interceptor{ServerTime()}, &stub{unary: func(context.Context) error { return nil }})
 	var trailer metadata.MD
-	if _, err := client.Search(testContext(t), &person.PersonReq{}, grpc.Trailer(&trailer)); err != nil {
+	if _, err := client.Search(testkit.Context(t), &person.PersonReq{}, grpc.Trailer(&trailer)); err != nil {
 		t.Fatal(err)
 	}
 	if reports := trailer.Get(contract.LoadReportKey); len(reports) > 0 {

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"grpcbench/pb/person"
+	"grpcbench/server/testkit"
 )
 
 // deaf is a handler that takes its time whatever its context says; it is the kind that leaks.
@@ -238,11 +239,11 @@ func TestRecvTimeoutLeavesNothing(t *testing.T) {
 			return err
 		},
 	})
-	if _, err := client.Search(testContext(t), &person.PersonReq{}); err != nil {
+	if _, err := client.Search(testkit.Context(t), &person.PersonReq{}); err != nil {
 		t.Fatal(err) // connects, so that what runs from here on is the stream's
 	}
 	idle := goleak.IgnoreCurrent()
-	s, err := client.SearchIO(testContext(t))
+	s, err := client.SearchIO(testkit.Context(t))
 	if err != nil {
 		t.Fatal(err)
 	}

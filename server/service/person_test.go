@@ -15,6 +15,7 @@ import (
 
 	"grpcbench/pb/person"
 	"grpcbench/server/service"
+	"grpcbench/server/testkit"
 )
 
 func TestSearch(t *testing.T) {
@@ -41,7 +42,7 @@ func TestSearch(t *testing.T) {
 		},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
-			got, err := client.Search(testContext(t), tt.req)
+			got, err := client.Search(testkit.Context(t), tt.req)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -63,7 +64,7 @@ func TestSearchIn(t *testing.T) {
 		{"more messages than fit into one flow-control window of tiny frames", 2000},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
-			stream, err := client.SearchIn(testContext(t))
+			stream, err := client.SearchIn(testkit.Context(t))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -92,7 +93,7 @@ func TestSearchOut(t *testing.T) {
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			client := person.NewSearchServiceClient(serve(t, handlers{person: &service.Person{OutCount: tt.count}}))
-			stream, err := client.SearchOut(testContext(t), &person.PersonReq{Name: "qm"})
+			stream, err := client.SearchOut(testkit.Context(t), &person.PersonReq{Name: "qm"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -148,7 +149,7 @@ func TestSearchOutStopsBetweenAnswers(t *testing.T) {
 
 func TestSearchIO(t *testing.T) {
 	client := person.NewSearchServiceClient(serve(t, handlers{}))
-	stream, err := client.SearchIO(testContext(t))
+	stream, err := client.SearchIO(testkit.Context(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"grpcbench/pb/repo"
 	"grpcbench/server/service"
+	"grpcbench/server/testkit"
 )
 
 func about(creator, name string) *repo.RepoCreateRequest {
@@ -29,7 +30,7 @@ func data(size int) *repo.RepoCreateRequest {
 
 func create(t *testing.T, conn *grpc.ClientConn, messages ...*repo.RepoCreateRequest) (*repo.RepoCreateReply, error) {
 	t.Helper()
-	stream, err := repo.NewRepoClient(conn).CreateRepo(testContext(t))
+	stream, err := repo.NewRepoClient(conn).CreateRepo(testkit.Context(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +176,7 @@ func TestCreateRepoRefuses(t *testing.T) {
 func TestCreateRepoKeepsNoData(t *testing.T) {
 	const chunk, chunks, bound = 1 << 20, 256, 32 << 20
 	conn := serve(t, handlers{repo: &service.Repo{MaxUpload: 512 << 20}})
-	stream, err := repo.NewRepoClient(conn).CreateRepo(testContext(t))
+	stream, err := repo.NewRepoClient(conn).CreateRepo(testkit.Context(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,19 +4,16 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/test/bufconn"
 
 	"grpcbench/pb/person"
 	"grpcbench/pb/repo"
 	"grpcbench/pb/users"
 	"grpcbench/server/service"
+	"grpcbench/server/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -42,31 +39,7 @@ func serve(t *testing.T, h handlers) *grpc.ClientConn {
 	repo.RegisterRepoServer(s, h.repo)
 	users.RegisterUsersServer(s, &service.Users{})
 
-	lis := bufconn.Listen(1 << 20)
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(lis) }()
-	conn, err := grpc.NewClient("passthrough:///memory",
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return lis.DialContext(ctx) }))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		conn.Close()
-		s.Stop()
-		if err := <-served; err != nil {
-			t.Errorf("Serve: %v", err)
-		}
-	})
-	return conn
-}
-
-// testContext ends before a stuck test would time out.
-func testContext(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	t.Cleanup(cancel)
-	return ctx
+	return testkit.Serve(t, s)
 }
 
 // fakeStream is the server's side of a stream of any kind, whose ends are functions.

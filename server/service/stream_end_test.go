@@ -18,6 +18,7 @@ import (
 	"grpcbench/pb/repo"
 	"grpcbench/pb/users"
 	"grpcbench/server/service"
+	"grpcbench/server/testkit"
 )
 
 // probe watches one stream from the server's side: busy is closed when the
@@ -94,7 +95,7 @@ func TestCancelEndsTheHandler(t *testing.T) {
 		t.Run(tt.reason, func(t *testing.T) {
 			p := &probe{send: tt.send, recv: tt.recv, busy: make(chan struct{}), ended: make(chan error, 1)}
 			conn := serve(t, handlers{opts: []grpc.ServerOption{grpc.StreamInterceptor(p.intercept)}})
-			ctx, cancel := context.WithCancel(testContext(t))
+			ctx, cancel := context.WithCancel(testkit.Context(t))
 			defer cancel()
 			if _, err := users.NewUsersClient(conn).GetUser(ctx, &users.UserGetRequest{Email: "a@b"}); err != nil {
 				t.Fatal(err) // connects, so that what runs from here on is the stream's
@@ -137,7 +138,7 @@ func waitFor[T any](t *testing.T, c <-chan T, what string) T {
 	select {
 	case v := <-c:
 		return v
-	case <-testContext(t).Done():
+	case <-testkit.Context(t).Done():
 		t.Fatalf("waited in vain for %s", what)
 	}
 	return *new(T)

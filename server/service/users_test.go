@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"grpcbench/pb/users"
+	"grpcbench/server/testkit"
 )
 
 func TestGetUser(t *testing.T) {
@@ -30,7 +31,7 @@ func TestGetUser(t *testing.T) {
 		{"nothing but an @", "@", "1", nil},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
-			got, err := client.GetUser(testContext(t), &users.UserGetRequest{Email: tt.email, Id: tt.id})
+			got, err := client.GetUser(testkit.Context(t), &users.UserGetRequest{Email: tt.email, Id: tt.id})
 			if tt.want == nil {
 				if s := status.Convert(err); s.Code() != codes.InvalidArgument || s.Message() != "invalid email" {
 					t.Errorf("GetUser(%q): got %v, %v, want InvalidArgument: invalid email", tt.email, got, err)
@@ -58,7 +59,7 @@ func TestGetHelp(t *testing.T) {
 		{"empty and odd requests are requests", []string{"", "quit", "你好"}},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
-			stream, err := client.GetHelp(testContext(t))
+			stream, err := client.GetHelp(testkit.Context(t))
 			if err != nil {
 				t.Fatal(err)
 			}

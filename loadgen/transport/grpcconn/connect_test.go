@@ -15,6 +15,7 @@ import (
 
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/transport/grpcconn"
+	"grpcbench/server/testkit"
 )
 
 // refused is an address of this machine that nothing listens on.
@@ -82,7 +83,7 @@ func TestConnectErrors(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(tt.reason, " ", "_"), func(t *testing.T) {
 			began := time.Now()
-			cc, err := grpcconn.Connect(testContext(t), tt.addr, grpcconn.Options{Timeout: tt.timeout})
+			cc, err := grpcconn.Connect(testkit.Context(t), tt.addr, grpcconn.Options{Timeout: tt.timeout})
 			took := time.Since(began)
 			if err == nil {
 				cc.Close()
@@ -104,7 +105,7 @@ func TestConnectErrors(t *testing.T) {
 // Dial is Connect, so far as errors go.
 func TestDialNamesTheAddress(t *testing.T) {
 	addr := refused(t)
-	conn, err := grpcconn.Dialer{Options: grpcconn.Options{Timeout: patience}}.Dial(testContext(t), addr,
+	conn, err := grpcconn.Dialer{Options: grpcconn.Options{Timeout: patience}}.Dial(testkit.Context(t), addr,
 		transport.One(transport.Spec{Method: method}, source{}))
 	if err == nil {
 		conn.Close()

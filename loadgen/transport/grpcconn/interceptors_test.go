@@ -19,6 +19,7 @@ import (
 
 	"grpcbench/loadgen/transport"
 	"grpcbench/loadgen/transport/grpcconn"
+	"grpcbench/server/testkit"
 )
 
 func TestInterceptorsAreBuiltInTheGivenOrder(t *testing.T) {
@@ -196,7 +197,7 @@ func TestProbesAreNoCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := grpcconn.Connect(testContext(t), refused(t),
+	if _, err := grpcconn.Connect(testkit.Context(t), refused(t),
 		grpcconn.Options{Timeout: patience, Interceptors: chain}); err == nil {
 		t.Fatal("connected to an address that refuses")
 	}

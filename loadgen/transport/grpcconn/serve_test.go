@@ -1,7 +1,6 @@
 package grpcconn_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -210,14 +209,6 @@ func one(t *testing.T, addr string, spec transport.Spec, src transport.Source, o
 		t.Fatalf("Done was called %d times for one call", len(calls))
 	}
 	return calls[0], l
-}
-
-// testContext ends before a stuck test would time out.
-func testContext(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	t.Cleanup(cancel)
-	return ctx
 }
 
 func listen(t *testing.T, addr string) net.Listener {

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/peer"
 
 	"grpcbench/loadgen/transport/grpcconn"
+	"grpcbench/server/testkit"
 )
 
 // certificate is one for 127.0.0.1 and example.com, and a pool that trusts it: httptest's own.
@@ -115,7 +116,7 @@ func TestHandshakeErrors(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(tt.reason, " ", "_"), func(t *testing.T) {
 			began := time.Now()
-			cc, err := grpcconn.Connect(testContext(t), tt.addr, grpcconn.Options{Timeout: patience, TLS: tt.config})
+			cc, err := grpcconn.Connect(testkit.Context(t), tt.addr, grpcconn.Options{Timeout: patience, TLS: tt.config})
 			if err == nil {
 				cc.Close()
 				t.Fatal("it connected")

@@ -2,7 +2,6 @@ package rest_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +21,7 @@ import (
 	"grpcbench/loadgen/transport/rest"
 	"grpcbench/server/contract"
 	"grpcbench/server/host"
+	"grpcbench/server/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -30,11 +30,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const patience = 20 * time.Second
 
 // gateway runs a target in this process and returns its REST address and its log.
-func gateway(t *testing.T, args ...string) (addr string, log *text) {
+func gateway(t *testing.T, args ...string) (addr string, log *testkit.Log) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	stdout, out := io.Pipe()
-	log = &text{}
+	log = &testkit.Log{}
 	var running sync.WaitGroup
 	running.Go(func() {
 		err := host.Run(ctx, append([]string{"-listen=127.0.0.1:0", "-http=127.0.0.1:0", "-drain=1s"}, args...),
@@ -54,24 +54,6 @@ func gateway(t *testing.T, args ...string) (addr string, log *text) {
 		t.Fatalf("the target's first line %q: %v", line, err)
 	}
 	return ready.HTTP, log
-}
-
-// text is a log that is written and read at the same time.
-type text struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
-
-func (x *text) Write(p []byte) (int, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.all.Write(p)
-}
-
-func (x *text) String() string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.all.String()
 }
 
 // plain runs a server that is no gateway, and returns its address.

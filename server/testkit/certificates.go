@@ -1,4 +1,4 @@
-package host_test
+package testkit
 
 import (
 	"crypto/ecdsa"
@@ -16,42 +16,44 @@ import (
 	"time"
 )
 
-// authority signs certificates for one test.
-type authority struct {
-	dir  string
+// Authority signs certificates for one test.
+type Authority struct {
+	// Dir has what it issued: NAME.pem and NAME.key, and its own certificate, ca.pem, which is Pool too.
+	Dir  string
+	Pool *x509.CertPool
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
-	pool *x509.CertPool
-	file string // the authority's own certificate
 }
 
-func newAuthority(t *testing.T, name string) *authority {
+// NewAuthority makes an authority whose files end with the test.
+func NewAuthority(t *testing.T, name string) *Authority {
 	t.Helper()
-	a := &authority{dir: t.TempDir(), key: newKey(t), pool: x509.NewCertPool()}
+	a := &Authority{Dir: t.TempDir(), key: newKey(t), Pool: x509.NewCertPool()}
 	template := &x509.Certificate{
 		Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	var der []byte
 	der, a.cert = sign(t, template, template, &a.key.PublicKey, a.key)
-	a.pool.AddCert(a.cert)
-	a.file = writePEM(t, filepath.Join(a.dir, "ca.pem"), "CERTIFICATE", der)
+	a.Pool.AddCert(a.cert)
+	writePEM(t, filepath.Join(a.Dir, "ca.pem"), "CERTIFICATE", der)
 	return a
 }
 
-// issue makes a certificate for this machine's address, and the files of it and its key.
-func (a *authority) issue(t *testing.T, name string, usage x509.ExtKeyUsage) (pair tls.Certificate, cert, key string) {
+// Issue makes a certificate for 127.0.0.1 and grpcbench.test, for one use, and returns the files of it and its key too.
+func (a *Authority) Issue(t *testing.T, name string, usage x509.ExtKeyUsage) (pair tls.Certificate, cert, key string) {
 	t.Helper()
 	private := newKey(t)
 	der, _ := sign(t, &x509.Certificate{
 		Subject: pkix.Name{CommonName: name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		DNSNames: []string{"grpcbench.test"},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{usage},
 	}, a.cert, &private.PublicKey, a.key)
 	keyDER, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cert = writePEM(t, filepath.Join(a.dir, name+".pem"), "CERTIFICATE", der)
-	key = writePEM(t, filepath.Join(a.dir, name+".key"), "PRIVATE KEY", keyDER)
+	cert = writePEM(t, filepath.Join(a.Dir, name+".pem"), "CERTIFICATE", der)
+	key = writePEM(t, filepath.Join(a.Dir, name+".key"), "PRIVATE KEY", keyDER)
 	if pair, err = tls.LoadX509KeyPair(cert, key); err != nil {
 		t.Fatal(err)
 	}
@@ -91,3 +93,6 @@ func writePEM(t *testing.T, file, kind string, der []byte) string {
 	}
 	return file
 }
+
+// File is a file of Dir.
+func (a *Authority) File(name string) string { return filepath.Join(a.Dir, name) }
