@@ -158,7 +158,10 @@ var rules = []rule{
 		reason: "an experiment makes blocks of calls of its own, and hands out a document: others show it",
 	},
 	{from: "loadgen/meet", only: leaf, reason: "who meets does not matter to how"},
-	{from: "loadgen/child", only: []string{"server/contract", "server/meter"}, reason: "to supervise a process is all that it does"},
+	{
+		from: "loadgen/child", only: []string{"server/contract", "server/meter"},
+		reason: "to supervise a process is all that it does",
+	},
 	{
 		from: "loadgen/cores", only: []string{"loadgen/child"},
 		reason: "which cores a process has does not depend on what it does",

@@ -221,7 +221,8 @@ func TestStartFailure(t *testing.T) {
 	}
 	defer lis.Close()
 	addr := lis.Addr().String()
-	if c, err := child.Start(testkit.Context(t), contract.Config{Args: []string{"-listen=" + addr}}, &testkit.Log{}); err == nil {
+	if c, err := child.Start(testkit.Context(t), contract.Config{Args: []string{"-listen=" + addr}},
+		&testkit.Log{}); err == nil {
 		_ = c.Stop()
 		t.Fatal("two listen on one address")
 	} else if !strings.Contains(err.Error(), addr) || !strings.Contains(err.Error(), "in use") {

@@ -93,7 +93,8 @@ func TestDrainLetsCallsEnd(t *testing.T) {
 		call   func(t *testing.T, r *running) error
 	}{
 		{"unary", func(t *testing.T, r *running) error {
-			_, err := person.NewSearchServiceClient(dial(t, r.ready.Addr)).Search(testkit.Context(t), &person.PersonReq{})
+			_, err := person.NewSearchServiceClient(dial(t, r.ready.Addr)).Search(testkit.Context(t),
+				&person.PersonReq{})
 			return err
 		}},
 		{"REST", rest},

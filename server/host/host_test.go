@@ -26,7 +26,8 @@ import (
 // wantCall checks that a call comes through.
 func wantCall(t *testing.T, addr string) {
 	t.Helper()
-	got, err := users.NewUsersClient(dial(t, addr)).GetUser(testkit.Context(t), &users.UserGetRequest{Email: "jane@doe"})
+	got, err := users.NewUsersClient(dial(t, addr)).GetUser(testkit.Context(t),
+		&users.UserGetRequest{Email: "jane@doe"})
 	if err != nil || got.GetUser().GetLastName() != "doe" {
 		t.Errorf("GetUser at %s: %v, %v", addr, got, err)
 	}

@@ -158,7 +158,8 @@ func TestSupervisedRefuses(t *testing.T) {
 		{"flags that do not exist", `{"args":["-nosuch","-drain=soon"]}` + "\n", true, "-nosuch"},
 		{"and flags that are wrong, all at once", `{"args":["-nosuch","-drain=soon"]}` + "\n", true, "soon"},
 	} {
-		err := host.Run(testkit.Context(t), []string{"-supervised"}, strings.NewReader(tt.stdin), io.Discard, t.Output())
+		err := host.Run(testkit.Context(t), []string{"-supervised"}, strings.NewReader(tt.stdin), io.Discard,
+			t.Output())
 		usage := (*host.UsageError)(nil)
 		if err == nil || errors.As(err, &usage) != tt.usage || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: Run: %v, want an error that says %s, *UsageError: %t", tt.reason, err, tt.says, tt.usage)

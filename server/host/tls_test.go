@@ -21,7 +21,8 @@ import (
 
 // TestTLS runs each client against a TLS target and an mTLS one, over gRPC and over REST.
 func TestTLS(t *testing.T) {
-	ours, clients, strangers := testkit.NewAuthority(t, "ours"), testkit.NewAuthority(t, "clients"), testkit.NewAuthority(t, "strangers")
+	ours, clients, strangers := testkit.NewAuthority(t, "ours"), testkit.NewAuthority(t, "clients"),
+		testkit.NewAuthority(t, "strangers")
 	serverPair, cert, key := ours.Issue(t, "server", x509.ExtKeyUsageServerAuth)
 	good, _, _ := clients.Issue(t, "good", x509.ExtKeyUsageClientAuth)
 	stranger, _, _ := strangers.Issue(t, "stranger", x509.ExtKeyUsageClientAuth)

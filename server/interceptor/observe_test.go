@@ -49,7 +49,8 @@ func TestObserve(t *testing.T) {
 			last := len(chain) - 1
 			all := slices.Concat([]Interceptor{o.Outer()}, chain[:last], []Interceptor{o.Inner()}, chain[last:])
 			client := serve(t, all, &stub{unary: func(context.Context) error { return nil }})
-			ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(testkit.Context(t), contract.RequestIDKey,
+			ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(testkit.Context(t),
+				contract.RequestIDKey,
 				"an-id"), tt.caller)
 			defer cancel()
 			before := time.Now().UnixNano()

@@ -1,5 +1,5 @@
-// Package testkit is what the tests of both halves share: servers over memory, certificates, a log that is read while it is
-// written, and how long a test may wait. Only tests import it.
+// Package testkit is what the tests of both halves share: servers over memory, certificates, a log that is read while
+// it is written, and how long a test may wait. Only tests import it.
 package testkit
 
 import (

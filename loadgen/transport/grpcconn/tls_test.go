@@ -116,7 +116,8 @@ func TestHandshakeErrors(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(tt.reason, " ", "_"), func(t *testing.T) {
 			began := time.Now()
-			cc, err := grpcconn.Connect(testkit.Context(t), tt.addr, grpcconn.Options{Timeout: patience, TLS: tt.config})
+			cc, err := grpcconn.Connect(testkit.Context(t), tt.addr,
+				grpcconn.Options{Timeout: patience, TLS: tt.config})
 			if err == nil {
 				cc.Close()
 				t.Fatal("it connected")
