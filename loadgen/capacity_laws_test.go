@@ -26,9 +26,9 @@ type targetLaw struct {
 
 var targetLaws = []targetLaw{
 	{
-		name: "M/D/1", flags: "-max-streams=1 -inject=delay=4ms", streams: 1, slo: "p99<40ms",
-		limit:   40 * time.Millisecond,
-		service: func(*rand.Rand) float64 { return 4e-3 }, mean: 4e-3,
+		name: "M/D/1", flags: "-max-streams=1 -inject=delay=1ms", streams: 1, slo: "p99<20ms",
+		limit:   20 * time.Millisecond,
+		service: func(*rand.Rand) float64 { return 1e-3 }, mean: 1e-3,
 	},
 	{
 		name: "a limit on streams", flags: "-max-streams=10 -inject=delay=20ms", streams: 10, slo: "p99<40ms",
