@@ -16,7 +16,8 @@ func write(t *testing.T, args ...string) (string, error) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"users.csv": "name\na\n", "body.json": `{"name": "a"}`,
-		"mix.yaml":        "feeds: {users: {file: users.csv}}\nflows:\n- {rpc: Search, data: {name: \"${users.name}\"}}\n",
+		"mix.yaml": "feeds: {users: {file: users.csv}}\n" +
+			"flows:\n- {rpc: Search, data: {name: \"${users.name}\"}}\n",
 		"other/users.csv": "name\nb\n",
 	} {
 		file := filepath.Join(dir, name)
