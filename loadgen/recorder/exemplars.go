@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"cmp"
+	"container/heap"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -57,7 +58,7 @@ const (
 // exemplars keeps single calls at constant memory: the slowest, the first
 // failures of each code, and the slowest of each half-octave of latency.
 type exemplars struct {
-	slow   []Exemplar // a heap, the least slow of them first
+	slow   slowHeap
 	failed [CodeCount][]Exemplar
 	bucket [buckets]Exemplar
 	// unanswered are the oldest of those that were cut off, the oldest first.
@@ -151,42 +152,27 @@ func (e *exemplars) addUnanswered(x Exemplar) {
 // addSlow puts x into the heap where it is one of the slowest, and the least slow out where it is full.
 func (e *exemplars) addSlow(x Exemplar) {
 	x.Kind = Slow
-	less := func(i, j int) bool { return compareSlowness(&e.slow[i], &e.slow[j]) > 0 } // i is less slow
-	if len(e.slow) < slowest {
+	switch {
+	case len(e.slow) < slowest:
 		e.slow = append(e.slow, x)
-		for i := len(e.slow) - 1; i > 0; {
-			parent := (i - 1) / 2
-			if !less(i, parent) {
-				break
-			}
-			e.slow[parent], e.slow[i] = e.slow[i], e.slow[parent]
-			i = parent
-		}
-		if len(e.slow) == slowest {
-			e.floors.slow = max(e.floors.slow, e.slow[0].Response)
-		}
-		return
+		heap.Fix(&e.slow, len(e.slow)-1)
+	case compareSlowness(&x, &e.slow[0]) < 0:
+		e.slow[0] = x
+		heap.Fix(&e.slow, 0)
 	}
-	if compareSlowness(&x, &e.slow[0]) >= 0 {
-		return
-	}
-	e.slow[0] = x
-	defer func() { e.floors.slow = max(e.floors.slow, e.slow[0].Response) }()
-	for i := 0; ; {
-		child := 2*i + 1
-		if child >= len(e.slow) {
-			return
-		}
-		if right := child + 1; right < len(e.slow) && less(right, child) {
-			child = right
-		}
-		if !less(child, i) {
-			return
-		}
-		e.slow[i], e.slow[child] = e.slow[child], e.slow[i]
-		i = child
+	if len(e.slow) == slowest {
+		e.floors.slow = max(e.floors.slow, e.slow[0].Response)
 	}
 }
+
+// slowHeap is a heap of container/heap, the least slow first. It is grown by append and Fix: Push would allocate.
+type slowHeap []Exemplar
+
+func (h slowHeap) Len() int           { return len(h) }
+func (h slowHeap) Less(i, j int) bool { return compareSlowness(&h[i], &h[j]) > 0 }
+func (h slowHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (*slowHeap) Push(any)            {}
+func (*slowHeap) Pop() any            { return nil }
 
 // each calls do for every exemplar.
 func (e *exemplars) each(do func(*Exemplar)) {
