@@ -11,7 +11,7 @@ TMP  := $(CURDIR)/.tmp
 BIN  := $(TMP)/bin
 LINT := $(firstword $(wildcard $(BIN)/golangci-lint) $(shell command -v golangci-lint))
 
-.PHONY: help all generate build image e2e-slurm e2e-kubernetes checkbuild test slowtest lint bench fuzz peers regress report clean
+.PHONY: help all generate build image e2e-slurm e2e-kubernetes checkbuild test slowtest laws lint bench fuzz peers regress report clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ slowtest: SHELL := bash
 slowtest: ## the tests of time; each is skipped, and says why, where the machine is busy
 	@echo "go test $(RACE): the tests of time, $(words $(TESTS)) of them"
 	@set -o pipefail; $(SLOWTOLD) $(if $(RETRY),|| $(SLOWTOLD))
+
+laws: ## capacity of real targets whose law is known, SEARCHES (3) of each: two minutes a search of them all
+	SEARCHES=$(or $(SEARCHES),3) go test -v -timeout 120m -run TestCapacityOfTargets ./loadgen
 
 lint: $(if $(LINT),,$(BIN)/golangci-lint) ## golangci-lint; installed into .tmp/bin where it is missing
 	$(or $(LINT),$(BIN)/golangci-lint) run
