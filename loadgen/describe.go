@@ -83,7 +83,7 @@ func listOwn(w io.Writer) error {
 	return nil
 }
 
-// formatSignature is a method on a line.
+// formatSignature writes a method on one line.
 func formatSignature(md protoreflect.MethodDescriptor) string {
 	stream := map[bool]string{true: "stream ", false: ""}
 	return fmt.Sprintf("%s (%s%s) returns (%s%s)", schema.Name(md), stream[md.IsStreamingClient()],

@@ -30,7 +30,7 @@ type Config struct {
 	// Total ends the run after so many measured calls; 0 is no limit.
 	Total int64
 	// Least is how long an open loop's window lasts at least, though its last call be over sooner: the last of
-	// ten arrivals a second apart is due after nine seconds, and the ten are the calls of ten.
+	// ten arrivals a second apart is due after nine seconds, and and yet are the load of ten.
 	Least time.Duration
 	// Arrivals are the intended starts of an open loop's measured calls, since the window's begin, and
 	// WarmupArrivals those of its warm-up. Without Arrivals the loop is closed.

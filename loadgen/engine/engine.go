@@ -44,7 +44,7 @@ func Run(ctx context.Context, cfg Config, rec *recorder.Recorder) (Outcome, erro
 	return r.outcome, err
 }
 
-// notWaiting is in place of the start of a call that is not there.
+// notWaiting stands in starts for a worker that has no call under way.
 const notWaiting = math.MinInt64
 
 type run struct {
@@ -69,7 +69,7 @@ type run struct {
 	outcome     Outcome
 	looks       looks
 	probe       *probe
-	background  errgroup.Group // the pacer and the looker
+	background  errgroup.Group // the pacer and sampleInFlight
 	ended       chan struct{}
 }
 
@@ -189,7 +189,7 @@ func (r *run) startPacer(now int64) {
 	})
 }
 
-// conn is the connection that carries c, and lane the recorder's writer for it.
+// conn is the connection that carries c, and lane is the one that records it.
 func (r *run) conn(c *transport.Call) transport.Conn { return r.conns[r.worker(c)%len(r.conns)] }
 
 func (r *run) lane(c *transport.Call) *lane {

@@ -228,7 +228,7 @@ func TestStreamWithoutAnswers(t *testing.T) {
 		reason  string
 		answers int
 		ok      int64
-	}{{"none is eachUnsent", 0, 3}, {"one is", 1, 0}} {
+	}{{"none is owed", 0, 3}, {"one is", 1, 0}} {
 		bubble(t, tt.reason, func(t *testing.T) {
 			o := run(t.Context(), t, engine.Config{
 				Total: 3, Workers: 1, Conns: 1,

@@ -53,7 +53,7 @@ func (r *run) sampleInFlight() error {
 	}
 }
 
-// looks sums counts up; it is the looker's until run.background is waited for.
+// looks sums counts up; it is sampleInFlight's alone until run.background is waited for.
 type looks struct {
 	n       int
 	sum, sq float64

@@ -23,7 +23,7 @@ type arm struct {
 	subject
 	conn transport.Conn
 	call transport.Call
-	// unit is whether the messages of a stream are counted, or calls.
+	// stream says whether the messages of a stream are counted, or calls.
 	stream bool
 
 	until   int64
@@ -48,7 +48,7 @@ func (s sample) serverHeapBytes() float64 { return s.serverBytes }
 func (s sample) clientHeap() float64      { return s.clientAllocs }
 func (s sample) clientHeapBytes() float64 { return s.clientBytes }
 
-// marker is the target's account.
+// marker asks the target what it used.
 type marker interface {
 	Answer(ctx context.Context, mark contract.Mark) (contract.Answer, error)
 }

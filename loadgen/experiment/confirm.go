@@ -10,7 +10,7 @@ import (
 )
 
 // confirm tries both bounds again, by turns, the target started anew. A bound that does not hold each time gives way to
-// the next: between two runs a machine itself may be so far apart, and an answer is to hold when it is tried again.
+// the next: a machine may differ that much between two runs, and an answer is to hold when it is tried again.
 func (s *search) confirm(ctx context.Context) {
 	for s.left(ctx, confirmations) && !math.IsInf(s.low, 0) {
 		if err := s.server.Restart(ctx); err != nil {
@@ -47,7 +47,7 @@ func (s *search) confirm(ctx context.Context) {
 	}
 }
 
-// tryAgain tries a rate once more, where it was not often enough, and says whether it did.
+// tryAgain tries a rate once more, where it was not tried often enough, and says whether it did.
 func (s *search) tryAgain(ctx context.Context, rate float64) bool {
 	return !math.IsInf(rate, 0) && s.countTries(rate).n < confirmations && s.left(ctx, 1) &&
 		s.try(ctx, rate, "confirm") != nil

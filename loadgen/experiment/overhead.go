@@ -33,7 +33,7 @@ const (
 	most        = 60
 	enough      = 6                     // rounds, for an interval at all
 	streamOf    = 100                   // messages of a stream
-	callTimeout = 20 * time.Second      //
+	callTimeout = 20 * time.Second      // deadline of each call
 	shortest    = 20 * time.Millisecond // block
 	between     = 12 * time.Millisecond // about what a block costs beside its length
 	longest     = 1000 * time.Millisecond

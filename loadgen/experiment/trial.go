@@ -154,6 +154,11 @@ func trialOf(m *Measured, rate float64) result.CapacityTrial {
 			t.P99Ns = x.Ns
 		case 99.9:
 			t.P999Ns = x.Ns
+		default:
+			continue
+		}
+		if x.AtLeast {
+			t.AtLeast = append(t.AtLeast, x.P)
 		}
 	}
 	if seconds := float64(d.DurationNs) / 1e9; seconds > 0 {

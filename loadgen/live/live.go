@@ -194,7 +194,7 @@ func (v *View) print(s string) {
 	}
 }
 
-// stripControls is text that a terminal does not obey.
+// stripControls makes text harmless to a terminal.
 func stripControls(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {

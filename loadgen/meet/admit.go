@@ -80,7 +80,7 @@ func differences(a, b json.RawMessage) string {
 	return strings.Join(names, ", ")
 }
 
-// removeGuest is the end of a guest's link: in good order where err is nil.
+// removeGuest takes a guest off the list, whose link is over: in good order where err is nil.
 func (h *Host) removeGuest(g *guest, err error) {
 	h.mu.Lock()
 	closed := h.closed

@@ -44,7 +44,7 @@ func (h *Host) pong(p *Pong) sample {
 	return sample{offset: p.Heard - (p.At + (now-p.At)/2), rtt: max(1, now-p.At)}
 }
 
-// recvPong is the next pong of a guest that has nothing else to say.
+// recvPong waits for the next pong of a guest that has nothing else to say.
 func (h *Host) recvPong(g *guest) (sample, bool) {
 	m, err := g.link.Recv()
 	if err != nil || m.Pong == nil {

@@ -35,7 +35,7 @@ type fileLink struct {
 	part    []byte // of a line that is not whole yet
 	done    chan struct{}
 	once    sync.Once
-	// patient says that the other side may be silent: it has not been asked for anything yet.
+	// patience is how long the other side may be silent; 0 is for ever, while nothing was asked of it.
 	patience func() time.Duration
 }
 
@@ -119,7 +119,7 @@ func dialFolder(ctx context.Context, dir string, index int, patience func() time
 type folder struct {
 	done   chan struct{}
 	taking sync.WaitGroup
-	links  []link // the looker's until taking is over
+	links  []link // scanFolder's alone until taking is over
 }
 
 // listenFolder takes guests as their files come; each is for take, which returns once the link is over.

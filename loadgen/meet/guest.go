@@ -37,7 +37,7 @@ func (c *Config) logf(format string, args ...any) {
 
 func (c *Config) dir() string { return filepath.Join(c.Meet, c.Hello.Run) }
 
-// begun says whether the run has: from then on each side writes every second.
+// begun says whether the run has begun: from then on each side writes every second.
 type begun struct{ atomic.Bool }
 
 func (b *begun) patience() time.Duration {
@@ -56,7 +56,8 @@ type Guest struct {
 	bye   chan struct{}
 	over  chan struct{} // closed when nothing is heard any more
 	stop  func(reason string)
-	ended chan struct{} // the report is sent: what is heard no more is no loss
+	// closed once End begins: from then on a lost link stops nothing: what is heard no more is no loss
+	ended chan struct{}
 
 	mu  sync.Mutex // of what is sent
 	err error      // why nothing is heard any more; set before over is closed

@@ -84,7 +84,7 @@ var ErrRefused = errors.New("shard 0 refuses")
 // ErrLost says that a link broke.
 var ErrLost = errors.New("the link is lost")
 
-// hidden is io.EOF as an error: what ends where it should not.
+// unexpected turns io.EOF into io.ErrUnexpectedEOF: what ends where it should not.
 func unexpected(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF

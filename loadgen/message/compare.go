@@ -74,7 +74,7 @@ func (w *want) compareOne(got, wanted protoreflect.Value, has bool) error {
 	return nil
 }
 
-// formatValue is a value for reading.
+// formatValue writes a value for people.
 func formatValue(field protoreflect.FieldDescriptor, v protoreflect.Value, has bool) string {
 	switch {
 	case !has:

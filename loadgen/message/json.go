@@ -235,5 +235,5 @@ func ParsesAsJSON(desc protoreflect.MessageDescriptor) func(seq uint64, i int, b
 	}
 }
 
-// sampled is of how many calls one's answers are looked at, and how many of these.
+// sampled says which answers are looked at: those of one call in so many, and of that call the first so many.
 const sampled = 256

@@ -8,8 +8,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// matches says whether an encoded message holds what is wanted, as far as its bytes tell: where they are unusual, and a
-// decoder might find it all the same, it does not.
+// matches says whether an encoded message holds what is wanted, as far as its bytes tell: where they are unusual it
+// says no, though a decoder might find a match.
 func matches(body []byte, wants []want, m *Moment) bool {
 	var seen uint64
 	for len(body) > 0 {

@@ -8,7 +8,7 @@ type node struct {
 	grouped bool
 }
 
-// program lays nodes out as ops, what does not change together with what follows.
+// program lays nodes out as ops; each op carries the literal bytes that precede it.
 func (c *compiler) program(nodes []node) *Program {
 	p := &Program{slots: c.found, leaves: c.leaves, keyed: c.keyed}
 	rest := p.lay(nodes, nil)

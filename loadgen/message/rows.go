@@ -62,7 +62,7 @@ func (x *index) at(i uint64) int {
 
 func (x *index) count() int { return x.n }
 
-// line counts the lines before row i.
+// line is the line, from 1, that row i begins on.
 func (x *index) line(i uint64) int { return bytes.Count(x.data[:x.at(i)], []byte("\n")) + 1 }
 
 // bom is what some programs begin a text with.

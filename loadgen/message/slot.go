@@ -91,7 +91,7 @@ func (s *slot) random() bool {
 func (s *slot) integer(m *Moment) int64 {
 	switch s.kind {
 	case slotSeq:
-		return int64(m.Seq) //nolint:gosec // 48 bits
+		return int64(m.Seq) //nolint:gosec // 40 bits
 	case slotI:
 		return int64(m.I)
 	case slotWorker:

@@ -37,7 +37,7 @@ var names = []string{
 	"float(a,b)", "zipf(n,s)", "pick(a,b)", "file(name)",
 }
 
-// most is the longest text, hex or bytes, as is grpc-go's limit of a message.
+// most is the longest text, hex or bytes: 64 MiB, the target's largest upload.
 const most = 64 << 20
 
 // parse reads what stands in a slot's braces. Where says where it stands, for its key.

@@ -52,7 +52,7 @@ func (e *Slots) parseText(s, where string) (t text, err error) {
 	}
 }
 
-// hasSlots says whether a string has a slot, or what stands for its beginning.
+// hasSlots says whether a string has a slot, or the escape $${.
 func hasSlots(s string) bool { return strings.Contains(s, "${") }
 
 // soleSlot is the slot that the text is, or nil where it is more.

@@ -78,11 +78,11 @@ func capacityTable(d *result.Capacity) [][]string {
 		"why",
 	}}
 	for _, t := range curveOf(d) {
-		cell := func(ns int64) string {
+		cell := func(p float64, ns int64) string {
 			if ns == 0 {
 				return "-"
 			}
-			return number.Duration(ns)
+			return bounded(ns, slices.Contains(t.AtLeast, p))
 		}
 		server := "-"
 		if t.ServerCPU > 0 {
@@ -96,7 +96,8 @@ func capacityTable(d *result.Capacity) [][]string {
 			why = ""
 		}
 		rows = append(rows, []string{
-			number.Rate(t.Rate), outcome, number.Rate(t.Achieved), cell(t.P50Ns), cell(t.P99Ns), cell(t.P999Ns),
+			number.Rate(t.Rate), outcome, number.Rate(t.Achieved), cell(50, t.P50Ns), cell(99, t.P99Ns),
+			cell(99.9, t.P999Ns),
 			number.Significant(100*t.Errors) + " %", server, number.Significant(t.ClientCPU), why,
 		})
 	}
@@ -130,7 +131,8 @@ func capacityBars(d *result.Capacity) string {
 			n = 1 + int((wide-1)*math.Log(float64(t.P99Ns)/least)/math.Log(most/least))
 		}
 		mark := map[string]string{"pass": "█", "fail": "▒", "undecided": "▓", "generator": "░"}[t.Outcome]
-		fmt.Fprintf(&b, "%10s/s  %s %s\n", number.Rate(t.Rate), strings.Repeat(mark, n), number.Duration(t.P99Ns))
+		fmt.Fprintf(&b, "%10s/s  %s %s\n", number.Rate(t.Rate), strings.Repeat(mark, n),
+			bounded(t.P99Ns, slices.Contains(t.AtLeast, 99)))
 	}
 	return "p99 by rate, in a logarithmic scale (█ passes, ▓ undecided, ▒ fails, ░ the load generator's limit)\n" +
 		b.String()

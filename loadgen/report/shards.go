@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 
 	"grpcbench/loadgen/report/number"
 	"grpcbench/loadgen/result"
@@ -29,7 +30,8 @@ func shardTable(d *result.Document) [][]string {
 		rows = append(rows, []string{
 			number.Count(int64(s.Index)), s.Host, status, number.Count(s.Counts.OK), number.Count(s.Counts.Failed),
 			number.Count(s.Counts.Unfinished),
-			number.Count(s.Counts.NeverSent), number.Duration(s.P50Ns), number.Duration(s.P99Ns), clock, trip,
+			number.Count(s.Counts.NeverSent), bounded(s.P50Ns, slices.Contains(s.AtLeast, 50)),
+			bounded(s.P99Ns, slices.Contains(s.AtLeast, 99)), clock, trip,
 		})
 	}
 	return rows

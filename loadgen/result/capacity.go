@@ -66,6 +66,8 @@ type CapacityTrial struct {
 	P50Ns  int64  `json:"p50_ns"`
 	P99Ns  int64  `json:"p99_ns"`
 	P999Ns int64  `json:"p999_ns,omitempty"`
+	// AtLeast are the percentiles of these that are lower bounds, as in [Percentile].
+	AtLeast []float64 `json:"at_least,omitempty"`
 	// Errors is the share of calls without a success.
 	Errors float64 `json:"errors"`
 	// ServerCPU and ClientCPU are the cores that each used; ServerCPU is of an embedded target.

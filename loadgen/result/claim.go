@@ -121,7 +121,7 @@ func (f Folder) Discard() error {
 	return nil
 }
 
-// listPresent are those of the names that are there.
+// listPresent lists those of the names that are there.
 func (f Folder) listPresent(names []string) (there []string) {
 	for _, name := range names {
 		if _, err := os.Lstat(filepath.Join(f.Path, name)); err == nil {

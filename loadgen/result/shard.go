@@ -19,9 +19,11 @@ type Shard struct {
 	RTTNs    int64           `json:"rtt_ns"`
 	DriftNs  int64           `json:"drift_ns,omitempty"`
 	Counts   recorder.Counts `json:"counts"`
-	// P50Ns and P99Ns are of its response times.
+	// P50Ns and P99Ns are of its response times; AtLeast are the percentiles of these that are lower bounds, as in
+	// [Percentile].
 	P50Ns   int64          `json:"p50_ns"`
 	P99Ns   int64          `json:"p99_ns"`
+	AtLeast []float64      `json:"at_least,omitempty"`
 	Verdict verdict.Status `json:"verdict,omitempty"` // its own; empty where it was lost
 	// LostAtS is the second of the run after which nothing came from it, with why.
 	LostAtS *float64 `json:"lost_at_s,omitempty"`

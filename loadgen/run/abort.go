@@ -11,7 +11,7 @@ import (
 // ErrAborted says that a limit of -abort-on was passed.
 var ErrAborted = errors.New("-abort-on")
 
-// findAbort is the limit of -abort-on that the run so far has passed, with what was measured; empty where there is
+// findAbort finds the limit of -abort-on that the run so far has passed, with what was measured; empty where there is
 // none.
 func (r *run) findAbort() string {
 	limits, err := verdict.ParseSLO(r.plan.AbortOn)

@@ -237,8 +237,8 @@ func (r *run) dataOf(x recorder.Exemplar) json.RawMessage {
 	return text
 }
 
-// secretField says of which fields of data the values are nobody's to read: as of metadata, but that many a store calls
-// what it finds things by a key.
+// secretField says whether a field's value must not be shown: as for metadata, except that key is no secret, since
+// stores look things up by it.
 func secretField(name string) bool { return name != "key" && plan.Secret(name) }
 
 // serverTime reads the target's own handling time out of an ORCA load report; nil where it tells none.

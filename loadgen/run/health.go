@@ -39,7 +39,7 @@ func (h *health) window() time.Duration {
 		return 0 // too short to say anything
 	}
 	w := verdict.Window{
-		// sleepers bring processors, not cores
+		// GOMAXPROCS may be more than the cores: a test raises it, or the environment.
 		CPU:  (now.cpu - h.last.cpu).Seconds() / wall / float64(min(runtime.NumCPU(), runtime.GOMAXPROCS(0))),
 		Idle: -1, Steal: -1, RunQueue: -1,
 	}

@@ -74,7 +74,8 @@ func (r *run) ended() func(*transport.Call) {
 		if !r.sampler.Sampled(id) {
 			return
 		}
-		// the others from it, so that a step of the wall clock is in none of the differences
+		// The other times are counted back from this one, so that a step of the wall clock is in none of the
+		// differences.
 		end := transport.Wall(c.End)
 		step := ""
 		if len(r.steps) > 1 {

@@ -207,7 +207,7 @@ func (r *run) together() func(context.Context) (int64, error) {
 	}
 }
 
-// part is the engine's part of the run's arrivals.
+// arrivalsPart is the part of the run's arrivals that this process makes.
 func (r *run) arrivalsPart() engine.Part {
 	if !r.plan.Shard.On() {
 		return engine.Part{}

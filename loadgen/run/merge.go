@@ -18,8 +18,8 @@ import (
 )
 
 // Merge makes the run of all shards from their own folders, as shard 0 makes it while it goes on, and writes it to out.
-// A folder may be a shard's, or one that holds several. Shards of different runs are refused; where some are missing,
-// or did not make all of their part, so are all, unless partial says that the result is to tell it.
+// A folder may be a shard's, or one that holds several. Shards of different runs are refused. If some are missing, or
+// did not make all of their part, all are refused, unless partial: then the result says so, and is INVALID.
 func Merge(dirs []string, out string, force, partial bool) (*result.Document, error) {
 	logs, err := readLogs(dirs)
 	if err != nil {

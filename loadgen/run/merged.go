@@ -216,6 +216,11 @@ func (s *sum) row(i int, c result.ShardClock) result.Shard {
 		Index: i, Host: sh.host, OffsetNs: c.OffsetNs, RTTNs: c.RTTNs, DriftNs: c.DriftNs, Counts: sh.total.Counts,
 		P50Ns: min(h.Histogram.ValueAtPercentile(50), h.Max), P99Ns: min(h.Histogram.ValueAtPercentile(99), h.Max),
 	}
+	for _, p := range result.NewLatency(h).Percentiles {
+		if p.AtLeast && (p.P == 50 || p.P == 99) {
+			row.AtLeast = append(row.AtLeast, p.P)
+		}
+	}
 	if sh.report != nil {
 		row.Verdict = sh.report.Document.Verdict.Status
 	}

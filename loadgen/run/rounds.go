@@ -103,7 +103,7 @@ func (s *Session) makeRound(ctx context.Context, next *round) (doc *result.Docum
 	return doc, all, err
 }
 
-// encodeOffer is what shard 0 tells whoever joins.
+// encodeOffer encodes what shard 0 tells whoever joins.
 func (r *run) encodeOffer() (json.RawMessage, error) {
 	if r.round == nil || r.plan.Shard.Index > 0 {
 		return nil, nil

@@ -95,13 +95,12 @@ type run struct {
 	shown     *live.Run
 	interchange
 	member
-	round *round // of a session that several processes share; else nil
-	// Of the run of all shards: what they told of single calls, what the time is at a reading of its clock, and that
-	// what lost shards owe is being recorded.
-	known    map[string]result.Exemplar
-	abort    func(error) // ends a run of one process that passes a limit; else nil
-	wall     func(ns int64) time.Time
-	settling bool
+	round *round      // of a session that several processes share; else nil
+	abort func(error) // ends a run of one process that passes a limit; else nil
+	// Of the run of all shards:
+	known    map[string]result.Exemplar // what they told of single calls
+	wall     func(ns int64) time.Time   // the time of day at a reading of its clock
+	settling bool                       // what lost shards did not tell is being recorded
 }
 
 // wallOf is the time of day at a reading of the run's clock.

@@ -24,7 +24,7 @@ type sum struct {
 	next    int                        // the first of them
 	flushed int64                      // nanoseconds from the window's start that are recorded
 	ended   bool                       // its files are written
-	failed  error                      // to write what was recorded
+	failed  error                      // why something could not be recorded or written
 	known   map[string]result.Exemplar // by request id: what shards told of calls
 }
 

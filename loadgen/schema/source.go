@@ -255,7 +255,7 @@ func withoutEnumOptions(e *descriptorpb.EnumDescriptorProto) {
 	}
 }
 
-// stripOptions leaves protobuf's own options, and google.api's; a nil message has none.
+// stripOptions removes all options but protobuf's own and google.api's; a nil message has none.
 func stripOptions(options proto.Message) {
 	m := options.ProtoReflect()
 	if !m.IsValid() {

@@ -31,10 +31,10 @@ type collectors struct {
 
 // method holds one method's children, so that a call looks up no labels.
 type method struct {
-	started, received, sent   prometheus.Counter
-	handled                   [codes.Unauthenticated + 1]prometheus.Counter
-	handling                  prometheus.ExemplarObserver
-	recvMessage, sentMessages prometheus.Observer
+	started, received, sent    prometheus.Counter
+	handled                    [codes.Unauthenticated + 1]prometheus.Counter
+	handling                   prometheus.ExemplarObserver
+	recvMessages, sentMessages prometheus.Observer
 }
 
 func newCollectors() *collectors {
@@ -108,7 +108,7 @@ func (m *method) done(ctx context.Context, code codes.Code, start time.Time) {
 func (m *method) observe(d direction, took time.Duration) {
 	if d == in {
 		m.received.Inc()
-		m.recvMessage.Observe(took.Seconds())
+		m.recvMessages.Observe(took.Seconds())
 		return
 	}
 	m.sent.Inc()
@@ -127,7 +127,7 @@ func (c *collectors) method(full, kind string) *method {
 		// every histogram is one
 		handling: c.handling.WithLabelValues(kind, service,
 			name).(prometheus.ExemplarObserver), //nolint:forcetypeassert
-		recvMessage:  c.message.WithLabelValues("received", kind, service, name),
+		recvMessages: c.message.WithLabelValues("received", kind, service, name),
 		sentMessages: c.message.WithLabelValues("sent", kind, service, name),
 	}
 	for code := range m.handled {

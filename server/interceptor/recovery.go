@@ -28,14 +28,14 @@ func (p *panicked) String() string { return fmt.Sprintf("%v\n\n%s", p.value, p.s
 func runProtected(fn func() error) (p *panicked, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			p = panickedError(r)
+			p = newPanicked(r)
 		}
 	}()
 	return nil, fn()
 }
 
-// panickedError must be called while the panic of r unwinds, so that the stack is still there.
-func panickedError(r any) *panicked {
+// newPanicked is what r panicked with, and its stack. It must be called while the panic unwinds.
+func newPanicked(r any) *panicked {
 	if p, ok := r.(*panicked); ok {
 		return p
 	}
@@ -58,7 +58,7 @@ func newRecovery(logger *slog.Logger) Interceptor {
 		) {
 			defer func() {
 				if r := recover(); r != nil {
-					panickedError(r).log(ctx, logger, info.FullMethod)
+					newPanicked(r).log(ctx, logger, info.FullMethod)
 					res, err = nil, errPanic
 				}
 			}()
@@ -69,7 +69,7 @@ func newRecovery(logger *slog.Logger) Interceptor {
 		) (err error) {
 			defer func() {
 				if r := recover(); r != nil {
-					panickedError(r).log(ss.Context(), logger, info.FullMethod)
+					newPanicked(r).log(ss.Context(), logger, info.FullMethod)
 					err = errPanic
 				}
 			}()

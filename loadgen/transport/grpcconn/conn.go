@@ -103,7 +103,7 @@ type worker struct {
 	over   bool // the server ended the call's stream
 	// lastSend is when the call's last message went out, intended when it should have.
 	lastSend, intended int64
-	rings              chan struct{} // by ring
+	rings              chan struct{} // by wakeSender
 }
 
 // wakeSender wakes the worker, if it waits.
