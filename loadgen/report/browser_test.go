@@ -210,7 +210,7 @@ func checkLayout(ctx context.Context, t *testing.T, scheme string) {
 		for _, fault := range got.Faults {
 			t.Errorf("details %s: %s", details, fault)
 		}
-		if got.Figures < 50 || got.Labels < 5*got.Figures {
+		if got.Figures < 30 || got.Labels < 5*got.Figures {
 			t.Errorf("%d figures with %d labels: the layout that was looked at is not the report's", got.Figures,
 				got.Labels)
 		}

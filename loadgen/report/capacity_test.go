@@ -8,8 +8,8 @@ import (
 	"grpcbench/loadgen/verdict"
 )
 
-// What a rate shows of calls that were never answered is a lower bound, and is told as one: in the table, and where p99 is
-// drawn. The rates stand in order, whenever they were tried; the closed loop is none of them.
+// What a rate shows of calls that were never answered is a lower bound, and is told as one: in the table, and where p99
+// is drawn. The rates stand in order, whenever they were tried; the closed loop is none of them.
 func TestCapacityTable(t *testing.T) {
 	d := &result.Capacity{
 		Passes: &result.CapacityBound{Rate: 1000}, Fails: &result.CapacityBound{Rate: 2000},
