@@ -85,8 +85,8 @@ type Outcome struct {
 	// Noticed is how late a look woke that a descriptor should have woken, in nanoseconds: as late as an answer is
 	// noticed. It is empty where the system has nothing to tell it by.
 	Noticed *hdrhistogram.Histogram
-	// Stood is the longest time between two looks, which are 10 ms apart where this process runs.
-	Stood time.Duration
+	// LongestStall is the longest time between two looks, which are 10 ms apart where this process runs.
+	LongestStall time.Duration
 	// Addresses are what became of the calls by whom they went to, in the order of [Config].
 	Addresses []Address
 	// Lost are the calls that were never answered.

@@ -307,7 +307,7 @@ func (r *run) finish() error {
 		r.outcome.Arrivals += l.arrived
 	}
 	r.outcome.InFlight, r.outcome.Deviation, r.outcome.Looks = r.looks.mean()
-	r.outcome.Stood, r.outcome.Noticed = r.looks.longest, r.looks.late
+	r.outcome.LongestStall, r.outcome.Noticed = r.looks.longest, r.looks.late
 	r.outcome.Slices = r.probe.slices()
 	if !r.began {
 		return err

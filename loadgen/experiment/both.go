@@ -12,8 +12,10 @@ import (
 	"grpcbench/server/contract"
 )
 
-// addCell puts what the two sides saw of a cell's calls together.
-func (m *matrix) addCell(c cell, by map[uint64]heard, handled []contract.Handled, goroutines int) result.DeadlineCell {
+// joinSides puts what the two sides saw of a cell's calls together.
+func (m *matrix) joinSides(c cell, by map[uint64]heard, handled []contract.Handled,
+	goroutines int,
+) result.DeadlineCell {
 	told := result.DeadlineCell{
 		Transport: c.transport, Kind: c.kind, Behaviour: c.behaviour, DeadlineNs: int64(c.deadline),
 		DelayNs: int64(c.delay),

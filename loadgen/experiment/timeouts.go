@@ -186,7 +186,7 @@ func (m *matrix) measure(ctx context.Context, c cell, calls int) (result.Deadlin
 	if err != nil {
 		return none, err
 	}
-	return m.addCell(c, l.by, after.Handled, after.Goroutines-before.Goroutines), nil
+	return m.joinSides(c, l.by, after.Handled, after.Goroutines-before.Goroutines), nil
 }
 
 // dial connects for a cell.

@@ -31,7 +31,7 @@ func TestPut(t *testing.T) {
 		transport: "grpc", kind: "unary", behaviour: ignores, deadline: 100 * time.Millisecond,
 		delay: 300 * time.Millisecond,
 	}
-	told := (&matrix{run: run}).addCell(c, map[uint64]heard{
+	told := (&matrix{run: run}).joinSides(c, map[uint64]heard{
 		1: {at, at + 101*ms, codes.DeadlineExceeded},
 		2: {at, at + 103*ms, codes.DeadlineExceeded},
 		3: {at, at, codes.DeadlineExceeded},          // its time passed before it could leave

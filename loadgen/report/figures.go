@@ -30,8 +30,8 @@ func curveFromHistogram(name string, h *hdrhistogram.Histogram, effective int64)
 	return c
 }
 
-// known is a population of which only the document's percentiles are: its log is not there.
-func known(name string, l result.Latency) plot.Curve {
+// curveFromPercentiles is a population of which only the document's percentiles are: its log is not there.
+func curveFromPercentiles(name string, l result.Latency) plot.Curve {
 	c := plot.Curve{Name: name}
 	for _, p := range l.Percentiles {
 		if p.P <= 0 || p.P >= 100 {
@@ -48,7 +48,7 @@ func responseCurve(name string, d *result.Document, course *result.Course) plot.
 	if h := course.Series["response"]; h != nil && h.TotalCount() > 0 {
 		return curveFromHistogram(name, h, d.Latency["response"].EffectiveCount)
 	}
-	return known(name, d.Latency["response"])
+	return curveFromPercentiles(name, d.Latency["response"])
 }
 
 // boundedName says from where on a curve is a lower bound only, if it is anywhere.
@@ -71,7 +71,7 @@ func runFigures(d *result.Document, course *result.Course) (all []plot.Figure) {
 	var messages []plot.Curve
 	for _, s := range seriesOrder(d) {
 		name := boundedName(s, d.Latency[s])
-		c := known(name, d.Latency[s])
+		c := curveFromPercentiles(name, d.Latency[s])
 		if h := course.Series[s]; h != nil {
 			c = curveFromHistogram(name, h, 0)
 		}

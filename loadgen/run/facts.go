@@ -30,7 +30,7 @@ func (r *run) facts(ctx context.Context, d *result.Document, o engine.Outcome) v
 		WarmupUnanswered: o.Lost.Warmup, Oldest: time.Duration(o.Lost.Oldest), Least: time.Duration(o.Lost.Least),
 		Silent: time.Duration(o.Lost.Silent), Length: time.Duration(d.DurationNs), Moved: moved(d.Latency["response"]),
 		Response: byPercentile(d.Latency["response"]), Pacing: byPercentile(d.Latency["pacing"]),
-		Added: d.Added, Stood: o.Stood,
+		Added: d.Added, LongestStall: o.LongestStall,
 		InFlight: o.InFlight, Deviation: o.Deviation, Looks: o.Looks,
 		Local:   local(r.target.Addr),
 		GCPause: time.Duration(d.Client.GCPauseMaxNs),

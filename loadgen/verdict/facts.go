@@ -31,8 +31,8 @@ type Facts struct {
 	Response, Pacing map[float64]time.Duration
 	// Added are bounds of what the load generator's own lateness added to percentiles of the response time.
 	Added []Added
-	// Stood is the longest time in which the generator did nothing at all.
-	Stood time.Duration
+	// LongestStall is the longest time in which the generator did nothing at all.
+	LongestStall time.Duration
 
 	// Suspended is how long the machine was suspended meanwhile, which the run's clock does not show.
 	Suspended time.Duration

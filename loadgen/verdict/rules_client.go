@@ -108,9 +108,9 @@ func checkMaking(f *Facts, v *Verdict) {
 // checkStalls: the load generator ran throughout. Over 100 ms between two looks, which are 10 ms apart: invalid, for a
 // load generator that stands still measures nothing then, and blames the server.
 func checkStalls(f *Facts, v *Verdict) {
-	if f.Stood > 100*time.Millisecond {
+	if f.LongestStall > 100*time.Millisecond {
 		v.addOwn(f, Invalid, "client: the load generator stood still for %v (stopped, swapped out, or starved of "+
-			"CPU): the latencies of that time are its own", round(f.Stood))
+			"CPU): the latencies of that time are its own", round(f.LongestStall))
 	}
 }
 

@@ -19,10 +19,10 @@ func healthy() verdict.Facts {
 	return verdict.Facts{
 		Open: true, Local: true,
 		Due: 1000, OK: 994, Failed: 6,
-		Response: map[float64]time.Duration{50: ms, 99: 10 * ms, 99.9: 20 * ms},
-		Pacing:   map[float64]time.Duration{50: 50 * us, 99: 500 * us, 99.9: ms},
-		Stood:    5 * ms,
-		InFlight: 100, Deviation: 1, Littles: 100, Looks: 1000,
+		Response:     map[float64]time.Duration{50: ms, 99: 10 * ms, 99.9: 20 * ms},
+		Pacing:       map[float64]time.Duration{50: 50 * us, 99: 500 * us, 99.9: ms},
+		LongestStall: 5 * ms,
+		InFlight:     100, Deviation: 1, Littles: 100, Looks: 1000,
 		Windows: slices.Repeat([]verdict.Window{{CPU: 0.3, Idle: 0.6}}, 10),
 		Added:   []verdict.Added{{P: 50, Ns: 90_000}, {P: 99, Ns: 700_000}},
 		GCPause: 100 * us, GCShare: 0.02,
@@ -156,8 +156,11 @@ func TestRules(t *testing.T) {
 			"data that is quick enough", func(f *verdict.Facts) { f.Making = 700 * us; of(99, &f.Response, ms) }, valid,
 			valid, "",
 		},
-		{"a pause", func(f *verdict.Facts) { f.Stood = 100 * ms }, valid, valid, ""},
-		{"a standstill", func(f *verdict.Facts) { f.Stood = 101 * ms }, invalid, suspect, "stood still for 101ms"},
+		{"a pause", func(f *verdict.Facts) { f.LongestStall = 100 * ms }, valid, valid, ""},
+		{
+			"a standstill", func(f *verdict.Facts) { f.LongestStall = 101 * ms }, invalid, suspect,
+			"stood still for 101ms",
+		},
 
 		{"Little's law, within the noise", func(f *verdict.Facts) { f.InFlight = 102.4 }, valid, valid, ""},
 		{

@@ -1,4 +1,3 @@
-// Package socket reads and writes sockets without a word to Go's scheduler.
 package socket
 
 import "net"

@@ -1,9 +1,3 @@
-// Package wire carries calls over its own client side of HTTP/2, made for
-// generating load: requests are encoded once and patched, a connection's reader
-// completes calls and starts the next, nothing is allocated for a call, and no
-// goroutine is switched to. What it lacks is an error that says so.
-//
-// Sources: RFC 9113 (HTTP/2), RFC 7541 (HPACK), gRPC over HTTP/2.
 package wire
 
 import (
