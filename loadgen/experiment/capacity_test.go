@@ -241,7 +241,7 @@ const known = 1.01
 func TestCapacityOfKnownLaws(t *testing.T) {
 	searches := 50
 	if testing.Short() {
-		searches = 2 // under the race detector a search takes seconds
+		searches = 1 // under the race detector a search takes seconds
 	}
 	for _, tt := range []struct {
 		name string
