@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -240,8 +241,11 @@ const known = 1.01
 // far over it.
 func TestCapacityOfKnownLaws(t *testing.T) {
 	searches := 50
-	if testing.Short() {
+	switch {
+	case testing.Short():
 		searches = 1 // under the race detector a search takes seconds
+	case os.Getenv("ONCE") != "":
+		searches = 10
 	}
 	for _, tt := range []struct {
 		name string
