@@ -138,20 +138,28 @@ func capacityBars(d *result.Capacity) string {
 		b.String()
 }
 
-// capacityFigure is the curve as a figure.
+// capacityFigure is the curve as a figure: of a rate that was tried several times the middle of what came.
 func capacityFigure(d *result.Capacity) plot.Figure {
-	var p50, p99, p999 plot.RateLine
-	p50.Name, p99.Name, p999.Name = "p50", "p99", "p99.9"
-	for _, t := range curveOf(d) {
-		add := func(l *plot.RateLine, ns int64) {
-			if ns > 0 {
-				l.Points = append(l.Points, plot.RatePoint{Rate: t.Rate, Ns: ns})
+	line := func(name string, of func(result.CapacityTrial) int64) plot.RateLine {
+		l := plot.RateLine{Name: name}
+		for all := curveOf(d); len(all) > 0; {
+			rate := all[0].Rate
+			var came []int64
+			for ; len(all) > 0 && all[0].Rate == rate; all = all[1:] {
+				if ns := of(all[0]); ns > 0 {
+					came = append(came, ns)
+				}
+			}
+			slices.Sort(came)
+			if len(came) > 0 {
+				l.Points = append(l.Points, plot.RatePoint{Rate: rate, Ns: came[len(came)/2]})
 			}
 		}
-		add(&p50, t.P50Ns)
-		add(&p99, t.P99Ns)
-		add(&p999, t.P999Ns)
+		return l
 	}
+	p50 := line("p50", func(t result.CapacityTrial) int64 { return t.P50Ns })
+	p99 := line("p99", func(t result.CapacityTrial) int64 { return t.P99Ns })
+	p999 := line("p99.9", func(t result.CapacityTrial) int64 { return t.P999Ns })
 	var bounds []plot.RateMark
 	if d.Passes != nil {
 		bounds = append(bounds, plot.RateMark{Rate: d.Passes.Rate, Name: "passes"})
