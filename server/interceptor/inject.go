@@ -28,7 +28,8 @@ type injector struct {
 	once  sync.Once
 	// gateCloses is set by the first call and read-only after it.
 	gateCloses time.Time
-	// inProgress are calls, and collapsed is until when there were too many of them, in nanoseconds since 1970.
+	// inProgress are calls, counted where many collapse the server; collapsed is until when there were too many of
+	// them, in nanoseconds since 1970.
 	inProgress, collapsed atomic.Int64
 }
 
@@ -36,16 +37,20 @@ func newInject(faults Faults, allow bool, logger *slog.Logger) Interceptor {
 	i := &injector{faults: faults, allow: allow, logger: logger}
 	return Interceptor{
 		Unary: func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-			i.inProgress.Add(1)
-			defer i.inProgress.Add(-1)
+			if i.faults.collapseAt > 0 {
+				i.inProgress.Add(1)
+				defer i.inProgress.Add(-1)
+			}
 			if err := i.apply(ctx); err != nil {
 				return nil, err
 			}
 			return handler(ctx, req)
 		},
 		Stream: func(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-			i.inProgress.Add(1)
-			defer i.inProgress.Add(-1)
+			if i.faults.collapseAt > 0 {
+				i.inProgress.Add(1)
+				defer i.inProgress.Add(-1)
+			}
 			if err := i.apply(ss.Context()); err != nil {
 				return err
 			}
