@@ -45,6 +45,18 @@ func (s *Source) Append(dst []byte, call uint64, i int) ([]byte, error) {
 	return s.appendOther(dst, m)
 }
 
+// Fixed implements transport.FixedSource.
+func (s *Source) Fixed(i int) []byte {
+	if len(s.Messages) == 0 {
+		return nil
+	}
+	p, ok := s.Messages[min(i, len(s.Messages)-1)].(*Program)
+	if !ok || len(p.ops) != 1 || p.ops[0].code != opLiteral {
+		return nil
+	}
+	return p.ops[0].literal
+}
+
 // AppendAt is Append of a message that is sent at another time than now, in nanoseconds since 1970.
 func (s *Source) AppendAt(dst []byte, call uint64, i int, now int64) ([]byte, error) {
 	if len(s.Messages) == 0 {

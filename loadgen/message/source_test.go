@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"grpcbench/loadgen/message"
+	"grpcbench/pb/repo"
 )
 
 func open(t testing.TB, name, content, order string) *message.Feed {
@@ -64,6 +65,25 @@ func made(t testing.TB, s *message.Source, desc protoreflect.MessageDescriptor, 
 		t.Fatal(err)
 	}
 	return strings.ReplaceAll(protojson.MarshalOptions{}.Format(m), " ", "")
+}
+
+// A message without slots is told as always the same, and is what is made of it; one with slots is not.
+func TestFixed(t *testing.T) {
+	desc := (&repo.RepoCreateRequest{}).ProtoReflect().Descriptor()
+	e := &message.Slots{}
+	s := source(t, e, desc, `[{"context": {"name": "${seq}"}}, {"data": "AAEC"}, {"context": {"name": "x"}}]`, "")
+	for i, want := range []bool{false, true, true, true} { // the last is sent again and again
+		made, err := s.Append(nil, 5, i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fixed := s.Fixed(i); (fixed != nil) != want || want && !bytes.Equal(fixed, made) {
+			t.Errorf("message %d: told as always %q, and %q is made", i, fixed, made)
+		}
+	}
+	if (&message.Source{}).Fixed(0) != nil {
+		t.Error("a source without messages has one that is always the same")
+	}
 }
 
 // What each slot makes.

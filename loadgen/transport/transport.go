@@ -144,6 +144,13 @@ type Source interface {
 	Check(call uint64, i, n int, body []byte) error
 }
 
+// FixedSource is a Source that knows which of its messages are always the same, so that they need not be copied.
+type FixedSource interface {
+	// Fixed returns the i-th message of a call where that is the same for every call, and nil otherwise. Nobody may
+	// write into it.
+	Fixed(i int) []byte
+}
+
 // Call is one RPC: first what the engine orders, then what the transport found.
 // Each belongs to a worker and is used again for the worker's next call; it is
 // the transport's from [Conn.Start] to [Owner.Done], the engine's otherwise.

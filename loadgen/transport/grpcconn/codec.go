@@ -39,6 +39,13 @@ func (codec) Marshal(v any) (mem.BufferSlice, error) {
 		return nil, fmt.Errorf("cannot send a %T", v)
 	}
 	c := out.call
+	if fixed, ok := out.src.(transport.FixedSource); ok {
+		if body := fixed.Fixed(c.MessagesSent); body != nil {
+			c.MessagesSent++
+			c.BytesSent += int64(len(body))
+			return mem.BufferSlice{mem.SliceBuffer(body)}, nil
+		}
+	}
 	pooled := mem.DefaultBufferPool()
 	if mem.IsBelowBufferPoolingThreshold(out.hint) {
 		pooled = mem.NopBufferPool{} // grpc-go would not give so small a buffer back

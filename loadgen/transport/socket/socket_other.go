@@ -12,5 +12,5 @@ func New(net.Conn) *Socket { return nil }
 
 // Read, Write and WriteAll are never called here.
 func (*Socket) Read([]byte) (int, error)     { return 0, nil }
-func (*Socket) Write([]byte) (int, error)    { return 0, nil }
+func (*Socket) Write([][]byte) (int, error)  { return 0, nil }
 func (*Socket) WriteAll([]byte) (int, error) { return 0, nil }

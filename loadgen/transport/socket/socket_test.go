@@ -94,3 +94,57 @@ func TestConnEnds(t *testing.T) {
 		}
 	}
 }
+
+// Pieces arrive in their order and whole, more of them than one system call takes, also where the peer reads slowly.
+func TestPiecesArrive(t *testing.T) {
+	for _, n := range []int{1, 2, 5000} {
+		lis, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := net.Dial("tcp", lis.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		server, err := lis.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := socket.New(client)
+		if s == nil {
+			t.Skip("this system's sockets cannot be written without waiting")
+		}
+		var pieces net.Buffers
+		var sent []byte
+		for i := range n {
+			b := bytes.Repeat([]byte{byte(i), byte(i >> 8)}, 1+rand.IntN(2000))
+			pieces, sent = append(pieces, b), append(sent, b...)
+		}
+		read := make(chan []byte)
+		go func() {
+			time.Sleep(20 * time.Millisecond) // until the socket takes no more
+			got, _ := io.ReadAll(server)
+			read <- got
+		}()
+		for left := pieces; len(left) > 0; {
+			n, err := s.Write(left)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n == 0 {
+				time.Sleep(time.Millisecond)
+			}
+			for len(left) > 0 && n >= len(left[0]) {
+				n, left = n-len(left[0]), left[1:]
+			}
+			if n > 0 {
+				left[0] = left[0][n:]
+			}
+		}
+		_ = client.Close()
+		if got := <-read; !bytes.Equal(got, sent) {
+			t.Errorf("%d pieces of %d bytes: %d others arrived", n, len(sent), len(got))
+		}
+		_, _ = server.Close(), lis.Close()
+	}
+}

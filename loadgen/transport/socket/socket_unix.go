@@ -27,10 +27,14 @@ type Socket struct {
 // transfer is one call's arguments and results; the function is made once, for it would be an allocation each time.
 type transfer struct {
 	buf []byte
+	vec []unix.Iovec // in place of buf, where it is not empty
 	n   int
 	err error
 	try func(fd uintptr) bool
 }
+
+// mostPieces is how many one write may take (IOV_MAX of Linux).
+const mostPieces = 1024
 
 // New returns nil where nc has no file descriptor.
 func New(nc net.Conn) *Socket {
@@ -43,22 +47,30 @@ func New(nc net.Conn) *Socket {
 		return nil
 	}
 	s := &Socket{raw: raw}
-	s.in.try = func(fd uintptr) bool { return s.in.call("read", unix.SYS_READ, fd) }
+	s.in.try = func(fd uintptr) bool {
+		return s.in.call("read", unix.SYS_READ, fd, unsafe.Pointer(unsafe.SliceData(s.in.buf)), len(s.in.buf))
+	}
 	s.out.try = func(fd uintptr) bool {
-		return s.out.call("write", unix.SYS_WRITE, fd) || !s.patient // what was not taken is left
+		t := &s.out
+		var done bool
+		if len(t.vec) > 0 {
+			done = t.call("writev", unix.SYS_WRITEV, fd, unsafe.Pointer(unsafe.SliceData(t.vec)), len(t.vec))
+		} else {
+			done = t.call("write", unix.SYS_WRITE, fd, unsafe.Pointer(unsafe.SliceData(t.buf)), len(t.buf))
+		}
+		return done || !s.patient // what was not taken is left
 	}
 	return s
 }
 
-// call transfers once; it is false where the socket is not ready.
-func (t *transfer) call(name string, number, fd uintptr) bool {
+// call transfers once what p points to, of which there is n; it is false where the socket is not ready.
+func (t *transfer) call(name string, number, fd uintptr, p unsafe.Pointer, size int) bool {
 	t.n, t.err = 0, nil
-	if len(t.buf) == 0 {
+	if size == 0 {
 		return true
 	}
 	for {
-		n, _, errno := unix.RawSyscall(number, fd, uintptr(unsafe.Pointer(unsafe.SliceData(t.buf))),
-			uintptr(len(t.buf)))
+		n, _, errno := unix.RawSyscall(number, fd, uintptr(p), uintptr(size))
 		switch errno {
 		case 0:
 			t.n = int(n)
@@ -85,8 +97,24 @@ func (s *Socket) Read(buf []byte) (int, error) {
 	return s.in.n, s.in.err
 }
 
-// Write writes what the socket takes at once: 0 bytes, and no error, where that is nothing.
-func (s *Socket) Write(buf []byte) (int, error) { return s.write(buf, false) }
+// Write writes of the pieces, one after the other, what the socket takes at once: 0 bytes, and no error, where that is
+// nothing. It keeps nothing of them.
+func (s *Socket) Write(pieces [][]byte) (int, error) {
+	if len(pieces) == 1 {
+		return s.write(pieces[0], false)
+	}
+	vec := s.out.vec
+	for _, b := range pieces[:min(len(pieces), mostPieces)] {
+		v := unix.Iovec{Base: unsafe.SliceData(b)}
+		v.SetLen(len(b))
+		vec = append(vec, v)
+	}
+	s.out.vec = vec
+	n, err := s.write(nil, false)
+	clear(vec)
+	s.out.vec = vec[:0]
+	return n, err
+}
 
 // WriteAll writes all of it, or as much as it can before an error.
 func (s *Socket) WriteAll(buf []byte) (n int, err error) {

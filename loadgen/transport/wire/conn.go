@@ -57,6 +57,8 @@ type method struct {
 	// limit is how long a call may take, and enough that it then ends as a success.
 	limit  time.Duration
 	enough bool
+	// fixed tells which messages are always the same; nil where none is known to be.
+	fixed transport.FixedSource
 }
 
 // Start implements [transport.Conn].
@@ -145,7 +147,7 @@ func (c *conn) complete(s *stream, code codes.Code, message string, now int64) {
 		s.on = nil
 		ss.closeIfIdle()
 	}
-	s.rest = nil
+	s.rest, s.restHead = nil, nil
 	call := s.call
 	call.End = now
 	s.setSent(now) // it may be over before it could

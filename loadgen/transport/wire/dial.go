@@ -74,6 +74,9 @@ func (d *Dialer) Dial(ctx context.Context, addr string, methods []*transport.Met
 	for _, of := range methods {
 		m := method{Method: of}
 		m.limit, m.enough = of.Limit()
+		if d.TLS == nil && !d.Gzip { // TLS would make a record of each piece
+			m.fixed, _ = of.Source.(transport.FixedSource)
+		}
 		if m.request, err = newRequest(&of.Spec, scheme, authority, d.Gzip, d.Trace); err != nil {
 			return nil, err
 		}

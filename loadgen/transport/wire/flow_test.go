@@ -239,7 +239,7 @@ func TestOutIsBounded(t *testing.T) {
 			p.window(1, 1)
 			synctest.Wait()
 			cn.mu.Lock()
-			if n := len(cn.cur.out) + len(cn.cur.pending); n > 2*(outLimit+20_000) {
+			if n := cn.cur.outSize() + sizeOf(cn.cur.pending); n > 2*(outLimit+20_000) {
 				t.Errorf("%d bytes wait to be written", n)
 			}
 			cn.mu.Unlock()

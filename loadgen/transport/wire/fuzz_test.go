@@ -113,7 +113,7 @@ func FuzzFrames(f *testing.F) {
 			time.Sleep(2500 * time.Millisecond) // past two deadlines, and not just at one
 			cn.mu.Lock()
 			for _, ss := range cn.sessions {
-				if n := len(ss.out) + len(ss.pending) + len(ss.block); n > 8*outLimit {
+				if n := ss.outSize() + sizeOf(ss.pending) + len(ss.block); n > 8*outLimit {
 					t.Errorf("%d bytes wait", n)
 				}
 			}

@@ -273,3 +273,11 @@ func bubble(t *testing.T, f func(t *testing.T)) {
 		f(t)
 	})
 }
+
+// sizeOf is how many bytes pieces have together.
+func sizeOf(pieces [][]byte) (n int) {
+	for _, b := range pieces {
+		n += len(b)
+	}
+	return n
+}

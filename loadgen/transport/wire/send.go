@@ -11,10 +11,6 @@ import (
 	"grpcbench/loadgen/transport"
 )
 
-// outLimit is how much may wait to be written before streams stop adding to
-// it: the server's windows alone would bound it by gigabytes.
-const outLimit = 256 << 10
-
 // stamp notes that something of s goes out with the next write, which is the time it is sent.
 func (ss *session) stamp(s *stream) { ss.stamps = append(ss.stamps, stamp{s, s.id}) }
 
@@ -66,7 +62,7 @@ func (ss *session) pump(s *stream) {
 			ss.out = appendFrame(ss.out, frame{kind: http2.FrameData, flags: http2.FlagDataEndStream, stream: s.id})
 			return
 		case stepSend:
-			if len(ss.out) >= outLimit {
+			if ss.isFull() {
 				ss.enqueue(s)
 				return
 			}
@@ -78,6 +74,12 @@ func (ss *session) pump(s *stream) {
 // sendMessage makes the next message right where it is to go; only one that does not fit is kept apart.
 func (ss *session) sendMessage(s *stream) {
 	c, call := ss.conn, s.call
+	if s.fixed != nil {
+		if body := s.fixed.Fixed(call.MessagesSent); len(body) >= leastInsert {
+			s.beginFixed(body)
+			return
+		}
+	}
 	var heads [frameHead + messageHead]byte
 	at := len(ss.out)
 	b := append(ss.out, heads[:]...) //nolint:gocritic // ss.out is b only once the message fits
@@ -94,14 +96,10 @@ func (ss *session) sendMessage(s *stream) {
 	}
 	size := len(b) - at - frameHead
 	binary.BigEndian.PutUint32(b[at+frameHead+1:], uint32(size-messageHead))
-	call.MessagesSent++
-	call.BytesSent += int64(plain)
-	last := s.Kind&transport.ClientStream == 0 ||
-		s.Kind == transport.ClientStream && call.MessagesSent == s.Send
-	s.lastSend = 0
+	last := s.count(plain)
 	if int64(size) > min(ss.window, s.window, ss.maxFrame) {
 		s.buf = append(s.buf[:0], b[at+frameHead:]...)
-		s.rest, s.last, s.since = s.buf, last, transport.Now()
+		s.rest, s.restIsFixed, s.last, s.since = s.buf, false, last, transport.Now()
 		ss.out = b[:at]
 		return
 	}
@@ -116,10 +114,29 @@ func (ss *session) sendMessage(s *stream) {
 	ss.sent(s, 0)
 }
 
+// count counts a message of so many bytes, and says whether it is the call's last.
+func (s *stream) count(size int) (last bool) {
+	call := s.call
+	call.MessagesSent++
+	call.BytesSent += int64(size)
+	s.lastSend = 0
+	return s.Kind&transport.ClientStream == 0 ||
+		s.Kind == transport.ClientStream && call.MessagesSent == s.Send
+}
+
+// beginFixed makes the whole of a message that is always the same the rest that is to be sent.
+func (s *stream) beginFixed(body []byte) {
+	s.restHead = s.headBuf[:]
+	binary.BigEndian.PutUint32(s.restHead[1:], uint32(len(body))) //nolint:gosec // no message is of 4 GB
+	s.last = s.count(len(body))
+	s.rest, s.restIsFixed, s.since = body, true, transport.Now()
+}
+
 // sendRest sends more of a message that did not fit; it is false where it has to wait again.
 func (ss *session) sendRest(s *stream) bool {
-	n := min(int64(len(s.rest)), ss.window, s.window, ss.maxFrame)
-	if len(ss.out) >= outLimit || n <= 0 {
+	size := len(s.restHead) + len(s.rest)
+	n := min(int64(size), ss.window, s.window, ss.maxFrame)
+	if ss.isFull() || n <= 0 {
 		if n <= 0 && s.window <= 0 {
 			return false // until its WINDOW_UPDATE
 		}
@@ -127,12 +144,20 @@ func (ss *session) sendRest(s *stream) bool {
 		return false
 	}
 	f := frame{length: int(n), kind: http2.FrameData, stream: s.id}
-	whole := int(n) == len(s.rest)
+	whole := int(n) == size
 	if whole && s.last {
 		f.flags, s.closed = http2.FlagDataEndStream, true
 	}
-	ss.out = append(appendFrame(ss.out, f), s.rest[:n]...)
-	s.rest = s.rest[n:]
+	head := min(int(n), len(s.restHead))
+	ss.out = append(appendFrame(ss.out, f), s.restHead[:head]...)
+	s.restHead = s.restHead[head:]
+	part := s.rest[:int(n)-head]
+	s.rest = s.rest[len(part):]
+	if s.restIsFixed && len(part) > 0 {
+		ss.insert(part)
+	} else {
+		ss.out = append(ss.out, part...)
+	}
 	ss.window -= n
 	s.window -= n
 	if whole {
@@ -153,50 +178,6 @@ func (ss *session) sent(s *stream, blocked int64) {
 func (ss *session) reset(s *stream, code http2.ErrCode) {
 	if s.on == ss {
 		ss.out = appendReset(ss.out, s.id, code)
-	}
-}
-
-// flush writes what there is, without waiting: what the socket does not take is
-// the writer's. It is called with the lock, which it gives up while writing.
-func (ss *session) flush() {
-	c := ss.conn
-	for !ss.writing && !ss.lost {
-		ss.pumpReady()
-		if len(ss.out) == 0 {
-			if ss.closing {
-				ss.close()
-			}
-			return
-		}
-		now := transport.Now()
-		for _, e := range ss.stamps {
-			if e.s.on == ss && e.s.id == e.id {
-				c.setSentAt(e.s, now)
-			}
-		}
-		ss.stamps, ss.answers = ss.stamps[:0], 0
-		ss.writing, ss.writingSince = true, now
-		ss.pending = ss.out
-		ss.out, ss.spare = ss.spare[:0], ss.out
-		if ss.socket == nil {
-			ss.wake <- struct{}{} // has room: only who sets writing sends
-			return
-		}
-		c.mu.Unlock()
-		n, err := ss.socket.Write(ss.pending)
-		c.mu.Lock()
-		ss.pending = ss.pending[n:]
-		if err != nil {
-			ss.writeErr = err
-			ss.close() // its reader will know, and tell
-			return
-		}
-		if len(ss.pending) > 0 {
-			ss.blocked = true
-			ss.wake <- struct{}{}
-			return
-		}
-		ss.writing = false
 	}
 }
 
@@ -226,28 +207,5 @@ func (c *conn) setSentAt(s *stream, now int64) {
 	}
 	if c.alarm != nil {
 		s.on.enqueue(s) // its next message's time follows from this one's
-	}
-}
-
-// writer writes what the socket did not take at once, and over TLS everything.
-// The reader must not: were the server to wait for us to read, both would wait.
-func (ss *session) writer() {
-	c := ss.conn
-	for {
-		select {
-		case <-ss.wake:
-		case <-ss.gone:
-			return
-		}
-		_, err := ss.nc.Write(ss.pending)
-		c.mu.Lock()
-		if err != nil {
-			ss.writeErr = err
-			ss.close() // its reader will know, and tell
-		} else {
-			ss.pending, ss.writing, ss.blocked = nil, false, false
-		}
-		c.mu.Unlock()
-		c.deliver(nil)
 	}
 }

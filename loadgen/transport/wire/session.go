@@ -40,11 +40,16 @@ type session struct {
 	// credit is what is left of connWindow.
 	credit int64
 
-	// out is what is to be written, pending what is being written, which is in spare's memory. writing
-	// says that somebody does, or that the writer was woken to.
-	out, spare, pending []byte
-	writing             bool
-	writingSince        int64 // a reading of Now
+	// out is what is to be written, and inserts what goes between its bytes, of insertedSize bytes together. pending is
+	// what is being written, which is in spare's memory and listed in pieces'. writing says that somebody does, or that
+	// the writer was woken to.
+	out, spare   []byte
+	inserts      []insert
+	insertedSize int
+	pieces       [][]byte
+	pending      net.Buffers
+	writing      bool
+	writingSince int64 // a reading of Now
 	// blocked says that the socket did not take all of the last write: the server, or the network, takes nothing more
 	// for now.
 	blocked           bool
@@ -281,7 +286,9 @@ func (ss *session) closeLost(err error) {
 	ss.conn.mu.Unlock()
 	if e := (*connError)(nil); errors.As(err, &e) && !busy {
 		_ = ss.nc.SetWriteDeadline(time.Now().Add(farewell))
-		_, _ = ss.nc.Write(appendGoAway(ss.out, e.code)) // whether it hears that or not, this is the end
+		ss.out = appendGoAway(ss.out, e.code)
+		ss.takeOut()
+		_, _ = ss.pending.WriteTo(ss.nc) // whether it hears that or not, this is the end
 	}
 	ss.close()
 }

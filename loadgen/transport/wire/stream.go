@@ -22,11 +22,15 @@ type stream struct {
 	on *session
 	id uint32
 
-	// What is sent: the rest of a message that flow control stopped, within buf, whether it is the
-	// call's last, and since when it waits.
-	rest, buf []byte
-	last      bool
-	since     int64
+	// What is sent: the rest of a message that flow control stopped, within buf, or of one that is always the same,
+	// with what is left of its head within headBuf. Last says that it is the call's last message, since from when it
+	// waits.
+	rest, buf   []byte
+	restIsFixed bool
+	restHead    []byte
+	headBuf     [messageHead]byte
+	last        bool
+	since       int64
 	// window is what the server lets us send, credit what we let it; both may go below zero, by a
 	// change of settings.
 	window, credit int64
@@ -75,7 +79,7 @@ func newStream(c *conn, call *transport.Call) *stream {
 // begin clears what the last call left.
 func (s *stream) begin() {
 	s.method = &s.conn.methods[s.call.Method]
-	s.rest, s.closed, s.last, s.since = nil, false, false, 0
+	s.rest, s.restHead, s.closed, s.last, s.since = nil, nil, false, false, 0
 	s.lastSend, s.intended, s.alarmed, s.lastAnswer = 0, 0, 0, 0
 	s.answered, s.encoding, s.partial, s.refusal = false, "", s.partial[:0], nil
 	s.deadline, s.held, s.retried = 0, 0, false
@@ -96,7 +100,7 @@ func (s *stream) mayRetry() bool { return !s.retried && s.call.MessagesReceived 
 // must not pile up. Behind a socket that takes nothing a call is not on its way, however much room there is in our
 // own memory.
 func (ss *session) canOpen() bool {
-	if ss.streams.n >= ss.maxStreams || len(ss.out) >= 4*outLimit || ss.blocked {
+	if ss.streams.n >= ss.maxStreams || ss.outSize() >= 4*outLimit || ss.blocked {
 		return false
 	}
 	// Where only the writer writes, it cannot tell that it waits: it is late.
