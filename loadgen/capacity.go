@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"runtime/debug"
 	"time"
 
 	"grpcbench/loadgen/experiment"
@@ -33,9 +31,7 @@ func capacity(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 		return followCapacity(ctx, c, w, stderr)
 	}
 	c.Out = result.FolderName(c.Out, "capacity", time.Now())
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	collectSeldom()
 	view := live.New(stderr, c.Quiet)
 	doc, err := keep(c.Out, c.Force,
 		func() (*result.Capacity, error) { return measureCapacity(ctx, c, w, steps(view, "capacity")) })

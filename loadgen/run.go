@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"runtime/debug"
 	"strings"
 
 	"grpcbench/loadgen/flags"
@@ -16,10 +14,6 @@ import (
 	"grpcbench/loadgen/verdict"
 	"grpcbench/server/host"
 )
-
-// gcPercent lets the heap of a load run, a few MiB that live, grow to some tens before it is
-// collected: a fifth of the CPU per call is the collector's at Go's default.
-const gcPercent = 400
 
 // load carries out a run and shows it.
 func load(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
@@ -34,9 +28,7 @@ func load(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	}
 	view := live.New(stderr, p.Quiet)
 	view.Say("%s", report.Announce(p))
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	collectSeldom()
 	doc, err := run.Run(ctx, p, work, view)
 	view.Close()
 	if doc == nil {
