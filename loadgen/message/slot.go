@@ -202,17 +202,15 @@ func (s *slot) length(w *words) int {
 	return int(s.from) + int(w.below(s.span)) //nolint:gosec // a length
 }
 
-// appendHex appends the low n digits of v, 16 at most.
+// appendHex appends the low n digits of v, 16 at most. All 16 are written where they go, and what is too much is taken
+// back: digits that are written elsewhere first, and copied from there at once, make the processor wait.
 func appendHex(dst []byte, v uint64, n int) []byte {
-	b := hex16(v)
-	return append(dst, b[16-n:]...)
-}
-
-// hex16 is v in hex digits.
-func hex16(v uint64) (b [16]byte) {
-	binary.BigEndian.PutUint64(b[:8], hex8(v>>32))
-	binary.BigEndian.PutUint64(b[8:], hex8(v&(1<<32-1)))
-	return b
+	v <<= 64 - 4*n
+	at := len(dst)
+	dst = append(dst, "0000000000000000"...)
+	binary.BigEndian.PutUint64(dst[at:], hex8(v>>32))
+	binary.BigEndian.PutUint64(dst[at+8:], hex8(v&(1<<32-1)))
+	return dst[:at+n]
 }
 
 // hex8 is 32 bits as eight digits, the first of them highest: each digit is spread to a byte of its own, and turned
@@ -229,14 +227,16 @@ func hex8(x uint64) uint64 {
 func appendUUID(dst []byte, a, b uint64) []byte {
 	a = a&^0xf000 | 0x4000
 	b = b&^(3<<62) | 2<<62
-	high, low := hex16(a), hex16(b)
 	at := len(dst)
 	dst = append(dst, "00000000-0000-0000-0000-000000000000"...)
 	u := dst[at : at+36 : at+36]
-	copy(u[:8], high[:8])
-	copy(u[9:13], high[8:12])
-	copy(u[14:18], high[12:])
-	copy(u[19:23], low[:4])
-	copy(u[24:], low[4:])
+	binary.BigEndian.PutUint64(u, hex8(a>>32))
+	middle := hex8(a & (1<<32 - 1))
+	binary.BigEndian.PutUint32(u[9:], uint32(middle>>32))
+	binary.BigEndian.PutUint32(u[14:], uint32(middle)) //nolint:gosec // the low half
+	middle = hex8(b >> 32)
+	binary.BigEndian.PutUint32(u[19:], uint32(middle>>32))
+	binary.BigEndian.PutUint32(u[24:], uint32(middle)) //nolint:gosec // the low half
+	binary.BigEndian.PutUint64(u[28:], hex8(b&(1<<32-1)))
 	return dst
 }

@@ -458,10 +458,13 @@ const (
 	slottedData = `{"name":"${seq:08}","tags":["${uuid}","${row.first}"],"bookId":"${int(1,1000)}","on":true,"of":{"name":"hi"}}`
 )
 
+// counterData is what the target's own RPCs send.
+const counterData = `{"name":"${seq:010x}${i:06x}","of":{"name":"hi"}}`
+
 func BenchmarkAppend(b *testing.B) {
 	desc := shelf(b)
 	e := &message.Slots{Feeds: map[string]*message.Feed{"row": open(b, "p.csv", people, message.Shuffle)}}
-	for name, data := range map[string]string{"fixed": fixedData, "slots": slottedData} {
+	for name, data := range map[string]string{"fixed": fixedData, "slots": slottedData, "counter": counterData} {
 		b.Run("data="+name, func(b *testing.B) {
 			s := source(b, e, desc, data, "")
 			dst := make([]byte, 0, 1024)

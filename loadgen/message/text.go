@@ -13,6 +13,8 @@ type text []part
 type part struct {
 	literal string
 	slot    *slot
+	// hexWidth is how many hex digits a counter has, which are written at once; 0 of all else.
+	hexWidth uint8
 }
 
 // parseText reads a string; $${ in it stands for ${. Where says where it stands.
@@ -47,7 +49,11 @@ func (e *Slots) parseText(s, where string) (t text, err error) {
 		if err != nil {
 			return nil, err
 		}
-		t = append(t, part{slot: slot})
+		p := part{slot: slot}
+		if f := &slot.format; slot.kind <= slotI && f.base == 16 && f.zeros && !f.upper && f.width <= 16 {
+			p.hexWidth = uint8(f.width) //nolint:gosec // 16 at most
+		}
+		t = append(t, p)
 		s, n = rest, n+1
 	}
 }
@@ -66,9 +72,16 @@ func (t text) soleSlot() *slot {
 func (t text) append(dst []byte, m *Moment) ([]byte, error) {
 	var err error
 	for i := range t {
-		if t[i].slot == nil {
-			dst = append(dst, t[i].literal...)
-		} else if dst, err = t[i].slot.appendText(dst, m); err != nil {
+		p := &t[i]
+		if p.slot == nil {
+			dst = append(dst, p.literal...)
+			continue
+		}
+		if v := p.slot.counted(m); p.hexWidth > 0 && v>>(4*p.hexWidth) == 0 {
+			dst = appendHex(dst, v, int(p.hexWidth))
+			continue
+		}
+		if dst, err = t[i].slot.appendText(dst, m); err != nil {
 			return dst, err
 		}
 	}
@@ -83,4 +96,12 @@ func (t text) isText() error {
 		}
 	}
 	return nil
+}
+
+// counted is the value of ${seq} or ${i}.
+func (s *slot) counted(m *Moment) uint64 {
+	if s.kind == slotSeq {
+		return m.Seq
+	}
+	return uint64(m.I) //nolint:gosec // a count
 }
