@@ -16,9 +16,11 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"grpcbench/loadgen/transport/grpcconn"
+	_ "grpcbench/loadgen/transport/grpcconn/ecosystem" // the interceptors of others
 	"grpcbench/pb/person"
 	"grpcbench/server/contract"
 	"grpcbench/server/interceptor"
+	_ "grpcbench/server/interceptor/ecosystem" // likewise
 )
 
 // serverInterceptors measures each interceptor alone around a handler that does
@@ -32,7 +34,7 @@ func serverInterceptors(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, name := range slices.Concat(names, interceptor.Ecosystem) {
+	for _, name := range slices.Concat(names, interceptor.Registered()) {
 		cfg := interceptor.Config{
 			// what formatting costs is measured
 			Names: []string{name}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), //nolint:sloglint
@@ -91,7 +93,7 @@ func serverInterceptors(b *testing.B) {
 
 // clientInterceptors measures each client interceptor alone around a call that does nothing.
 func clientInterceptors(b *testing.B) {
-	for _, name := range slices.Concat(grpcconn.Names, grpcconn.Ecosystem) {
+	for _, name := range slices.Concat(grpcconn.Names, grpcconn.Registered()) {
 		// what formatting costs is measured
 		chain, err := grpcconn.Interceptors([]string{name}, 1, prometheus.NewRegistry(),
 			slog.New(slog.NewTextHandler(io.Discard, nil))) //nolint:sloglint

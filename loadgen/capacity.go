@@ -31,7 +31,7 @@ func capacity(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 		return followCapacity(ctx, c, w, stderr)
 	}
 	c.Out = result.FolderName(c.Out, "capacity", time.Now())
-	collectSeldom()
+	defer collectSeldom()()
 	view := live.New(stderr, c.Quiet)
 	doc, err := keep(c.Out, c.Force,
 		func() (*result.Capacity, error) { return measureCapacity(ctx, c, w, steps(view, "capacity")) })

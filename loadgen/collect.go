@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"runtime"
 	"runtime/debug"
 )
 
@@ -13,14 +14,17 @@ const (
 	ballastSize = 8 << 20
 )
 
-// ballast is never touched, and so takes no memory; it counts as living. A larger gcPercent would multiply a heap that
-// is large as well.
-var ballast []byte
-
-// collectSeldom has the garbage collector run seldom, unless GOGC says how often.
-func collectSeldom() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-		ballast = make([]byte, ballastSize)
+// collectSeldom has the garbage collector run seldom until it is released, unless GOGC says how often. Its ballast is
+// never touched, and so takes no memory, but counts as living: a larger gcPercent would multiply a heap that is large
+// as well.
+func collectSeldom() (release func()) {
+	if os.Getenv("GOGC") != "" {
+		return func() {}
+	}
+	before := debug.SetGCPercent(gcPercent)
+	ballast := make([]byte, ballastSize)
+	return func() {
+		runtime.KeepAlive(ballast)
+		debug.SetGCPercent(before)
 	}
 }

@@ -194,6 +194,11 @@ var rules = []rule{
 		reason:     "what needs a schema is checked once there is one",
 	},
 	{from: "server/interceptor", only: []string{"server/contract"}, reason: "an interceptor knows no service"},
+	{
+		from:       "server/host",
+		never:      []string{"server/interceptor/ecosystem", "github.com/grpc-ecosystem/go-grpc-middleware/..."},
+		indirectly: true, reason: "only the commands link what others offer",
+	},
 	{from: "server/service", only: []string{"pb/..."}, reason: "a handler knows nothing of what is around it"},
 	{
 		from: "server/gateway", only: []string{"pb/...", "server/contract"},

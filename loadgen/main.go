@@ -18,7 +18,9 @@ import (
 	"grpcbench/loadgen/recipe"
 	"grpcbench/loadgen/report"
 	"grpcbench/loadgen/run"
+	_ "grpcbench/loadgen/transport/grpcconn/ecosystem" // so that overhead can measure them
 	"grpcbench/server/host"
+	_ "grpcbench/server/interceptor/ecosystem" // likewise
 )
 
 // The exit codes.

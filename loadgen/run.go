@@ -28,7 +28,7 @@ func load(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	}
 	view := live.New(stderr, p.Quiet)
 	view.Say("%s", report.Announce(p))
-	collectSeldom()
+	defer collectSeldom()()
 	doc, err := run.Run(ctx, p, work, view)
 	view.Close()
 	if doc == nil {

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"grpcbench/server/host"
+	_ "grpcbench/server/interceptor/ecosystem" // so that -interceptors knows them
 )
 
 func main() {

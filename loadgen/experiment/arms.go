@@ -36,7 +36,7 @@ const empty = "does nothing"
 func subjectsOf(side string, chosen []string) []subject {
 	all := []subject{{Subject: result.Subject{Name: "nothing", Group: "A/A", Side: side}, target: noChain}}
 	if side == "client" {
-		for _, name := range slices.Concat(grpcconn.Names, grpcconn.Ecosystem) {
+		for _, name := range slices.Concat(grpcconn.Names, grpcconn.Registered()) {
 			if slices.Contains(chosen, name) {
 				all = append(all, subject{Subject: result.Subject{
 					Name: name, Group: "alone", Side: side,

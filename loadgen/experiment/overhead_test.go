@@ -17,7 +17,9 @@ import (
 	"grpcbench/loadgen/quiet"
 	"grpcbench/loadgen/result"
 	"grpcbench/loadgen/stats"
+	_ "grpcbench/loadgen/transport/grpcconn/ecosystem"
 	"grpcbench/server/host"
+	_ "grpcbench/server/interceptor/ecosystem"
 )
 
 // TestMain is also the embedded target: child starts this binary again.

@@ -14,6 +14,7 @@ import (
 
 	"grpcbench/server/contract"
 	"grpcbench/server/host"
+	_ "grpcbench/server/interceptor/ecosystem"
 	"grpcbench/server/meter"
 	"grpcbench/server/testkit"
 )

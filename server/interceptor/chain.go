@@ -73,17 +73,25 @@ func Parse(list string) ([]string, error) {
 	var wrong []string
 	for i, name := range names {
 		switch {
-		case !slices.Contains(all, name) && !slices.Contains(Ecosystem, name):
+		case !isKnown(name):
 			wrong = append(wrong, fmt.Sprintf("unknown interceptor %q", name))
 		case slices.Contains(names[:i], name):
 			wrong = append(wrong, fmt.Sprintf("interceptor %q named twice", name))
 		}
 	}
-	if wrong != nil {
-		return nil, fmt.Errorf("%s: the interceptors are %s, or all of these, or none; to compare with, %s",
-			strings.Join(wrong, ", "), strings.Join(all, ","), strings.Join(Ecosystem, ","))
+	if wrong == nil {
+		return names, nil
 	}
-	return names, nil
+	err := fmt.Errorf("%s: the interceptors are %s, or all of these, or none", strings.Join(wrong, ", "),
+		strings.Join(all, ","))
+	if more := Registered(); len(more) > 0 {
+		err = fmt.Errorf("%w; to compare with, %s", err, strings.Join(more, ","))
+	}
+	return nil, err
+}
+
+func isKnown(name string) bool {
+	return slices.Contains(all, name) || slices.Contains(Registered(), name)
 }
 
 // New builds the chain of cfg. Faults that are ordered, or allowed, bring the
@@ -119,7 +127,11 @@ func build(name string, cfg Config) (Interceptor, error) {
 		return newTimeout(cfg.UnaryTimeout, cfg.RecvTimeout, cfg.Logger), nil
 	case Inject:
 		return newInject(cfg.Faults, cfg.AllowInject, cfg.Logger), nil
-	default:
-		return buildEcosystem(name, cfg)
 	}
+	for _, r := range registered {
+		if r.name == name {
+			return r.build(cfg)
+		}
+	}
+	return Interceptor{}, fmt.Errorf("no interceptor has the name %q", name)
 }

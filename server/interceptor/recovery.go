@@ -11,8 +11,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// errPanic is what the client hears of a panic: nothing of its cause.
-var errPanic = status.Error(codes.Internal, "Unexpected error happened")
+// ErrPanic is what the client hears of a panic: nothing of its cause.
+var ErrPanic = status.Error(codes.Internal, "Unexpected error happened")
 
 // panicked carries a panic, with the stack it happened on, out of a goroutine
 // that an interceptor started and into the call's own, where recovery sees it.
@@ -59,7 +59,7 @@ func newRecovery(logger *slog.Logger) Interceptor {
 			defer func() {
 				if r := recover(); r != nil {
 					newPanicked(r).log(ctx, logger, info.FullMethod)
-					res, err = nil, errPanic
+					res, err = nil, ErrPanic
 				}
 			}()
 			return handler(ctx, req)
@@ -70,7 +70,7 @@ func newRecovery(logger *slog.Logger) Interceptor {
 			defer func() {
 				if r := recover(); r != nil {
 					newPanicked(r).log(ss.Context(), logger, info.FullMethod)
-					err = errPanic
+					err = ErrPanic
 				}
 			}()
 			return handler(srv, ss)

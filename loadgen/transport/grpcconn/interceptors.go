@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -55,11 +53,11 @@ func Interceptors(names []string, run uint32, reg prometheus.Registerer, logger 
 						slog.Duration("latency", took), slog.String("request_id", idOf(ctx, run)))
 				}))
 		default:
-			i, err := fromEcosystem(name, logger)
+			i, err := buildRegistered(name, logger)
 			if err != nil {
-				return nil, fmt.Errorf("%w: the client interceptors are %s", err,
-					strings.Join(slices.Concat(Names, Ecosystem), ","))
+				return nil, err
 			}
+			i.Name = name
 			chain = append(chain, i)
 		}
 	}
