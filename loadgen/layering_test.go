@@ -47,7 +47,9 @@ var rules = []rule{
 	},
 	{
 		from: "loadgen", never: []string{"server/..."},
-		but:    []string{"server/contract", "server/meter", "server/flagset", "server/host"},
+		but: []string{
+			"server/contract", "server/meter", "server/flagset", "server/host", "server/interceptor/ecosystem",
+		},
 		reason: "the binary can be its own target, by host.Run, and reaches into nothing of it",
 	},
 	{
@@ -131,7 +133,8 @@ var rules = []rule{
 	},
 	{from: "pb/...", only: leaf, reason: "it is generated"},
 	{
-		from: "loadgen/transport/...", except: []string{"loadgen/transport", "loadgen/transport/dial"},
+		from:   "loadgen/transport/...",
+		except: []string{"loadgen/transport", "loadgen/transport/dial", "loadgen/transport/grpcconn/ecosystem"},
 		only: []string{
 			"loadgen/transport", "loadgen/transport/socket", "loadgen/series", "loadgen/requestid",
 			"loadgen/pace", "server/contract",
@@ -198,6 +201,14 @@ var rules = []rule{
 		from:       "server/host",
 		never:      []string{"server/interceptor/ecosystem", "github.com/grpc-ecosystem/go-grpc-middleware/..."},
 		indirectly: true, reason: "only the commands link what others offer",
+	},
+	{
+		from: "loadgen/transport/grpcconn/ecosystem", only: []string{"loadgen/transport/grpcconn"},
+		reason: "it is there to be known to grpcconn, and for nothing else",
+	},
+	{
+		from: "server/interceptor/ecosystem", only: []string{"server/interceptor"},
+		reason: "it is there to be known to interceptor, and for nothing else",
 	},
 	{from: "server/service", only: []string{"pb/..."}, reason: "a handler knows nothing of what is around it"},
 	{
