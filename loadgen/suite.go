@@ -19,7 +19,7 @@ import (
 
 // suite carries out the standard set, into one folder, with a report of it all.
 func suite(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
-	s, err := flags.ReadSuite(args, suiteLines(), time.Now(), stdout)
+	s, err := flags.ReadSuite(args, suiteRuns(), time.Now(), stdout)
 	if err != nil {
 		return err
 	}
@@ -61,22 +61,21 @@ func suite(ctx context.Context, args []string, stdout, stderr io.Writer) (err er
 	return err
 }
 
-// suiteLines are the command lines of the standard runs: every RPC closed loop over each transport that can, and in an
-// open loop over wire. The last word of each is its name.
-func suiteLines() (all [][]string) {
+// suiteRuns are the standard runs: every RPC in a closed loop over each transport that can, and in an open loop over
+// wire.
+func suiteRuns() (all []flags.SuiteRun) {
 	for _, d := range scenario.All() {
 		for _, name := range d.Transports() {
-			all = append(all, []string{"-rpc", d.Name, "-transport", name, "-c", "50", "-name", d.Name + "-" + name})
+			all = append(all, flags.SuiteRun{Name: d.Name + "-" + name, RPC: d.Name, Transport: name})
 		}
-		rate := "500"
+		rate := 500.0
 		if d.Streams() {
-			rate = "50"
+			rate = 50
 		}
 		if d.DefaultSize > 1<<10 {
-			rate = "5" // a call of CreateRepo is some MiB
+			rate = 5 // a call of CreateRepo is some MiB
 		}
-		all = append(all, []string{"-rpc", d.Name, "-transport", transport.Wire, "-rate", rate, "-name", d.Name +
-			"-open"})
+		all = append(all, flags.SuiteRun{Name: d.Name + "-open", RPC: d.Name, Transport: transport.Wire, Rate: rate})
 	}
 	return all
 }

@@ -9,12 +9,12 @@ import (
 )
 
 // Every RPC is there over each transport that carries it, and in an open loop.
-func TestSuiteLines(t *testing.T) {
+func TestSuiteRuns(t *testing.T) {
 	var names []string
-	for _, line := range suiteLines() {
-		names = append(names, line[len(line)-1])
-		if open := strings.HasSuffix(line[len(line)-1], "-open"); open != slices.Contains(line, "-rate") {
-			t.Errorf("%q: open loop %v", line, open)
+	for _, r := range suiteRuns() {
+		names = append(names, r.Name)
+		if open := strings.HasSuffix(r.Name, "-open"); open != (r.Rate > 0) {
+			t.Errorf("%s: %g calls/s", r.Name, r.Rate)
 		}
 	}
 	want := 0

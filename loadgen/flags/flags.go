@@ -25,14 +25,20 @@ func Run(args []string, stdin io.Reader, usage io.Writer) (plan.Plan, error) {
 		printUsage(usage, "loadgen [run] -rpc NAME [flags]", fs)
 		return p, flag.ErrHelp
 	}
-	set := givenFlags(fs)
-	flagsAlone := p
-	resolve(&flagsAlone, set)
+	err := complete(&p, givenFlags(fs), problems, stdin)
+	return p, err
+}
+
+// complete makes a plan of what the flags say: what they name is read, what depends on others filled in, and all of it
+// checked. The problems so far are told with its own.
+func complete(p *plan.Plan, given map[string]bool, problems []error, stdin io.Reader) error {
+	flagsAlone := *p
+	resolve(&flagsAlone, given)
 	p.Command = again(&flagsAlone) // the file says the rest again
-	problems = append(problems, readFile(&p, set)...)
-	resolve(&p, set)
-	problems = append(problems, problemsOf(&p, set)...)
-	return p, plan.Usage(append(problems, readData(&p, stdin)...)...)
+	problems = append(problems, readFile(p, given)...)
+	resolve(p, given)
+	problems = append(problems, problemsOf(p, given)...)
+	return plan.Usage(append(problems, readData(p, stdin)...)...)
 }
 
 // read parses args into a new Plan with the flags that define adds.

@@ -21,15 +21,25 @@ type Suite struct {
 	Quiet    bool
 }
 
+// SuiteRun is a load run of a suite, which has the defaults in all that is not here.
+type SuiteRun struct {
+	Name, RPC, Transport string
+	// Rate is that of an open loop; 0 is a closed one.
+	Rate float64
+}
+
 // The parts of a suite's time that its experiments take, and the least of both together.
 const (
 	overheadShare, timeoutsShare = 0.4, 0.25
 	leastSuite                   = 3 * time.Minute
 )
 
-// ReadSuite reads the command line of `loadgen suite`. Lines are its runs' command lines, the last word of each its
-// name. Errors are as for [Run].
-func ReadSuite(args []string, lines [][]string, now time.Time, usage io.Writer) (Suite, error) {
+// What a run of a suite warms up, and what it takes beside that and its time, to start and to end.
+const suiteWarmup, startAndEnd = 500 * time.Millisecond, 500 * time.Millisecond
+
+// ReadSuite reads the command line of `loadgen suite`, whose load runs share the time that its experiments leave. Errors
+// are as for [Run].
+func ReadSuite(args []string, runs []SuiteRun, now time.Time, usage io.Writer) (Suite, error) {
 	var s Suite
 	var budget time.Duration
 	fs := flag.NewFlagSet("suite", flag.ContinueOnError)
@@ -49,15 +59,12 @@ func ReadSuite(args []string, lines [][]string, now time.Time, usage io.Writer) 
 	if err := plan.Usage(problems...); err != nil {
 		return s, err
 	}
-	// to start and end
-	each := time.Duration(
-		float64(budget)*(1-overheadShare-timeoutsShare))/time.Duration(len(lines)) - 500*time.Millisecond
-	for _, line := range lines {
-		name := line[len(line)-1]
-		p, err := Run(append(line, "-d", each.Round(10*time.Millisecond).String(), "-warmup", "500ms", "-q", "-o",
-			filepath.Join(s.Out, name)), strings.NewReader(""), usage)
+	forRuns := time.Duration(float64(budget) * (1 - overheadShare - timeoutsShare))
+	each := (forRuns/time.Duration(len(runs)) - startAndEnd).Round(10 * time.Millisecond)
+	for _, r := range runs {
+		p, err := r.plan(each, filepath.Join(s.Out, r.Name))
 		if err != nil {
-			return s, fmt.Errorf("plan %s: %w", name, err)
+			return s, fmt.Errorf("plan %s: %w", r.Name, err)
 		}
 		s.Runs = append(s.Runs, p)
 	}
@@ -73,6 +80,15 @@ func ReadSuite(args []string, lines [][]string, now time.Time, usage io.Writer) 
 		filepath.Join(s.Out, "timeouts"),
 	}, usage)
 	return s, err
+}
+
+// plan is what the run is to be: of so long, into a folder.
+func (r SuiteRun) plan(d time.Duration, out string) (plan.Plan, error) {
+	p, _, _ := read("run", nil, func(fs *flag.FlagSet, p *plan.Plan) { common(fs, p); load(fs, p) }) // the defaults
+	p.Name, p.RPC, p.Transport, p.Rate = r.Name, r.RPC, r.Transport, r.Rate
+	p.D, p.Warmup, p.Out, p.Quiet = d, suiteWarmup, out, true
+	given := map[string]bool{"duration": true, "warmup": true}
+	return p, complete(&p, given, nil, strings.NewReader(""))
 }
 
 func part(d time.Duration, share float64) string {

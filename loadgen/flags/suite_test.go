@@ -10,21 +10,21 @@ import (
 	"grpcbench/loadgen/flags"
 )
 
-// lines are as the suite has them, for each RPC.
-var lines = [][]string{
-	{"-rpc", "Search", "-name", "Search-grpc"},
-	{"-rpc", "SearchIO", "-rate", "50", "-name", "SearchIO-open"},
+// runs are as the suite has them, for each RPC.
+var runs = []flags.SuiteRun{
+	{Name: "Search-grpc", RPC: "Search", Transport: "grpc"},
+	{Name: "SearchIO-open", RPC: "SearchIO", Transport: "wire", Rate: 50},
 }
 
 // All is within the budget, in one folder.
 func TestReadSuite(t *testing.T) {
 	const budget = 4 * time.Minute
-	s, err := flags.ReadSuite([]string{"-budget", budget.String(), "-o", "dir", "-q"}, lines, time.Now(), io.Discard)
+	s, err := flags.ReadSuite([]string{"-budget", budget.String(), "-o", "dir", "-q"}, runs, time.Now(), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Runs) != len(lines) {
-		t.Errorf("%d runs, want %d", len(s.Runs), len(lines))
+	if len(s.Runs) != len(runs) {
+		t.Errorf("%d runs, want %d", len(s.Runs), len(runs))
 	}
 	total := s.Overhead.Budget + s.Timeouts.Budget
 	names := map[string]bool{}
