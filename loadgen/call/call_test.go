@@ -225,16 +225,28 @@ func TestBadInput(t *testing.T) {
 		names                          []string
 		stdout                         string
 	}{
-		{"no JSON", nowhere, "GetUser", `{"email":`, "", []string{"-data", "UserGetRequest"}, ""},
-		{"an unknown field", nowhere, "GetUser", `{"emial":"jane@doe.com"}`, "", []string{"-data", "$.emial"}, ""},
-		{"an unknown field within", nowhere, "Search", `{"body":{"nmae":"x"}}`, "", []string{"$.body.nmae"}, ""},
-		{"a value of another type", nowhere, "Search", `{"age":"old"}`, "", []string{"-data", "age"}, ""},
-		{"an array", nowhere, "Search", `[]`, "", []string{"-data"}, ""},
-		{"the first line", addr, "SearchIn", "", "nonsense\n", []string{"stdin line 1"}, ""},
 		{
-			"a later line", addr, "GetHelp", "", "{\"request\":\"one\"}\n\n{\"reqeust\":\"two\"}\n",
-			[]string{"stdin line 3", "$.reqeust"},
-			"maybe",
+			reason: "no JSON", addr: nowhere, rpc: "GetUser", data: `{"email":`,
+			names: []string{"-data", "UserGetRequest"},
+		},
+		{
+			reason: "an unknown field", addr: nowhere, rpc: "GetUser", data: `{"emial":"jane@doe.com"}`,
+			names: []string{"-data", "$.emial"},
+		},
+		{
+			reason: "an unknown field within", addr: nowhere, rpc: "Search", data: `{"body":{"nmae":"x"}}`,
+			names: []string{"$.body.nmae"},
+		},
+		{
+			reason: "a value of another type", addr: nowhere, rpc: "Search", data: `{"age":"old"}`,
+			names: []string{"-data", "age"},
+		},
+		{reason: "an array", addr: nowhere, rpc: "Search", data: `[]`, names: []string{"-data"}},
+		{reason: "the first line", addr: addr, rpc: "SearchIn", stdin: "nonsense\n", names: []string{"stdin line 1"}},
+		{
+			reason: "a later line", addr: addr, rpc: "GetHelp",
+			stdin: "{\"request\":\"one\"}\n\n{\"reqeust\":\"two\"}\n", names: []string{"stdin line 3", "$.reqeust"},
+			stdout: "maybe",
 		},
 	} {
 		args := []string{"-rpc=" + tt.rpc, "-addr=" + tt.addr}

@@ -51,39 +51,30 @@ func TestInterrupt(t *testing.T) {
 		took   time.Duration
 	}{
 		{
-			"calls in flight end well", 550 * ms,
-			engine.Config{Workers: 2, Conns: 1, Duration: time.Hour, Drain: 5 * time.Second},
-			behaviour{takes: 100 * ms},
-			counts{Due: 12, OK: 12},
-			600 * ms, 600 * ms,
+			reason: "calls in flight end well", at: 550 * ms,
+			cfg:    engine.Config{Workers: 2, Conns: 1, Duration: time.Hour, Drain: 5 * time.Second},
+			behave: behaviour{takes: 100 * ms}, want: counts{Due: 12, OK: 12}, end: 600 * ms, took: 600 * ms,
 		},
 		{
-			"calls in flight do not end", 500 * ms,
-			engine.Config{Workers: 2, Conns: 1, Duration: time.Hour, Drain: 2 * time.Second},
-			behaviour{takes: forever},
-			counts{Due: 2, Unfinished: 2},
-			500 * ms, 2500 * ms,
+			reason: "calls in flight do not end", at: 500 * ms,
+			cfg:    engine.Config{Workers: 2, Conns: 1, Duration: time.Hour, Drain: 2 * time.Second},
+			behave: behaviour{takes: forever}, want: counts{Due: 2, Unfinished: 2}, end: 500 * ms, took: 2500 * ms,
 		},
 		{
-			"a run of -n calls", 250 * ms,
-			engine.Config{Workers: 1, Conns: 1, Total: 1000, Drain: time.Second},
-			behaviour{takes: 100 * ms},
-			counts{Due: 3, OK: 3},
-			300 * ms, 300 * ms,
+			reason: "a run of -n calls", at: 250 * ms,
+			cfg:    engine.Config{Workers: 1, Conns: 1, Total: 1000, Drain: time.Second},
+			behave: behaviour{takes: 100 * ms}, want: counts{Due: 3, OK: 3}, end: 300 * ms, took: 300 * ms,
 		},
 		{
-			"in the warm-up nothing was measured", 250 * ms,
-			engine.Config{Workers: 2, Conns: 1, Warmup: time.Second, Duration: time.Second, Drain: time.Second},
-			behaviour{takes: 100 * ms},
-			counts{Warmup: 6},
-			0, 300 * ms,
+			reason: "in the warm-up nothing was measured", at: 250 * ms,
+			cfg:    engine.Config{Workers: 2, Conns: 1, Warmup: time.Second, Duration: time.Second, Drain: time.Second},
+			behave: behaviour{takes: 100 * ms}, want: counts{Warmup: 6}, took: 300 * ms,
 		},
 		{
-			"in the warm-up, with calls that go on into the window", 900 * ms,
-			engine.Config{Workers: 2, Conns: 1, Warmup: time.Second, Duration: time.Second, Drain: time.Second},
-			behaviour{takes: 700 * ms}, // 0 700 | ends at 1400
-			counts{Warmup: 4},
-			0, 1400 * ms,
+			reason: "in the warm-up, with calls that go on into the window", at: 900 * ms,
+			cfg:    engine.Config{Workers: 2, Conns: 1, Warmup: time.Second, Duration: time.Second, Drain: time.Second},
+			behave: behaviour{takes: 700 * ms}, // 0 700 | ends at 1400
+			want:   counts{Warmup: 4}, took: 1400 * ms,
 		},
 	} {
 		bubble(t, tt.reason, func(t *testing.T) {

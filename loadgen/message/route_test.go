@@ -47,47 +47,70 @@ func TestRequest(t *testing.T) {
 		data                 string
 		target, sent, misfit string
 	}{
-		{"a variable", "GET", "/v1/{name}", "", `{"name":"a"}`, "/v1/a", "", ""},
-		{"what is to be escaped", "GET", "/v1/{name}", "", `{"name":"a b?c#%ü"}`, "/v1/a%20b%3Fc%23%25%C3%BC", "", ""},
+		{reason: "a variable", method: "GET", path: "/v1/{name}", data: `{"name":"a"}`, target: "/v1/a"},
 		{
-			"a pattern of several segments", "GET", "/v1/{name=shelves/*/books/*}:read", "",
-			`{"name":"shelves/1/books/a b"}`, "/v1/shelves/1/books/a%20b:read", "", "",
-		},
-		{"all that follow", "GET", "/v1/{name=files/**}", "", `{"name":"files/a/b/c"}`, "/v1/files/a/b/c", "", ""},
-		{"a literal that it is", "GET", "/v1/{name=qm}/x", "", `{"name":"qm"}`, "/v1/qm/x", "", ""},
-		{
-			"a literal that it is not", "GET", "/v1/{name=qm}/x", "", `{"name":"other"}`, "", "",
-			`takes qm as the field name, not "other"`,
-		},
-		{"two segments for one", "GET", "/v1/{name}", "", `{"name":"a/b"}`, "", "", "one segment"},
-		{"a field within", "GET", "/v1/{of.of.name}", "", `{"of":{"of":{"name":"deep"}}}`, "/v1/deep", "", ""},
-		{"a number that is not set", "GET", "/v1/{book_id}", "", `{}`, "/v1/0", "", ""},
-		{"text that is not set", "GET", "/v1/{name}", "", `{}`, "", "", "the path needs the field name"},
-		{"an enum and a bool that are not set", "GET", "/v1/{kind}/{on}", "", `{}`, "/v1/NONE/false", "", ""},
-		{"no such field", "GET", "/v1/{nmae}", "", `{}`, "", "", "lib.Shelf has no field nmae"},
-		{
-			"the rest in the query", "GET", "/v1/{name}", "",
-			`{"name":"a","bookId":"7","tags":["x","y z"],"kind":"ODD","raw":"+/8=","on":true,"of":{"name":"b","of":{"on":true}}}`,
-			"/v1/a?book_id=7&kind=ODD&of.name=b&of.of.on=true&on=true&raw=%2B%2F8%3D&tags=x&tags=y+z", "", "",
+			reason: "what is to be escaped", method: "GET", path: "/v1/{name}", data: `{"name":"a b?c#%ü"}`,
+			target: "/v1/a%20b%3Fc%23%25%C3%BC",
 		},
 		{
-			"what no query has", "GET", "/v1/x", "", `{"all":[{"name":"a"}]}`, "", "",
-			"the field all cannot be in a query",
+			reason: "a pattern of several segments", method: "GET", path: "/v1/{name=shelves/*/books/*}:read",
+			data: `{"name":"shelves/1/books/a b"}`, target: "/v1/shelves/1/books/a%20b:read",
 		},
 		{
-			"all of it is the body", "POST", "/v1", "*", `{"name":"a","all":[{"on":true}]}`, "/v1",
-			`{"all":[{"on":true}],"name":"a"}`, "",
+			reason: "all that follow", method: "GET", path: "/v1/{name=files/**}", data: `{"name":"files/a/b/c"}`,
+			target: "/v1/files/a/b/c",
 		},
 		{
-			"what the path leaves is", "POST", "/v1/{name}:do", "*", `{"name":"a","on":true}`, "/v1/a:do",
-			`{"on":true}`,
-			"",
+			reason: "a literal that it is", method: "GET", path: "/v1/{name=qm}/x", data: `{"name":"qm"}`,
+			target: "/v1/qm/x",
 		},
 		{
-			"a field is, and the rest is the query", "PUT", "/v1/{name}", "of",
-			`{"name":"a","on":true,"of":{"bookId":"3"}}`, "/v1/a?on=true", `{"book_id":"3"}`, "",
+			reason: "a literal that it is not", method: "GET", path: "/v1/{name=qm}/x", data: `{"name":"other"}`,
+			misfit: `takes qm as the field name, not "other"`,
 		},
-		{"a field is that is not set", "PUT", "/v1/{name}", "of", `{"name":"a"}`, "/v1/a", `{}`, ""},
+		{
+			reason: "two segments for one", method: "GET", path: "/v1/{name}", data: `{"name":"a/b"}`,
+			misfit: "one segment",
+		},
+		{
+			reason: "a field within", method: "GET", path: "/v1/{of.of.name}",
+			data: `{"of":{"of":{"name":"deep"}}}`, target: "/v1/deep",
+		},
+		{reason: "a number that is not set", method: "GET", path: "/v1/{book_id}", data: `{}`, target: "/v1/0"},
+		{
+			reason: "text that is not set", method: "GET", path: "/v1/{name}", data: `{}`,
+			misfit: "the path needs the field name",
+		},
+		{
+			reason: "an enum and a bool that are not set", method: "GET", path: "/v1/{kind}/{on}", data: `{}`,
+			target: "/v1/NONE/false",
+		},
+		{reason: "no such field", method: "GET", path: "/v1/{nmae}", data: `{}`, misfit: "lib.Shelf has no field nmae"},
+		{
+			reason: "the rest in the query", method: "GET", path: "/v1/{name}",
+			data:   `{"name":"a","bookId":"7","tags":["x","y z"],"kind":"ODD","raw":"+/8=","on":true,"of":{"name":"b","of":{"on":true}}}`,
+			target: "/v1/a?book_id=7&kind=ODD&of.name=b&of.of.on=true&on=true&raw=%2B%2F8%3D&tags=x&tags=y+z",
+		},
+		{
+			reason: "what no query has", method: "GET", path: "/v1/x", data: `{"all":[{"name":"a"}]}`,
+			misfit: "the field all cannot be in a query",
+		},
+		{
+			reason: "all of it is the body", method: "POST", path: "/v1", body: "*",
+			data: `{"name":"a","all":[{"on":true}]}`, target: "/v1", sent: `{"all":[{"on":true}],"name":"a"}`,
+		},
+		{
+			reason: "what the path leaves is", method: "POST", path: "/v1/{name}:do", body: "*",
+			data: `{"name":"a","on":true}`, target: "/v1/a:do", sent: `{"on":true}`,
+		},
+		{
+			reason: "a field is, and the rest is the query", method: "PUT", path: "/v1/{name}", body: "of",
+			data: `{"name":"a","on":true,"of":{"bookId":"3"}}`, target: "/v1/a?on=true", sent: `{"book_id":"3"}`,
+		},
+		{
+			reason: "a field is that is not set", method: "PUT", path: "/v1/{name}", body: "of",
+			data: `{"name":"a"}`, target: "/v1/a", sent: `{}`,
+		},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			programs, err := new(message.Slots).Compile([]byte(tt.data), shelf(t), protoregistry.GlobalTypes)
@@ -123,18 +146,18 @@ func TestRequestWithSlots(t *testing.T) {
 	e := &message.Slots{}
 	for _, tt := range []struct{ reason, method, path, body, data, target, sent string }{
 		{
-			"in the path and the query", "GET", "/v1/{name}", "",
-			`{"name":"a b/${seq}","bookId":"${seq}","of":{"name":"c&${seq}"}}`,
-			"/v1/a%20b%2F7?book_id=7&of.name=c%267", "",
+			reason: "in the path and the query", method: "GET", path: "/v1/{name}",
+			data:   `{"name":"a b/${seq}","bookId":"${seq}","of":{"name":"c&${seq}"}}`,
+			target: "/v1/a%20b%2F7?book_id=7&of.name=c%267",
 		},
 		{
-			"in the body, as text and as a number", "POST", "/v1/{name}", "*",
-			`{"name":"n${seq}","on":"${pick(true)}","raw":"<${seq}>","tags":["\"${seq}"],"bookId":"${seq}","kind":"${pick(ODD)}"}`,
-			"/v1/n7", `{"book_id":"7","kind":"ODD","on":true,"raw":"PDc+","tags":["\"7"]}`,
+			reason: "in the body, as text and as a number", method: "POST", path: "/v1/{name}", body: "*",
+			data:   `{"name":"n${seq}","on":"${pick(true)}","raw":"<${seq}>","tags":["\"${seq}"],"bookId":"${seq}","kind":"${pick(ODD)}"}`,
+			target: "/v1/n7", sent: `{"book_id":"7","kind":"ODD","on":true,"raw":"PDc+","tags":["\"7"]}`,
 		},
 		{
-			"in a field that is the body", "PUT", "/v1/{name}", "of", `{"name":"x","of":{"name":"${seq}"}}`, "/v1/x",
-			`{"name":"7"}`,
+			reason: "in a field that is the body", method: "PUT", path: "/v1/{name}", body: "of",
+			data: `{"name":"x","of":{"name":"${seq}"}}`, target: "/v1/x", sent: `{"name":"7"}`,
 		},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {

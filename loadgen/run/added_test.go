@@ -20,31 +20,36 @@ func TestAdded(t *testing.T) {
 		least, most                    int64 // of what is told of p99
 	}{
 		{
-			"never late", zero, zero, func(i int64) int64 { return 1000*us + i }, zero, 0, 0,
+			reason: "never late", wait: zero, pacing: zero, service: func(i int64) int64 { return 1000*us + i },
+			noticed: zero,
 		},
 		{
-			"a core that wakes up: any client has that", zero, zero, flat(1000 * us), flat(50 * us), 0, 5 * us,
+			reason: "a core that wakes up: any client has that", wait: zero, pacing: zero, service: flat(1000 * us),
+			noticed: flat(50 * us), most: 5 * us,
 		},
 		{
-			"two calls of a hundred are late by much", zero, func(i int64) int64 { return i % 50 / 49 * 10_000 * us },
-			flat(1000 * us), zero, 9_900 * us, 11_100 * us,
+			reason: "two calls of a hundred are late by much", wait: zero,
+			pacing: func(i int64) int64 { return i % 50 / 49 * 10_000 * us }, service: flat(1000 * us),
+			noticed: zero, least: 9_900 * us, most: 11_100 * us,
 		},
 		{
-			"one call of a thousand is", zero, func(i int64) int64 { return i % 1000 / 999 * 10_000 * us },
-			flat(1000 * us), zero, 0, 100 * us,
+			reason: "one call of a thousand is", wait: zero,
+			pacing: func(i int64) int64 { return i % 1000 / 999 * 10_000 * us }, service: flat(1000 * us),
+			noticed: zero, most: 100 * us,
 		},
 		{
-			"answers are noticed late, one of ten", zero, zero,
-			func(i int64) int64 { return 1000*us + i%10/9*4000*us },
-			func(i int64) int64 { return i % 10 / 9 * 4000 * us }, 3_900 * us, 5_100 * us,
+			reason: "answers are noticed late, one of ten", wait: zero, pacing: zero,
+			service: func(i int64) int64 { return 1000*us + i%10/9*4000*us },
+			noticed: func(i int64) int64 { return i % 10 / 9 * 4000 * us }, least: 3_900 * us, most: 5_100 * us,
 		},
 		{
-			"calls wait for a server that is slow", flat(500_000 * us), zero, flat(5000 * us), flat(60 * us), 0,
-			50 * us,
+			reason: "calls wait for a server that is slow", wait: flat(500_000 * us), pacing: zero,
+			service: flat(5000 * us), noticed: flat(60 * us), most: 50 * us,
 		},
 		{
-			"calls wait for workers who notice answers late", flat(500_000 * us), zero, flat(5000 * us),
-			func(i int64) int64 { return i % 4 * 1000 * us }, 500_000 * us, 506_000 * us,
+			reason: "calls wait for workers who notice answers late", wait: flat(500_000 * us), pacing: zero,
+			service: flat(5000 * us), noticed: func(i int64) int64 { return i % 4 * 1000 * us },
+			least: 500_000 * us, most: 506_000 * us,
 		},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {

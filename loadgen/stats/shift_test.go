@@ -193,13 +193,22 @@ func TestShiftCoverage(t *testing.T) {
 		told       float64 // and what Shift is told of it
 		least, top float64
 	}{
-		{"equal variances", 10, 10, 3, 3, 0, 0, 0.935, 0.965},
-		{"a variance 25 times the other", 10, 10, 1, 5, 0, 0, 0.935, 0.965},
-		{"the smaller sample varies more", 5, 20, 6, 1.5, 0, 0, 0.935, 0.965},
-		{"five runs of either", 5, 5, 2, 4, 0, 0, 0.935, 0.965},
-		{"a shared offset, known", 10, 10, 3, 3, 0.2, 0.2, 0.935, 0.965},
-		{"a small shared offset, known", 10, 10, 4, 2, 0.02, 0.02, 0.935, 0.965},
-		{"a shared offset, not known: no better than it can be", 10, 10, 3, 3, 0.2, 0, 0, 0.3},
+		{reason: "equal variances", n: 10, m: 10, da: 3, db: 3, least: 0.935, top: 0.965},
+		{reason: "a variance 25 times the other", n: 10, m: 10, da: 1, db: 5, least: 0.935, top: 0.965},
+		{reason: "the smaller sample varies more", n: 5, m: 20, da: 6, db: 1.5, least: 0.935, top: 0.965},
+		{reason: "five runs of either", n: 5, m: 5, da: 2, db: 4, least: 0.935, top: 0.965},
+		{
+			reason: "a shared offset, known", n: 10, m: 10, da: 3, db: 3, shared: 0.2, told: 0.2, least: 0.935,
+			top: 0.965,
+		},
+		{
+			reason: "a small shared offset, known", n: 10, m: 10, da: 4, db: 2, shared: 0.02, told: 0.02,
+			least: 0.935, top: 0.965,
+		},
+		{
+			reason: "a shared offset, not known: no better than it can be", n: 10, m: 10, da: 3, db: 3, shared: 0.2,
+			top: 0.3,
+		},
 	} {
 		covered := share(func() bool {
 			s := shiftApart(sample(tt.n, 100, tt.da, tt.shared), sample(tt.m, 103, tt.db, tt.shared), tt.told)

@@ -11,27 +11,50 @@ func TestParseAddress(t *testing.T) {
 	for _, tt := range []struct {
 		reason, addr, network, dial, authority, host, refused string
 	}{
-		{"a name", "shop:50051", "tcp", "shop:50051", "shop:50051", "shop", ""},
-		{"an IPv4 address", "127.0.0.1:1", "tcp", "127.0.0.1:1", "127.0.0.1:1", "127.0.0.1", ""},
-		{"an IPv6 address", "[::1]:1", "tcp", "[::1]:1", "[::1]:1", "::1", ""},
 		{
-			"with a zone, which no server hears of", "[fe80::1%lo]:1", "tcp", "[fe80::1%lo]:1", "[fe80::1]:1",
-			"fe80::1",
-			"",
+			reason: "a name", addr: "shop:50051", network: "tcp", dial: "shop:50051", authority: "shop:50051",
+			host: "shop",
 		},
-		{"any of this machine's", ":50051", "tcp", ":50051", ":50051", "", ""},
-		{"grpc-go's way to name a name", "dns:///shop:1", "tcp", "shop:1", "shop:1", "shop", ""},
-		{"in short", "dns:shop:1", "tcp", "shop:1", "shop:1", "shop", ""},
-		{"with a DNS server", "dns://8.8.8.8/shop:1", "tcp", "shop:1", "shop:1", "shop", ""},
-		{"a socket", "unix:a/b.sock", "unix", "a/b.sock", "localhost", "localhost", ""},
-		{"a socket, as a URL", "unix:///run/a.sock", "unix", "/run/a.sock", "localhost", "localhost", ""},
-		{"a socket without a file", "unix-abstract:shop", "unix", "@shop", "localhost", "localhost", ""},
-		{"a browser's", "http://shop:1/", "", "", "", "", "as shop:1"},
-		{"a browser's, secure", "https://shop:1", "", "", "", "", "as shop:1 with -tls"},
-		{"of other tools", "grpc://shop:1", "", "", "", "", "as shop:1"},
-		{"no port", "shop", "", "", "", "", "missing port"},
-		{"an empty one", "shop:", "", "", "", "", "no port"},
-		{"no path", "unix:", "", "", "", "", "path"},
+		{
+			reason: "an IPv4 address", addr: "127.0.0.1:1", network: "tcp", dial: "127.0.0.1:1",
+			authority: "127.0.0.1:1", host: "127.0.0.1",
+		},
+		{
+			reason: "an IPv6 address", addr: "[::1]:1", network: "tcp", dial: "[::1]:1", authority: "[::1]:1",
+			host: "::1",
+		},
+		{
+			reason: "with a zone, which no server hears of", addr: "[fe80::1%lo]:1", network: "tcp",
+			dial: "[fe80::1%lo]:1", authority: "[fe80::1]:1", host: "fe80::1",
+		},
+		{reason: "any of this machine's", addr: ":50051", network: "tcp", dial: ":50051", authority: ":50051"},
+		{
+			reason: "grpc-go's way to name a name", addr: "dns:///shop:1", network: "tcp", dial: "shop:1",
+			authority: "shop:1", host: "shop",
+		},
+		{reason: "in short", addr: "dns:shop:1", network: "tcp", dial: "shop:1", authority: "shop:1", host: "shop"},
+		{
+			reason: "with a DNS server", addr: "dns://8.8.8.8/shop:1", network: "tcp", dial: "shop:1",
+			authority: "shop:1", host: "shop",
+		},
+		{
+			reason: "a socket", addr: "unix:a/b.sock", network: "unix", dial: "a/b.sock", authority: "localhost",
+			host: "localhost",
+		},
+		{
+			reason: "a socket, as a URL", addr: "unix:///run/a.sock", network: "unix", dial: "/run/a.sock",
+			authority: "localhost", host: "localhost",
+		},
+		{
+			reason: "a socket without a file", addr: "unix-abstract:shop", network: "unix", dial: "@shop",
+			authority: "localhost", host: "localhost",
+		},
+		{reason: "a browser's", addr: "http://shop:1/", refused: "as shop:1"},
+		{reason: "a browser's, secure", addr: "https://shop:1", refused: "as shop:1 with -tls"},
+		{reason: "of other tools", addr: "grpc://shop:1", refused: "as shop:1"},
+		{reason: "no port", addr: "shop", refused: "missing port"},
+		{reason: "an empty one", addr: "shop:", refused: "no port"},
+		{reason: "no path", addr: "unix:", refused: "path"},
 	} {
 		a, err := transport.ParseAddress(tt.addr)
 		if tt.refused != "" {

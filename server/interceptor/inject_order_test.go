@@ -131,15 +131,30 @@ func TestInjectByMetadata(t *testing.T) {
 		says               string
 		took               time.Duration
 	}{
-		{"a call orders its own delay", "", "delay=7ms", true, codes.OK, "", 7 * time.Millisecond},
-		{"and its own error", "", "error=1:NOT_FOUND", true, codes.NotFound, "injected error", 0},
-		{"where it may not, nothing happens", "", "error=1:NOT_FOUND", false, codes.OK, "", 0},
-		{"where it may not, not even its mistakes matter", "", "nonsense", false, codes.OK, "", 0},
-		{"an order replaces the server's", "delay=5ms", "delay=7ms", true, codes.OK, "", 7 * time.Millisecond},
-		{"where it may not, the server's stays", "delay=5ms", "delay=7ms", false, codes.OK, "", 5 * time.Millisecond},
-		{"an empty order spares the call", "delay=5ms", "", true, codes.OK, "", 0},
-		{"a malformed order is the caller's mistake", "", "delay=fast", true, codes.InvalidArgument, `"fast"`, 0},
-		{"an unknown one too", "delay=5ms", "sleep=5ms", true, codes.InvalidArgument, "x-inject", 0},
+		{reason: "a call orders its own delay", order: "delay=7ms", allow: true, took: 7 * time.Millisecond},
+		{
+			reason: "and its own error", order: "error=1:NOT_FOUND", allow: true, code: codes.NotFound,
+			says: "injected error",
+		},
+		{reason: "where it may not, nothing happens", order: "error=1:NOT_FOUND"},
+		{reason: "where it may not, not even its mistakes matter", order: "nonsense"},
+		{
+			reason: "an order replaces the server's", own: "delay=5ms", order: "delay=7ms", allow: true,
+			took: 7 * time.Millisecond,
+		},
+		{
+			reason: "where it may not, the server's stays", own: "delay=5ms", order: "delay=7ms",
+			took: 5 * time.Millisecond,
+		},
+		{reason: "an empty order spares the call", own: "delay=5ms", allow: true},
+		{
+			reason: "a malformed order is the caller's mistake", order: "delay=fast", allow: true,
+			code: codes.InvalidArgument, says: `"fast"`,
+		},
+		{
+			reason: "an unknown one too", own: "delay=5ms", order: "sleep=5ms", allow: true,
+			code: codes.InvalidArgument, says: "x-inject",
+		},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -26,14 +26,16 @@ func TestObserve(t *testing.T) {
 		code           codes.Code
 		done, late     bool
 	}{
-		{"in time", "delay=1ms", nil, 0, time.Minute, codes.OK, false, false},
-		{"a handler that listens", "delay=200ms", nil, 0, deadline, codes.DeadlineExceeded, true, false},
-		{"a deaf one", "delay=200ms,deaf", nil, 0, deadline, codes.OK, true, true},
+		{reason: "in time", faults: "delay=1ms", caller: time.Minute},
 		{
-			"a deaf one behind the timeout interceptor", "delay=200ms,deaf",
-			[]string{Timeout},
-			deadline, time.Minute,
-			codes.DeadlineExceeded, true, true,
+			reason: "a handler that listens", faults: "delay=200ms", caller: deadline, code: codes.DeadlineExceeded,
+			done: true,
+		},
+		{reason: "a deaf one", faults: "delay=200ms,deaf", caller: deadline, done: true, late: true},
+		{
+			reason: "a deaf one behind the timeout interceptor", faults: "delay=200ms,deaf",
+			chain: []string{Timeout}, unaryTimeout: deadline, caller: time.Minute, code: codes.DeadlineExceeded,
+			done: true, late: true,
 		},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {

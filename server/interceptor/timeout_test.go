@@ -43,41 +43,40 @@ func TestUnaryTimeout(t *testing.T) {
 		code             codes.Code
 		message          string
 	}{
-		{"in time", deaf(299*time.Millisecond, nil), 0, 0, 299 * time.Millisecond, codes.OK, ""},
+		{reason: "in time", handler: deaf(299*time.Millisecond, nil), took: 299 * time.Millisecond},
 		{
-			"an error in time is the handler's", deaf(time.Millisecond, notFound), 0, 0, time.Millisecond,
-			codes.NotFound,
-			"gone",
+			reason: "an error in time is the handler's", handler: deaf(time.Millisecond, notFound),
+			took: time.Millisecond, code: codes.NotFound, message: "gone",
 		},
 		{
-			"late: the answer does not wait", deaf(time.Hour, nil), 0, 0, 300 * time.Millisecond,
-			codes.DeadlineExceeded,
-			method + ": Deadline exceeded",
+			reason: "late: the answer does not wait", handler: deaf(time.Hour, nil), took: 300 * time.Millisecond,
+			code: codes.DeadlineExceeded, message: method + ": Deadline exceeded",
 		},
 		{
-			"late with an error", deaf(time.Hour, notFound), 0, 0, 300 * time.Millisecond, codes.DeadlineExceeded,
-			method + ": Deadline exceeded",
+			reason: "late with an error", handler: deaf(time.Hour, notFound), took: 300 * time.Millisecond,
+			code: codes.DeadlineExceeded, message: method + ": Deadline exceeded",
 		},
 		{
-			"a handler that heeds its context has the same words", heedful(time.Hour), 0, 0, 300 * time.Millisecond,
-			codes.DeadlineExceeded, method + ": Deadline exceeded",
+			reason: "a handler that heeds its context has the same words", handler: heedful(time.Hour),
+			took: 300 * time.Millisecond, code: codes.DeadlineExceeded, message: method + ": Deadline exceeded",
 		},
 		{
-			"the caller's shorter deadline counts", deaf(time.Hour, nil), 100 * time.Millisecond, 0,
-			100 * time.Millisecond, codes.DeadlineExceeded, method + ": Deadline exceeded",
+			reason: "the caller's shorter deadline counts", handler: deaf(time.Hour, nil),
+			deadline: 100 * time.Millisecond, took: 100 * time.Millisecond, code: codes.DeadlineExceeded,
+			message: method + ": Deadline exceeded",
 		},
 		{
-			"the caller's longer deadline does not", deaf(time.Hour, nil), time.Second, 0, 300 * time.Millisecond,
-			codes.DeadlineExceeded, method + ": Deadline exceeded",
+			reason: "the caller's longer deadline does not", handler: deaf(time.Hour, nil), deadline: time.Second,
+			took: 300 * time.Millisecond, code: codes.DeadlineExceeded, message: method + ": Deadline exceeded",
 		},
 		{
-			"the caller's cancel is no deadline", deaf(time.Hour, nil), 0, 100 * time.Millisecond,
-			100 * time.Millisecond,
-			codes.Canceled, "context canceled",
+			reason: "the caller's cancel is no deadline", handler: deaf(time.Hour, nil),
+			cancel: 100 * time.Millisecond, took: 100 * time.Millisecond, code: codes.Canceled,
+			message: "context canceled",
 		},
 		{
-			"nor where the handler heeds it", heedful(time.Hour), 0, 100 * time.Millisecond, 100 * time.Millisecond,
-			codes.Canceled, "context canceled",
+			reason: "nor where the handler heeds it", handler: heedful(time.Hour), cancel: 100 * time.Millisecond,
+			took: 100 * time.Millisecond, code: codes.Canceled, message: "context canceled",
 		},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {

@@ -51,46 +51,68 @@ func TestFailingCalls(t *testing.T) {
 		message string // a part of it
 		answers int
 	}{
-		{"a status", transport.Unary, 1, says(codes.NotFound, "no such thing"), 0, codes.NotFound, "no such thing", 0},
 		{
-			"a status of a client stream", transport.ClientStream, 9, says(codes.ResourceExhausted, "too much"), 0,
-			codes.ResourceExhausted, "too much", 0,
+			reason: "a status", kind: transport.Unary, send: 1, handler: says(codes.NotFound, "no such thing"),
+			code: codes.NotFound, message: "no such thing",
 		},
 		{
-			"a status of a server stream", transport.ServerStream, 1, says(codes.PermissionDenied, "not you"), 0,
-			codes.PermissionDenied, "not you", 0,
+			reason: "a status of a client stream", kind: transport.ClientStream, send: 9,
+			handler: says(codes.ResourceExhausted, "too much"), code: codes.ResourceExhausted, message: "too much",
 		},
 		{
-			"a status of a bidi stream", transport.Bidi, 9, says(codes.Unauthenticated, "who"), 0,
-			codes.Unauthenticated,
-			"who", 0,
+			reason: "a status of a server stream", kind: transport.ServerStream, send: 1,
+			handler: says(codes.PermissionDenied, "not you"), code: codes.PermissionDenied, message: "not you",
 		},
 		{
-			"an error without a status", transport.Unary, 1,
-			func(any, grpc.ServerStream) error { return errors.New("plain") }, 0, codes.Unknown, "plain", 0,
+			reason: "a status of a bidi stream", kind: transport.Bidi, send: 9,
+			handler: says(codes.Unauthenticated, "who"), code: codes.Unauthenticated, message: "who",
 		},
 		{
-			"an error in the middle of a stream", transport.Bidi, 9, afterTwo(status.Error(codes.Aborted, "enough")), 0,
-			codes.Aborted, "enough", 2,
+			reason: "an error without a status", kind: transport.Unary, send: 1,
+			handler: func(any, grpc.ServerStream) error { return errors.New("plain") }, code: codes.Unknown,
+			message: "plain",
 		},
 		{
-			"an early end of a bidi stream is no success", transport.Bidi, 9, afterTwo(nil), 0, codes.Internal,
-			"ended the stream after 2", 2,
+			reason: "an error in the middle of a stream", kind: transport.Bidi, send: 9,
+			handler: afterTwo(status.Error(codes.Aborted, "enough")), code: codes.Aborted, message: "enough",
+			answers: 2,
 		},
 		{
-			"an early end without any answer", transport.Bidi, 9, says(codes.OK, ""), 0, codes.Internal,
-			"ended the stream after 0", 0,
+			reason: "an early end of a bidi stream is no success", kind: transport.Bidi, send: 9,
+			handler: afterTwo(nil), code: codes.Internal, message: "ended the stream after 2", answers: 2,
 		},
-		{"no answer to a unary call", transport.Unary, 1, says(codes.OK, ""), 0, codes.Internal, "", 0},
-		{"no answer to a client stream", transport.ClientStream, 2, says(codes.OK, ""), 0, codes.Internal, "", 0},
-		{"a wrong answer", transport.Unary, 1, wrong, 0, codes.DataLoss, `got "nonsense", want "7/0"`, 1},
 		{
-			"a wrong answer to a client stream", transport.ClientStream, 1, wrong, 0, codes.DataLoss,
-			`answer 0: got "nonsense"`, 1,
+			reason: "an early end without any answer", kind: transport.Bidi, send: 9, handler: says(codes.OK, ""),
+			code: codes.Internal, message: "ended the stream after 0",
 		},
-		{"a wrong answer of a server stream", transport.ServerStream, 1, wrong, 0, codes.DataLoss, "answer 0", 1},
-		{"a wrong answer on a bidi stream", transport.Bidi, 9, wrong, 0, codes.DataLoss, "answer 0", 1},
-		{"a message that cannot be made", transport.Bidi, 9, echo, 3, codes.Internal, "message 3 is broken", 3},
+		{
+			reason: "no answer to a unary call", kind: transport.Unary, send: 1, handler: says(codes.OK, ""),
+			code: codes.Internal,
+		},
+		{
+			reason: "no answer to a client stream", kind: transport.ClientStream, send: 2,
+			handler: says(codes.OK, ""), code: codes.Internal,
+		},
+		{
+			reason: "a wrong answer", kind: transport.Unary, send: 1, handler: wrong, code: codes.DataLoss,
+			message: `got "nonsense", want "7/0"`, answers: 1,
+		},
+		{
+			reason: "a wrong answer to a client stream", kind: transport.ClientStream, send: 1, handler: wrong,
+			code: codes.DataLoss, message: `answer 0: got "nonsense"`, answers: 1,
+		},
+		{
+			reason: "a wrong answer of a server stream", kind: transport.ServerStream, send: 1, handler: wrong,
+			code: codes.DataLoss, message: "answer 0", answers: 1,
+		},
+		{
+			reason: "a wrong answer on a bidi stream", kind: transport.Bidi, send: 9, handler: wrong,
+			code: codes.DataLoss, message: "answer 0", answers: 1,
+		},
+		{
+			reason: "a message that cannot be made", kind: transport.Bidi, send: 9, handler: echo, broken: 3,
+			code: codes.Internal, message: "message 3 is broken", answers: 3,
+		},
 	} {
 		t.Run(strings.ReplaceAll(tt.reason, " ", "_"), func(t *testing.T) {
 			addr := serve(t, tt.handler)

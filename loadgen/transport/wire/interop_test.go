@@ -725,16 +725,27 @@ func TestInteropSmallWindows(t *testing.T) {
 		workers      int
 		blocked      time.Duration // at least, of one message
 	}{
-		{"unary", addr, nil, transport.Spec{Method: unaryCall, Kind: transport.Unary, Send: 1}, unary, 4, 0},
-		{"an upload", addr, nil, input, upload, 4, 0},
-		{"in turn", addr, nil, transport.Spec{Method: duplexCall, Kind: transport.Bidi, Send: 4}, duplex, 4, 0},
 		{
-			"in turn, over TLS", secure, &tls.Config{RootCAs: pool},
-			transport.Spec{Method: duplexCall, Kind: transport.Bidi, Send: 4},
-			duplex, 4, 0,
+			reason: "unary", addr: addr, spec: transport.Spec{Method: unaryCall, Kind: transport.Unary, Send: 1},
+			src: unary, workers: 4,
 		},
-		{"an upload over TLS", secure, &tls.Config{RootCAs: pool}, input, upload, 4, 0},
-		{"an upload to a server that is slow to read", slow, nil, input, upload, 1, 40 * time.Millisecond},
+		{reason: "an upload", addr: addr, spec: input, src: upload, workers: 4},
+		{
+			reason: "in turn", addr: addr, spec: transport.Spec{Method: duplexCall, Kind: transport.Bidi, Send: 4},
+			src: duplex, workers: 4,
+		},
+		{
+			reason: "in turn, over TLS", addr: secure, tls: &tls.Config{RootCAs: pool},
+			spec: transport.Spec{Method: duplexCall, Kind: transport.Bidi, Send: 4}, src: duplex, workers: 4,
+		},
+		{
+			reason: "an upload over TLS", addr: secure, tls: &tls.Config{RootCAs: pool}, spec: input, src: upload,
+			workers: 4,
+		},
+		{
+			reason: "an upload to a server that is slow to read", addr: slow, spec: input, src: upload, workers: 1,
+			blocked: 40 * time.Millisecond,
+		},
 	} {
 		o := newInteropOwner()
 		tt.spec.Timeout = interopPatience
