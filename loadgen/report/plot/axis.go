@@ -4,22 +4,33 @@ import (
 	"math"
 	"slices"
 	"strconv"
-
-	"gonum.org/v1/plot"
 )
+
+// axis is the data that a figure goes from and to, and what is marked on the way.
+type axis struct {
+	low, high float64
+	ticks     []tick
+	bare      bool // its labels are of rows, which need no mark
+}
+
+// tick is a labelled value of an axis.
+type tick struct {
+	at    float64
+	label string
+}
 
 // Latencies are drawn by their logarithm: a run's go from microseconds to seconds.
 func logNs(ns float64) float64 { return math.Log10(max(ns, 1)) }
 
 // latencyAxis labels logarithms of nanoseconds between low and high with times.
-func latencyAxis(axis *plot.Axis, low, high float64) {
+func latencyAxis(a *axis, low, high float64) {
 	low, high = math.Floor(low*10)/10, math.Ceil(high*10)/10
 	if high-low < 0.3 {
 		low, high = low-0.1, high+0.1
 	}
-	axis.Min, axis.Max = low, high
+	a.low, a.high = low, high
 	// As many labels as there is room for: first the decades, then what parts them.
-	var ticks []plot.Tick
+	var ticks []tick
 	for _, steps := range [][]float64{
 		{1},
 		{1, 3},
@@ -32,7 +43,7 @@ func latencyAxis(axis *plot.Axis, low, high float64) {
 		for decade := math.Floor(low); decade <= high; decade++ {
 			for _, step := range steps {
 				if at := decade + math.Log10(step); at >= low-1e-9 && at <= high+1e-9 {
-					ticks = append(ticks, plot.Tick{Value: at, Label: Time(step * math.Pow(10, decade))})
+					ticks = append(ticks, tick{at, Time(step * math.Pow(10, decade))})
 				}
 			}
 		}
@@ -40,7 +51,7 @@ func latencyAxis(axis *plot.Axis, low, high float64) {
 			break
 		}
 	}
-	axis.Tick.Marker = plot.ConstantTicks(ticks)
+	a.ticks = ticks
 }
 
 // Time writes round nanoseconds briefly.
@@ -59,25 +70,25 @@ func Time(ns float64) string {
 }
 
 // percentileAxis is HdrHistogram's: by how few are beyond, so that 90 %, 99 % and 99.9 % are as far from each other.
-func percentileAxis(axis *plot.Axis, last float64) {
-	axis.Min, axis.Max = 0, max(1, last)
-	ticks := []plot.Tick{{Value: beyond(0.5), Label: "50 %"}}
-	for nines := 1.0; nines <= axis.Max+1e-9; nines++ {
+func percentileAxis(a *axis, last float64) {
+	a.low, a.high = 0, max(1, last)
+	ticks := []tick{{beyond(0.5), "50 %"}}
+	for nines := 1.0; nines <= a.high+1e-9; nines++ {
 		label := strconv.FormatFloat(100-math.Pow(10, 2-nines), 'f', max(0, int(nines)-2), 64)
-		ticks = append(ticks, plot.Tick{Value: min(nines, axis.Max), Label: label + " %"})
+		ticks = append(ticks, tick{min(nines, a.high), label + " %"})
 	}
-	axis.Tick.Marker = plot.ConstantTicks(ticks)
+	a.ticks = ticks
 }
 
 // beyond is where a share below lies on that axis.
 func beyond(share float64) float64 { return -math.Log10(1 - share) }
 
 // evenAxis labels a few round values from low to high.
-func evenAxis(axis *plot.Axis, low, high float64, label func(float64) string) {
+func evenAxis(a *axis, low, high float64, label func(float64) string) {
 	if high <= low {
 		high = low + 1
 	}
-	axis.Min, axis.Max = low, high
+	a.low, a.high = low, high
 	step := math.Pow(10, math.Floor(math.Log10((high-low)/4)))
 	for _, times := range []float64{1, 2, 2.5, 5, 10} {
 		if (high-low)/(times*step) <= 5 {
@@ -85,12 +96,12 @@ func evenAxis(axis *plot.Axis, low, high float64, label func(float64) string) {
 			break
 		}
 	}
-	var ticks []plot.Tick
+	var ticks []tick
 	for i := math.Ceil(low / step); i*step <= high+step*1e-9; i++ {
 		at := i*step + 0 // which makes -0 a 0
-		ticks = append(ticks, plot.Tick{Value: at, Label: label(at)})
+		ticks = append(ticks, tick{at, label(at)})
 	}
-	axis.Tick.Marker = plot.ConstantTicks(ticks)
+	a.ticks = ticks
 }
 
 // Number writes a value briefly: 12k for 12,000.

@@ -4,23 +4,21 @@ import (
 	"math"
 	"slices"
 	"testing"
-
-	"gonum.org/v1/plot"
 )
 
 // ticksOf are an axis's, of which any axis has some, in order, within it, and told apart.
-func ticksOf(t *testing.T, reason string, axis *plot.Axis) []plot.Tick {
+func ticksOf(t *testing.T, reason string, a *axis) []tick {
 	t.Helper()
-	if !(axis.Min < axis.Max) || math.IsInf(axis.Max-axis.Min, 0) {
-		t.Errorf("%s: an axis from %v to %v", reason, axis.Min, axis.Max)
+	if !(a.low < a.high) || math.IsInf(a.high-a.low, 0) {
+		t.Errorf("%s: an axis from %v to %v", reason, a.low, a.high)
 	}
-	ticks := axis.Tick.Marker.Ticks(axis.Min, axis.Max)
-	slack := (axis.Max - axis.Min) * 1e-6
+	ticks := a.ticks
+	slack := (a.high - a.low) * 1e-6
 	for i, tick := range ticks {
-		if tick.Value < axis.Min-slack || tick.Value > axis.Max+slack || math.IsNaN(tick.Value) || tick.Label == "" {
-			t.Errorf("%s: %+v is not on the axis from %v to %v", reason, tick, axis.Min, axis.Max)
+		if tick.at < a.low-slack || tick.at > a.high+slack || math.IsNaN(tick.at) || tick.label == "" {
+			t.Errorf("%s: %+v is not on the axis from %v to %v", reason, tick, a.low, a.high)
 		}
-		if i > 0 && (tick.Value <= ticks[i-1].Value || tick.Label == ticks[i-1].Label) {
+		if i > 0 && (tick.at <= ticks[i-1].at || tick.label == ticks[i-1].label) {
 			t.Errorf("%s: %+v after %+v", reason, tick, ticks[i-1])
 		}
 	}
@@ -47,15 +45,15 @@ func TestLatencyAxis(t *testing.T) {
 		{"all", 1, hour},
 		{"an hour", hour, hour},
 	} {
-		axis := plot.Axis{}
-		latencyAxis(&axis, logNs(tt.low), logNs(tt.high))
-		if axis.Min > logNs(tt.low) || axis.Max < logNs(tt.high) {
-			t.Errorf("%s: from %v to %v is not within %v to %v", tt.reason, logNs(tt.low), logNs(tt.high), axis.Min,
-				axis.Max)
+		a := axis{}
+		latencyAxis(&a, logNs(tt.low), logNs(tt.high))
+		if a.low > logNs(tt.low) || a.high < logNs(tt.high) {
+			t.Errorf("%s: from %v to %v is not within %v to %v", tt.reason, logNs(tt.low), logNs(tt.high), a.low,
+				a.high)
 		}
-		for _, tick := range ticksOf(t, tt.reason, &axis) {
-			if want := Time(math.Pow(10, tick.Value)); tick.Label != want {
-				t.Errorf("%s: at %s stands %s", tt.reason, want, tick.Label)
+		for _, tick := range ticksOf(t, tt.reason, &a) {
+			if want := Time(math.Pow(10, tick.at)); tick.label != want {
+				t.Errorf("%s: at %s stands %s", tt.reason, want, tick.label)
 			}
 		}
 	}
@@ -65,13 +63,13 @@ func TestLatencyAxis(t *testing.T) {
 func TestLatencyAxisHasRoom(t *testing.T) {
 	for low := 0.0; low < 2; low += 0.1 {
 		for length := 0.0; length < 12; length += 0.1 {
-			axis := plot.Axis{}
-			latencyAxis(&axis, low, low+length)
-			ticks := ticksOf(t, "any", &axis)
+			a := axis{}
+			latencyAxis(&a, low, low+length)
+			ticks := ticksOf(t, "any", &a)
 			for i := range ticks[1:] {
-				if room := 190 * (ticks[i+1].Value - ticks[i].Value) / (axis.Max - axis.Min); room < 10 {
-					t.Fatalf("from %s to %s: %s and %s are %.1f points apart", Time(math.Pow(10, axis.Min)),
-						Time(math.Pow(10, axis.Max)), ticks[i].Label, ticks[i+1].Label, room)
+				if room := 190 * (ticks[i+1].at - ticks[i].at) / (a.high - a.low); room < 10 {
+					t.Fatalf("from %s to %s: %s and %s are %.1f points apart", Time(math.Pow(10, a.low)),
+						Time(math.Pow(10, a.high)), ticks[i].label, ticks[i+1].label, room)
 				}
 			}
 		}
@@ -86,11 +84,11 @@ func TestPercentileAxis(t *testing.T) {
 		beyond(0.9995):   {"50 %", "90 %", "99 %", "99.9 %"},
 		beyond(0.999999): {"50 %", "90 %", "99 %", "99.9 %", "99.99 %", "99.999 %", "99.9999 %"},
 	} {
-		axis := plot.Axis{}
-		percentileAxis(&axis, last)
+		a := axis{}
+		percentileAxis(&a, last)
 		var got []string
-		for _, tick := range ticksOf(t, "percentiles", &axis) {
-			got = append(got, tick.Label)
+		for _, tick := range ticksOf(t, "percentiles", &a) {
+			got = append(got, tick.label)
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("to %v: %q, want %q", last, got, want)
@@ -101,11 +99,11 @@ func TestPercentileAxis(t *testing.T) {
 // The library makes room for a label unless it is beyond the axis's end, be it by a rounding error.
 func TestLabelsHaveRoomToTheRight(t *testing.T) {
 	for i, share := range told {
-		axis := plot.Axis{}
-		percentileAxis(&axis, beyond(share))
-		if tick := slices.MaxFunc(ticksOf(t, "percentiles", &axis),
-			func(a, b plot.Tick) int { return int(math.Copysign(1, a.Value-b.Value)) }); tick.Value > axis.Max {
-			t.Errorf("to the %d. of the percentiles: %s is at %v of %v", i, tick.Label, tick.Value, axis.Max)
+		a := axis{}
+		percentileAxis(&a, beyond(share))
+		if tick := slices.MaxFunc(ticksOf(t, "percentiles", &a),
+			func(a, b tick) int { return int(math.Copysign(1, a.at-b.at)) }); tick.at > a.high {
+			t.Errorf("to the %d. of the percentiles: %s is at %v of %v", i, tick.label, tick.at, a.high)
 		}
 	}
 }
@@ -127,14 +125,14 @@ func TestEvenAxis(t *testing.T) {
 		{"huge", 0, 1e15},
 		{"a float's rest", 0, 0.30000000000000004},
 	} {
-		axis := plot.Axis{}
-		evenAxis(&axis, tt.low, tt.high, Number)
-		ticks := ticksOf(t, tt.reason, &axis)
+		a := axis{}
+		evenAxis(&a, tt.low, tt.high, Number)
+		ticks := ticksOf(t, tt.reason, &a)
 		if len(ticks) > 6 {
 			t.Errorf("%s: %d labels are too many", tt.reason, len(ticks))
 		}
 		if tt.low <= 0 && tt.high > 0 &&
-			!slices.ContainsFunc(ticks, func(tick plot.Tick) bool { return tick.Value == 0 }) {
+			!slices.ContainsFunc(ticks, func(tick tick) bool { return tick.at == 0 }) {
 			t.Errorf("%s: zero has no label", tt.reason)
 		}
 	}

@@ -5,10 +5,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
 )
 
 // Column is what was counted in a span of time: how many calls by latency.
@@ -48,10 +44,10 @@ func Heat(title string, columns []Column) Figure {
 		return Figure{}
 	}
 	rows := most - least + 1
-	f.Add(heat{columns, cells, math.Log1p(float64(largest))})
-	latencyAxis(&f.Y, least/heatRows, (least+rows)/heatRows)
+	f.heat(columns, cells, math.Log1p(float64(largest)))
+	latencyAxis(&f.y, least/heatRows, (least+rows)/heatRows)
 	last := columns[len(columns)-1].To
-	evenAxis(&f.X, 0, last, func(v float64) string { return Number(v) + " s" })
+	evenAxis(&f.x, 0, last, func(v float64) string { return Number(v) + " s" })
 	f.figure.Rows = [][]string{{"time", "calls"}}
 	for _, c := range columns {
 		at := Number(c.From) + " to " + Number(c.To) + " s"
@@ -62,24 +58,14 @@ func Heat(title string, columns []Column) Figure {
 	return f.done(Height - 40)
 }
 
-// heat draws the cells, each as dark as its count's logarithm is of the largest's. The library's own heat map
-// takes the columns to be of one width, which the last second of a run is not.
-type heat struct {
-	columns []Column
-	cells   []map[int]int64
-	top     float64 // the logarithm of the largest count
-}
-
-// Plot implements the library's plotter.
-func (h heat) Plot(c draw.Canvas, p *plot.Plot) {
-	x, y := p.Transforms(&c)
-	for i, column := range h.columns {
-		for _, band := range slices.Sorted(maps.Keys(h.cells[i])) {
-			shade := math.Log1p(float64(h.cells[i][band])) / h.top
-			left, right, bottom, top := x(column.From), x(column.To), y(float64(band)/heatRows),
-				y(float64(band+1)/heatRows)
-			c.FillPolygon(token(heatToken, uint8(30+225*math.Round(shade*shades)/shades)),
-				[]vg.Point{{X: left, Y: bottom}, {X: right, Y: bottom}, {X: right, Y: top}, {X: left, Y: top}})
+// heat draws the cells, each as dark as its count's logarithm is of top, the largest's.
+func (f *frame) heat(columns []Column, cells []map[int]int64, top float64) {
+	for i, column := range columns {
+		for _, band := range slices.Sorted(maps.Keys(cells[i])) {
+			shade := math.Round(math.Log1p(float64(cells[i][band]))/top*shades) / shades
+			bottom, top := float64(band)/heatRows, float64(band+1)/heatRows
+			f.area([]point{{column.From, bottom}, {column.To, bottom}, {column.To, top}, {column.From, top}},
+				style{color: dark, opacity: 0.12 + 0.88*shade})
 		}
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"gonum.org/v1/plot/plotter"
-
 	"grpcbench/loadgen/report/number"
 )
 
@@ -30,28 +28,27 @@ func Percentiles(title string, curves []Curve) Figure {
 	var values []float64
 	var last float64
 	for i, c := range curves {
-		var line, low, high plotter.XYs
+		var line, low, high []point
 		for _, p := range c.Points {
 			x := beyond(p.Share)
-			line = append(line, plotter.XY{X: x, Y: logNs(float64(p.Ns))})
+			line = append(line, point{x, logNs(float64(p.Ns))})
 			values = append(values, float64(p.Ns))
 			last = max(last, x)
 			if p.Low > 0 && p.High > 0 {
-				low, high = append(low, plotter.XY{X: x, Y: logNs(float64(p.Low))}),
-					append(high, plotter.XY{X: x, Y: logNs(float64(p.High))})
+				low = append(low, point{x, logNs(float64(p.Low))})
+				high = append(high, point{x, logNs(float64(p.High))})
 				values = append(values, float64(p.Low), float64(p.High))
 			}
 		}
 		slices.Reverse(high)
-		if area, err := plotter.NewPolygon(append(low, high...)); err == nil && len(low) > 1 {
-			area.Color, area.LineStyle.Width = series(i, 0x38), 0
-			f.Add(area)
+		if len(low) > 1 {
+			f.area(append(low, high...), style{color: series(i), opacity: 0.22})
 		}
 		f.line(line, f.key(c.Name))
 	}
 	least, most := span(values...)
-	latencyAxis(&f.Y, logNs(least), logNs(most))
-	percentileAxis(&f.X, last)
+	latencyAxis(&f.y, logNs(least), logNs(most))
+	percentileAxis(&f.x, last)
 	f.percentileValues(curves)
 	f.figure.Alt = fmt.Sprintf("%s: latency from %s to %s by percentile, of %s", title, Time(least), Time(most),
 		strings.Join(f.names(), ", "))

@@ -5,8 +5,6 @@ import (
 	"math"
 	"strings"
 
-	"gonum.org/v1/plot/plotter"
-
 	"grpcbench/loadgen/report/number"
 )
 
@@ -35,9 +33,9 @@ func ByRate(title string, marks []RateMark, all ...RateLine) Figure {
 	var rates []float64
 	least, most := math.Inf(1), 0.0
 	for _, l := range all {
-		var points plotter.XYs
+		var points []point
 		for _, p := range l.Points {
-			points = append(points, plotter.XY{X: p.Rate, Y: logNs(float64(p.Ns))})
+			points = append(points, point{p.Rate, logNs(float64(p.Ns))})
 			values = append(values, float64(p.Ns))
 			least, most = min(least, p.Rate), max(most, p.Rate)
 			if len(rates) == 0 || rates[len(rates)-1] != p.Rate && l.Name == all[0].Name {
@@ -48,11 +46,11 @@ func ByRate(title string, marks []RateMark, all ...RateLine) Figure {
 	}
 	low, high := span(values...)
 	for _, m := range marks {
-		f.line(plotter.XYs{{X: m.Rate, Y: logNs(low)}, {X: m.Rate, Y: logNs(high)}}, f.key(m.Name))
+		f.line([]point{{m.Rate, logNs(low)}, {m.Rate, logNs(high)}}, f.key(m.Name))
 		least, most = min(least, m.Rate), max(most, m.Rate)
 	}
-	latencyAxis(&f.Y, logNs(low), logNs(high))
-	evenAxis(&f.X, 0, max(most*1.02, 1), func(v float64) string { return Number(v) + "/s" })
+	latencyAxis(&f.y, logNs(low), logNs(high))
+	evenAxis(&f.x, 0, max(most*1.02, 1), func(v float64) string { return Number(v) + "/s" })
 	head := []string{"calls/s"}
 	for _, l := range all {
 		head = append(head, l.Name)

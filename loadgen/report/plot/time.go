@@ -5,8 +5,6 @@ import (
 	"math"
 	"strings"
 
-	"gonum.org/v1/plot/plotter"
-
 	"grpcbench/loadgen/report/number"
 )
 
@@ -31,7 +29,7 @@ func overTime(title string, seconds []float64, all []Line, latency bool) Figure 
 	var values []float64
 	write := Number
 	for _, l := range all {
-		var points plotter.XYs
+		var points []point
 		for i, v := range l.Values {
 			values = append(values, v)
 			if latency {
@@ -40,22 +38,22 @@ func overTime(title string, seconds []float64, all []Line, latency bool) Figure 
 					v = math.NaN()
 				}
 			}
-			points = append(points, plotter.XY{X: seconds[i], Y: v})
+			points = append(points, point{seconds[i], v})
 		}
 		f.line(points, f.key(l.Name))
 	}
 	least, most := span(values...)
 	if latency {
 		write = number.Duration[float64]
-		latencyAxis(&f.Y, logNs(least), logNs(most))
+		latencyAxis(&f.y, logNs(least), logNs(most))
 	} else {
-		evenAxis(&f.Y, 0, most*1.05, Number)
+		evenAxis(&f.y, 0, most*1.05, Number)
 	}
 	last := 1.0
 	if len(seconds) > 0 {
 		last = seconds[len(seconds)-1]
 	}
-	evenAxis(&f.X, 0, last, func(v float64) string { return Number(v) + " s" })
+	evenAxis(&f.x, 0, last, func(v float64) string { return Number(v) + " s" })
 	head := append([]string{"time"}, f.names()...)
 	f.figure.Rows = [][]string{head}
 	for i, at := range seconds {
