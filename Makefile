@@ -59,10 +59,13 @@ SLOW    := $(sort $(dir $(shell grep -l 'testing\.Short()' $(FILES))))
 TESTS   := $(shell awk -F '[ \050]' '$$1 == "func" {test = ""} $$1 == "func" && $$2 ~ /^Test/ {test = $$2} \
 	test && /testing.Short|(twoOfThree|overBoth|tries).t,/ {print test}' $(FILES) | sort -u)
 empty   :=
-SLOWRUN := go test -v $(RACE) -timeout 25m -p 1 -parallel 8 -run '^($(subst $(empty) $(empty),|,$(TESTS)))$$' $(addprefix ./,$(SLOW))
+# Those that mostly wait for a timeout of others, so that company does not hurt them.
+PATIENT := $(filter loadgen/child/ loadgen/run/ loadgen/transport/%,$(SLOW))
+SLOWRUN := go test -v $(RACE) -timeout 25m -parallel 8 -run '^($(subst $(empty) $(empty),|,$(TESTS)))$$'
+SLOWALL := { $(SLOWRUN) -p 1 $(addprefix ./,$(filter-out $(PATIENT),$(SLOW))) && $(SLOWRUN) -p 4 $(addprefix ./,$(PATIENT)); }
 
 # -v tells what was skipped and why; what passed is left out of it.
-SLOWTOLD := $(SLOWRUN) | sed -E '/^(=== |PASS$$| *--- PASS)/d'
+SLOWTOLD := $(SLOWALL) | sed -E '/^(=== |PASS$$| *--- PASS)/d'
 
 slowtest: SHELL := bash
 slowtest: ## the tests of time; each is skipped, and says why, where the machine is busy
