@@ -29,11 +29,11 @@ func comparison(args []string, stdout, stderr io.Writer) (err error) {
 		if err != nil {
 			return err
 		}
-		report.TellBroken(stderr, found)
+		report.WriteBroken(stderr, found)
 		sides[i], searches[i] = found.Runs, found.Capacity()
 	}
 	if err := verdict.CheckChangeNames(p.FailOn, partNames(slices.Concat(sides[0], sides[1]))); err != nil {
-		return plan.Usage(err)
+		return plan.NewUsageError(err)
 	}
 	ofRuns, ofSearches := splitLimits(p.FailOn)
 	capacities, lone := compare.Capacities(searches[0], searches[1], ofSearches)

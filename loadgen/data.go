@@ -21,7 +21,8 @@ func data(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer)
 	}
 	defer work.Close()
 	if len(work.Steps) > 1 {
-		return plan.Usage(errors.New("-f: data shows the calls of one method; describe -f shows what each step sends"))
+		return plan.NewUsageError(
+			errors.New("-f: data shows the calls of one method; describe -f shows what each step sends"))
 	}
 	step := work.Steps[0]
 	spec, src, err := step.Build(step.Options)

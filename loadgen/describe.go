@@ -47,7 +47,7 @@ func list(ctx context.Context, args []string, stdout io.Writer) error {
 		sd, ok := found.(protoreflect.ServiceDescriptor)
 		if err != nil || !ok {
 			fmt.Fprintf(stdout, "%s: it is listed, and the server's reflection does not describe it\n",
-				report.Harmless(name))
+				report.CleanLine(name))
 			continue
 		}
 		for i := range sd.Methods().Len() {
@@ -100,7 +100,7 @@ func describe(ctx context.Context, args []string, stdout io.Writer) error {
 		return describeFile(ctx, d.Plan, stdout)
 	}
 	if d.Name == "" {
-		return plan.Usage(errors.New(
+		return plan.NewUsageError(errors.New(
 			"describe wants a name: of a service, a method or a type; loadgen list shows them"))
 	}
 	found, done, err := findDescriptor(ctx, d)
@@ -200,7 +200,7 @@ func findDescriptor(ctx context.Context, d flags.Describe) (protoreflect.Descrip
 		if found, err := protoregistry.GlobalFiles.FindDescriptorByName(full); err == nil {
 			return found, func() {}, nil
 		}
-		md, _, done, err := run.Method(ctx, d.Plan)
+		md, _, done, err := run.FindMethod(ctx, d.Plan)
 		return md, done, err
 	}
 	s, done, err := run.OpenSchema(ctx, d.Plan, !d.Embedded())

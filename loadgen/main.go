@@ -80,7 +80,7 @@ func start(ctx context.Context, args []string, stdin io.Reader, stdout, stderr i
 		return exitUsage
 	}
 	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintln(stderr, "loadgen:", report.Harmless(strings.TrimSpace(line)))
+		fmt.Fprintln(stderr, "loadgen:", report.CleanLine(strings.TrimSpace(line)))
 	}
 	switch {
 	case errors.As(err, &usageError), errors.As(err, &targetUsage):
@@ -156,6 +156,6 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 		fmt.Fprintln(stdout, usage)
 		return nil
 	default:
-		return plan.Usage(fmt.Errorf("unknown subcommand %q\n%s", name, usage))
+		return plan.NewUsageError(fmt.Errorf("unknown subcommand %q\n%s", name, usage))
 	}
 }

@@ -27,7 +27,7 @@ func load(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 		return fmt.Errorf("-target: %w", err)
 	}
 	view := live.New(stderr, p.Quiet)
-	view.Say("%s", report.Announce(p))
+	view.Logf("%s", report.Announce(p))
 	defer collectSeldom()()
 	doc, err := run.Run(ctx, p, work, view)
 	view.Close()

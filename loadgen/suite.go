@@ -30,7 +30,7 @@ func suite(ctx context.Context, args []string, stdout, stderr io.Writer) (err er
 	defer func() { err = errors.Join(err, folder.Release()) }()
 	view := live.New(stderr, s.Quiet)
 	defer view.Close()
-	tell := func(format string, args ...any) { view.Say("suite: "+format, args...) }
+	tell := func(format string, args ...any) { view.Logf("suite: "+format, args...) }
 	for i, p := range s.Runs {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("the suite was interrupted: %w", err)

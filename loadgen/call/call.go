@@ -37,7 +37,7 @@ import (
 // that is not JSON of the RPC's type is a *plan.UsageError that names the
 // field; a call that fails is an error with its code.
 func Run(ctx context.Context, c flags.Call, stdin io.Reader, stdout, stderr io.Writer) error {
-	md, types, done, err := run.Method(ctx, c.Plan)
+	md, types, done, err := run.FindMethod(ctx, c.Plan)
 	if err != nil {
 		return err
 	}
@@ -47,14 +47,14 @@ func Run(ctx context.Context, c flags.Call, stdin io.Reader, stdout, stderr io.W
 	if c.HasData || !md.IsStreamingClient() {
 		text, err := flags.ReadData(c.Plan.Data, stdin)
 		if err != nil {
-			return plan.Usage(err)
+			return plan.NewUsageError(err)
 		}
 		all, err := m.parse(text)
 		if err == nil && len(all) > 1 && !md.IsStreamingClient() {
 			err = fmt.Errorf("%s sends one message a call, and there are %d", md.Name(), len(all))
 		}
 		if err != nil {
-			return plan.Usage(fmt.Errorf("-data: %w", err))
+			return plan.NewUsageError(fmt.Errorf("-data: %w", err))
 		}
 		requests = each(all)
 	}
@@ -67,7 +67,7 @@ func Run(ctx context.Context, c flags.Call, stdin io.Reader, stdout, stderr io.W
 		defer target.Stop() //nolint:errcheck // the call is over, and its result is told
 		addr = target.Ready.Addr
 	}
-	config, err := run.TLS(c.TLS, c.Authority)
+	config, err := run.TLSConfig(c.TLS, c.Authority)
 	if err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ func (m method) lines(r io.Reader) next {
 					err = fmt.Errorf("want one message a line, not %d", len(all))
 				}
 				if err != nil {
-					return nil, plan.Usage(fmt.Errorf("stdin line %d: %w", n, err))
+					return nil, plan.NewUsageError(fmt.Errorf("stdin line %d: %w", n, err))
 				}
 				return all[0], nil
 			}

@@ -46,9 +46,9 @@ func NewDraw(all []Flow, seed uint64) Draw {
 	return f
 }
 
-// Of is the flow of an arrival: drawn by its number alone, so that it is the same however many
+// Flow is the flow of an arrival: drawn by its number alone, so that it is the same however many
 // workers there are.
-func (f *Draw) Of(seq uint64) int {
+func (f *Draw) Flow(seq uint64) int {
 	if len(f.all) == 1 {
 		return 0
 	}
@@ -75,7 +75,7 @@ const stepBits = 40
 // begin makes c the first step of the flow that its arrival starts.
 func (r *run) begin(c *transport.Call) {
 	p := &r.at[r.worker(c)]
-	*p = position{flow: r.flows.Of(c.Seq), intended: c.Intended}
+	*p = position{flow: r.flows.Flow(c.Seq), intended: c.Intended}
 	c.Method = r.flows.all[p.flow].Steps[0].Method
 }
 

@@ -198,7 +198,7 @@ func (l *lane) neverSent(c *transport.Call) {
 // countUnsent counts an arrival that was due at a time, and that no worker was free for.
 func (l *lane) countUnsent(at, now int64, seq uint64) {
 	l.arrived++
-	flow := l.run.flows.Of(seq)
+	flow := l.run.flows.Flow(seq)
 	step := l.run.flows.all[flow].Steps[0].Method
 	l.rec.Due(step)
 	l.rec.NeverSent(step, now-at)

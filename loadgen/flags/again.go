@@ -44,7 +44,7 @@ func again(p *plan.Plan) []string {
 			return
 		case "target":
 			if len(p.Target) > 0 {
-				args = append(args, "-target", plan.Line(p.Target))
+				args = append(args, "-target", plan.QuoteArgs(p.Target))
 			}
 			return
 		case "messages":

@@ -208,7 +208,7 @@ func TestAgainIsShort(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := plan.Line(p.Command); got != want {
+		if got := plan.QuoteArgs(p.Command); got != want {
 			t.Errorf("%s is made again by %s, want %s", args, got, want)
 		}
 	}
@@ -300,7 +300,7 @@ func TestLoad(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.Messages = def.Resolve(run.Options(p)).Messages
+		p.Messages = def.Resolve(run.CallOptions(p)).Messages
 		d := result.Document{Plan: p, Kind: def.Kind.String()}
 		if q := (&result.Document{Plan: kept(t, p), Kind: d.Kind}); q.Load() != d.Load() {
 			t.Errorf("%s: the load is %q, read back %q", line, d.Load(), q.Load())

@@ -48,7 +48,7 @@ func ReadCall(args []string, usage io.Writer) (Call, error) {
 		problems = append(problems, fmt.Errorf("-addr %s: one call goes to one address", c.Addr))
 	}
 	problems = append(problems, schemaProblems(&c.Schema, c.Addr)...)
-	return c, plan.Usage(append(append(problems, connection(&c.Plan)...), metadataProblems(&c.Plan)...)...)
+	return c, plan.NewUsageError(append(append(problems, connection(&c.Plan)...), metadataProblems(&c.Plan)...)...)
 }
 
 // Describe is what `loadgen list` and `loadgen describe` look at.
@@ -82,7 +82,7 @@ func ReadDescribe(command string, args []string, usage io.Writer) (Describe, err
 		d.Name = d.RPC
 	}
 	problems = append(problems, schemaProblems(&d.Schema, d.Addr)...)
-	return d, plan.Usage(append(append(problems, connection(&d.Plan)...), metadataProblems(&d.Plan)...)...)
+	return d, plan.NewUsageError(append(append(problems, connection(&d.Plan)...), metadataProblems(&d.Plan)...)...)
 }
 
 // Report is what `loadgen report` reads and writes.
@@ -111,7 +111,7 @@ func ReadReport(args []string, usage io.Writer) (Report, error) {
 	if len(r.Dirs) == 0 {
 		r.Dirs = []string{"results"}
 	}
-	return r, plan.Usage(problems...)
+	return r, plan.NewUsageError(problems...)
 }
 
 // Data is what `loadgen data` shows: the calls From to To of a run.
@@ -152,5 +152,5 @@ func ReadDataCommand(args []string, stdin io.Reader, usage io.Writer) (Data, err
 	if err != nil || d.To < d.From || d.To-d.From >= mostShown {
 		problems = append(problems, fmt.Errorf("-seq %s: want a number, or FROM..TO of %d at most", seq, mostShown))
 	}
-	return d, plan.Usage(problems...)
+	return d, plan.NewUsageError(problems...)
 }

@@ -88,7 +88,7 @@ func ReadCapacity(args []string, stdin io.Reader, usage io.Writer) (plan.Capacit
 	problems = append(problems, readData(&p, stdin)...)
 	p.Out, p.Format, p.Command = "", "text", nil
 	c.Load = p
-	return c, plan.Usage(problems...)
+	return c, plan.NewUsageError(problems...)
 }
 
 // notCapacitys are the flags of a run that a search sets itself.

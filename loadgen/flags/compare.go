@@ -49,5 +49,5 @@ func ReadCompare(args []string, usage io.Writer) (Compare, error) {
 	} else {
 		problems = append(problems, errors.New("compare wants two folders: OLD NEW"))
 	}
-	return c, plan.Usage(problems...)
+	return c, plan.NewUsageError(problems...)
 }

@@ -34,7 +34,7 @@ func dataProblems(p *plan.Plan) (all []error) {
 		}
 		names = append(names, f.Name)
 	}
-	if p.Once() && p.Warmup > 0 {
+	if p.EndsWithFeed() && p.Warmup > 0 {
 		all = append(all, fmt.Errorf("-warmup %v: it would use up rows of a feed that is gone through once", p.Warmup))
 	}
 	p.ExpectCode = strings.ToUpper(p.ExpectCode)

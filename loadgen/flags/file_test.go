@@ -62,7 +62,7 @@ func TestFile(t *testing.T) {
 		!cmp.Equal(p.Metadata, []string{"x-tenant", "${users.tenant}", "k", "v"}) {
 		t.Errorf("%+v", p)
 	}
-	if got, want := plan.Line(p.Command),
+	if got, want := plan.QuoteArgs(p.Command),
 		"loadgen -H 'k: v' -addr mine:1 -c 5 -f testdata/shop.yaml -feed users=other.csv"; got != want {
 		t.Errorf("made again by %s, want %s", got, want)
 	}

@@ -38,7 +38,7 @@ func complete(p *plan.Plan, given map[string]bool, problems []error, stdin io.Re
 	problems = append(problems, readFile(p, given)...)
 	resolve(p, given)
 	problems = append(problems, problemsOf(p, given)...)
-	return plan.Usage(append(problems, readData(p, stdin)...)...)
+	return plan.NewUsageError(append(problems, readData(p, stdin)...)...)
 }
 
 // read parses args into a new Plan with the flags that define adds.
@@ -211,7 +211,7 @@ func (l *listFlag) Set(s string) error {
 // fieldsFlag is a command line of its own.
 type fieldsFlag []string
 
-func (f *fieldsFlag) String() string { return plan.Line(*f) }
+func (f *fieldsFlag) String() string { return plan.QuoteArgs(*f) }
 
 // Set splits the line as a shell does: at blanks, but not within quotes; a backslash takes the next character as it is.
 func (f *fieldsFlag) Set(s string) error {

@@ -43,7 +43,7 @@ func ReadMerge(args []string, usage io.Writer) (Merge, error) {
 	if err := oneOf("format", m.Format, plan.Formats); err != nil {
 		problems = append(problems, err)
 	}
-	return m, plan.Usage(problems...)
+	return m, plan.NewUsageError(problems...)
 }
 
 // Recipe is what `loadgen shards` prints: how an engine runs Args in so many processes.
@@ -98,7 +98,7 @@ func ReadRecipe(args []string, stdin io.Reader, usage io.Writer) (Recipe, error)
 	r.Args = rest
 	if len(rest) == 0 {
 		problems = append(problems, errors.New("the run's flags are missing: after --"))
-		return r, plan.Usage(problems...)
+		return r, plan.NewUsageError(problems...)
 	}
 	p, err := Run(rest, stdin, io.Discard)
 	if err != nil {
@@ -114,5 +114,5 @@ func ReadRecipe(args []string, stdin io.Reader, usage io.Writer) (Recipe, error)
 	if p.Workers < r.Count && r.Count > 0 {
 		problems = append(problems, errors.New("-c is of all processes together: it must be -n or more"))
 	}
-	return r, plan.Usage(problems...)
+	return r, plan.NewUsageError(problems...)
 }

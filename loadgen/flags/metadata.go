@@ -55,7 +55,7 @@ func (m metadataFlag) Set(s string) error {
 	if !binary && strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return fmt.Errorf("the value of %q may hold printable ASCII only; a key that ends in -bin takes any bytes", key)
 	}
-	if told == "" && plan.Secret(key) {
+	if told == "" && plan.IsSecret(key) {
 		told = "$" + variable(key)
 	} else if told == "" {
 		told = escaped(value)

@@ -51,7 +51,7 @@ func TestMetadataValues(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if written := string(text) + plan.Line(p.Command); strings.Contains(written, "S3cr3t") {
+		if written := string(text) + plan.QuoteArgs(p.Command); strings.Contains(written, "S3cr3t") {
 			t.Errorf("%s: what is written of it holds the secret: %s", tt.reason, written)
 		}
 	}

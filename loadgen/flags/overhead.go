@@ -56,7 +56,7 @@ func ReadOverhead(args []string, usage io.Writer) (plan.Overhead, error) {
 	if o.Budget <= 0 {
 		problems = append(problems, fmt.Errorf("-budget %v: want a positive duration", o.Budget))
 	}
-	return o, plan.Usage(append(problems,
+	return o, plan.NewUsageError(append(problems,
 		outputProblems(&o.Format, o.Quiet, givenFlags(fs), o.SLO,
 			func(s string) error { _, err := verdict.ParseCostLimits(s); return err })...)...)
 }

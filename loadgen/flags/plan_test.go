@@ -33,7 +33,7 @@ func TestOptions(t *testing.T) {
 		Transport: "rest", HTTPMethod: "POST", Messages: 3, Size: 100,
 		Interval: time.Millisecond, Timeout: time.Second, Metadata: []string{"k", "v"},
 	}
-	if diff := cmp.Diff(want, run.Options(p)); diff != "" {
+	if diff := cmp.Diff(want, run.CallOptions(p)); diff != "" {
 		t.Errorf("options (-want +got):\n%s", diff)
 	}
 }
@@ -108,7 +108,7 @@ func consistent(p plan.Plan) (broken []string) {
 	if err != nil {
 		return append(broken, err.Error())
 	}
-	for _, problem := range d.Check(run.Options(p)) {
+	for _, problem := range d.Check(run.CallOptions(p)) {
 		broken = append(broken, problem.Error())
 	}
 	return broken

@@ -37,8 +37,8 @@ const (
 // What a run of a suite warms up, and what it takes beside that and its time, to start and to end.
 const suiteWarmup, startAndEnd = 500 * time.Millisecond, 500 * time.Millisecond
 
-// ReadSuite reads the command line of `loadgen suite`, whose load runs share the time that its experiments leave. Errors
-// are as for [Run].
+// ReadSuite reads the command line of `loadgen suite`, whose load runs share the time that its experiments leave.
+// Errors are as for [Run].
 func ReadSuite(args []string, runs []SuiteRun, now time.Time, usage io.Writer) (Suite, error) {
 	var s Suite
 	var budget time.Duration
@@ -56,7 +56,7 @@ func ReadSuite(args []string, runs []SuiteRun, now time.Time, usage io.Writer) (
 	if budget < leastSuite {
 		problems = append(problems, fmt.Errorf("-budget %v: the suite wants %v or more", budget, leastSuite))
 	}
-	if err := plan.Usage(problems...); err != nil {
+	if err := plan.NewUsageError(problems...); err != nil {
 		return s, err
 	}
 	forRuns := time.Duration(float64(budget) * (1 - overheadShare - timeoutsShare))

@@ -48,10 +48,11 @@ func ReadTimeouts(args []string, usage io.Writer) (plan.Timeouts, error) {
 	if t.Budget <= 0 {
 		problems = append(problems, fmt.Errorf("-budget %v: want a positive duration", t.Budget))
 	}
-	return t, plan.Usage(append(problems, outputProblems(&t.Format, t.Quiet, givenFlags(fs), slo, func(s string) error {
-		if s != "" {
-			return fmt.Errorf("%q: timeouts has no limits of its own; its table says what is wrong", s)
-		}
-		return nil
-	})...)...)
+	return t, plan.NewUsageError(append(problems,
+		outputProblems(&t.Format, t.Quiet, givenFlags(fs), slo, func(s string) error {
+			if s != "" {
+				return fmt.Errorf("%q: timeouts has no limits of its own; its table says what is wrong", s)
+			}
+			return nil
+		})...)...)
 }

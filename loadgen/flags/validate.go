@@ -32,7 +32,7 @@ func resolve(p *plan.Plan, given map[string]bool) {
 	}
 	resolveTLS(p, given)
 	resolveServiceConfig(p)
-	if p.Once() && !given["warmup"] { // its rows are for calls that are measured
+	if p.EndsWithFeed() && !given["warmup"] { // its rows are for calls that are measured
 		p.Warmup = 0
 	}
 	if p.OTLP == "" && !given["trace-ratio"] {

@@ -229,10 +229,10 @@ func TestStreamsFitTheirDeadline(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
-	if err := plan.Usage(); err != nil {
+	if err := plan.NewUsageError(); err != nil {
 		t.Errorf("no problem is the error %v", err)
 	}
-	if got, want := plan.Usage(errors.New("a"), errors.New("b")).Error(), "a\nb"; got != want {
+	if got, want := plan.NewUsageError(errors.New("a"), errors.New("b")).Error(), "a\nb"; got != want {
 		t.Errorf("two problems are %q, want %q", got, want)
 	}
 }

@@ -101,8 +101,8 @@ func (v *View) Close() {
 	}
 }
 
-// Say writes a line that stays.
-func (v *View) Say(format string, args ...any) {
+// Logf writes a line that stays.
+func (v *View) Logf(format string, args ...any) {
 	if v == nil {
 		return
 	}

@@ -59,7 +59,7 @@ func TestNewOnATerminal(t *testing.T) {
 	r.Measuring(10 * time.Second)
 	r.Second(second(time.Millisecond, nil))
 	time.Sleep(3 * redraw)
-	v.Say("the end")
+	v.Logf("the end")
 	v.Close()
 	reading.Wait()
 	if _, err := x.Write([]byte(raw.String())); err != nil {

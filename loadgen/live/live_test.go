@@ -194,7 +194,7 @@ func TestPhasesOnATerminal(t *testing.T) {
 			time.Sleep(d)
 			synctest.Wait()
 		}
-		v.Say("Search over grpc")
+		v.Logf("Search over grpc")
 		synctest.Wait()
 		x.shows(t, "before the run", "loadgen: Search over grpc")
 		r := v.Run("Search", 200)
@@ -380,7 +380,7 @@ func TestSayAndStepOnATerminal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := &terminal{width: 60}
 		v := on(x)
-		v.Say("one of %d", 2)
+		v.Logf("one of %d", 2)
 		v.Step("a long step, of many words")
 		v.Step("short")
 		synctest.Wait()
@@ -396,7 +396,7 @@ func TestSayAndStepOnATerminal(t *testing.T) {
 		if got := x.screen(); strings.Contains(got, "short") || strings.Count(got, "\n") != 5 {
 			t.Errorf("a run after a step:\n%s", got)
 		}
-		v.Say("two of 2")
+		v.Logf("two of 2")
 		synctest.Wait()
 		x.shows(t, "after something is said of a run", "loadgen: one of 2\nloadgen: two of 2")
 		time.Sleep(time.Minute)
@@ -452,7 +452,7 @@ func TestPlainLines(t *testing.T) {
 				t.Errorf("it wrote (-want +got):\n%s", diff)
 			}
 		}
-		v.Say("Search over grpc")
+		v.Logf("Search over grpc")
 		wrote(0, "loadgen: Search over grpc\n")
 		wrote(4*time.Second, "")
 		r := v.Run("Search", 200)
@@ -512,7 +512,7 @@ func TestNoTerminal(t *testing.T) {
 			break // before it is written, what is said would end the step
 		}
 	}
-	v.Say("a line")
+	v.Logf("a line")
 	v.Close()
 	if err := file.Close(); err != nil {
 		t.Fatal(err)
@@ -534,7 +534,7 @@ func TestQuiet(t *testing.T) {
 		if v != nil {
 			t.Errorf("a quiet view is %v, want nil", v)
 		}
-		v.Say("a line")
+		v.Logf("a line")
 		v.Step("a step")
 		r := v.Run("Search", 10)
 		r.Warming(time.Second)
@@ -564,7 +564,7 @@ func TestWriterThatFails(t *testing.T) {
 			f := &failing{}
 			v := &View{w: f, width: width, stop: make(chan struct{})}
 			v.start(redraw)
-			v.Say("a line")
+			v.Logf("a line")
 			r := v.Run("Search", 0)
 			r.Measuring(time.Minute)
 			r.Second(second(time.Millisecond, nil))
@@ -643,7 +643,7 @@ func TestConcurrently(t *testing.T) {
 				for range 20 {
 					v.Step("step")
 					time.Sleep(50 * time.Millisecond)
-					v.Say("line %d", i)
+					v.Logf("line %d", i)
 				}
 			})
 		}

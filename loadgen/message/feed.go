@@ -123,8 +123,8 @@ func (f *Feed) Close() error { return f.unmap() }
 // Rows is how many rows it has.
 func (f *Feed) Rows() int { return f.rows.count() }
 
-// Once says that the run ends with the last row.
-func (f *Feed) Once() bool { return f.order == Once }
+// EndsRun says that the run ends with the last row.
+func (f *Feed) EndsRun() bool { return f.order == Once }
 
 func (f *Feed) columns() []string { return f.rows.columns() }
 

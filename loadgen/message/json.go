@@ -207,9 +207,9 @@ func fieldNames(desc protoreflect.MessageDescriptor) string {
 	return strings.Join(names, ", ")
 }
 
-// ParsesAs judges a sample of answers by whether they are messages of the type: to look at each would cost more than
+// CheckParses judges a sample of answers by whether they are messages of the type: to look at each would cost more than
 // the call.
-func ParsesAs(desc protoreflect.MessageDescriptor) func(seq uint64, i int, body []byte) error {
+func CheckParses(desc protoreflect.MessageDescriptor) func(seq uint64, i int, body []byte) error {
 	return func(seq uint64, i int, body []byte) error {
 		if seq%sampled != 0 || i >= sampled {
 			return nil
@@ -221,8 +221,8 @@ func ParsesAs(desc protoreflect.MessageDescriptor) func(seq uint64, i int, body 
 	}
 }
 
-// ParsesAsJSON is ParsesAs for answers in JSON.
-func ParsesAsJSON(desc protoreflect.MessageDescriptor) func(seq uint64, i int, body []byte) error {
+// CheckParsesAsJSON is CheckParses for answers in JSON.
+func CheckParsesAsJSON(desc protoreflect.MessageDescriptor) func(seq uint64, i int, body []byte) error {
 	return func(seq uint64, _ int, body []byte) error {
 		if seq%sampled != 0 {
 			return nil

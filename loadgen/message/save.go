@@ -35,8 +35,8 @@ func (s *Saved) Add() int {
 	return len(s.common) - 1
 }
 
-// Common makes the values that the first worker saved every worker's: those of setup, which it alone carries out.
-func (s *Saved) Common() {
+// ShareFirst makes the values that the first worker saved every worker's: those of setup, which it alone carries out.
+func (s *Saved) ShareFirst() {
 	for i, v := range s.workers[0] {
 		s.common[i] = slices.Clone(v)
 	}
@@ -112,8 +112,8 @@ func NewSave(into *Saved, number int, name, path string, desc protoreflect.Messa
 	return s, nil
 }
 
-// Take takes the value out of an encoded answer, for the worker. An error is that it is not there.
-func (s *Save) Take(body []byte, worker int) error {
+// Extract takes the value out of an encoded answer, for the worker. An error is that it is not there.
+func (s *Save) Extract(body []byte, worker int) error {
 	var buf [64]byte
 	value, err := s.find(buf[:0], body)
 	if err != nil {

@@ -48,7 +48,7 @@ func TestSave(t *testing.T) {
 		saved := message.NewSaved(3)
 		save, err := message.NewSave(saved, saved.Add(), "v", tt.path, desc)
 		if err == nil {
-			err = save.Take(body, 2)
+			err = save.Extract(body, 2)
 		}
 		if tt.fails != "" {
 			if err == nil || !strings.Contains(err.Error(), tt.fails) {
@@ -89,10 +89,10 @@ func TestSavedNumbers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := save.Take(body, 0); err != nil {
+		if err := save.Extract(body, 0); err != nil {
 			t.Fatal(err)
 		}
-		saved.Common()
+		saved.ShareFirst()
 		s := source(t, &message.Slots{Saved: saved, Known: map[string]int{"v": 0}}, desc, `{"bookId":"${v}"}`, "")
 		_, err = s.Append(nil, 1<<48, 0)
 		if (err != nil) != fails || fails && !strings.Contains(err.Error(), `${v}: "text" is no number of int64`) {

@@ -93,7 +93,7 @@ func (s *Source) save(worker int, body []byte) (err error) {
 		}
 	}
 	for _, save := range s.Saves {
-		if err := save.Take(body, worker); err != nil {
+		if err := save.Extract(body, worker); err != nil {
 			return err
 		}
 	}

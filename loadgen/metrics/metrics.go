@@ -85,8 +85,8 @@ func (s *Server) Close() error {
 	return nil
 }
 
-// Tell adds a second. It keeps nothing of its snapshot.
-func (s *Server) Tell(second Second) error {
+// Add adds a second. It keeps nothing of its snapshot.
+func (s *Server) Add(second Second) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.inFlight, s.verdict, s.oldest = second.InFlight, second.Verdict, second.Oldest

@@ -154,7 +154,7 @@ func record(t *testing.T, s *metrics.Server, cfg recorder.Config) *recording {
 				Seconds:   float64(x.Response) / 1e9, At: time.Unix(1_700_000_000, 5e8),
 			})
 		}
-		return s.Tell(metrics.Second{Snapshot: iv, Examples: examples, InFlight: 7, Verdict: verdict.Suspect})
+		return s.Add(metrics.Second{Snapshot: iv, Examples: examples, InFlight: 7, Verdict: verdict.Suspect})
 	}
 	r.Recorder = recorder.New(cfg)
 	r.lane = r.NewLane()
@@ -721,7 +721,7 @@ func TestSteps(t *testing.T) {
 	rec := recorder.New(recorder.Config{
 		Steps: make([][]series.Series, 2), Flows: []bool{false, true},
 		Sink: func(iv *recorder.Snapshot) error {
-			return s.Tell(metrics.Second{
+			return s.Add(metrics.Second{
 				Snapshot: iv,
 				Examples: []metrics.Example{{
 					Step: 1, RequestID: "pay", Seconds: 2e-3,

@@ -17,8 +17,8 @@ func ParseFeed(text string) Feed {
 	return f
 }
 
-// Once says whether the run ends with the last row of a feed.
-func (p Plan) Once() bool {
+// EndsWithFeed says whether the run ends with the last row of a feed.
+func (p Plan) EndsWithFeed() bool {
 	for _, text := range p.Feeds {
 		if ParseFeed(text).Order == "once" {
 			return true

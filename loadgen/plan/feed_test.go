@@ -32,10 +32,10 @@ func TestParseFeed(t *testing.T) {
 }
 
 func TestOnce(t *testing.T) {
-	if (plan.Plan{Feeds: []string{"a.csv", "b=b.csv,random"}}).Once() {
+	if (plan.Plan{Feeds: []string{"a.csv", "b=b.csv,random"}}).EndsWithFeed() {
 		t.Error("no feed is gone through once, and the run is said to end with one")
 	}
-	if !(plan.Plan{Feeds: []string{"a.csv", "b=b.csv,once"}}).Once() {
+	if !(plan.Plan{Feeds: []string{"a.csv", "b=b.csv,once"}}).EndsWithFeed() {
 		t.Error("the run is not said to end with the feed that is gone through once")
 	}
 }
@@ -55,7 +55,7 @@ func TestSecret(t *testing.T) {
 		{"none", "x-tenant", false},
 		{"empty", "", false},
 	} {
-		if got := plan.Secret(tt.key); got != tt.want {
+		if got := plan.IsSecret(tt.key); got != tt.want {
 			t.Errorf("%s: %q is secret: %v, want %v", tt.reason, tt.key, got, tt.want)
 		}
 	}

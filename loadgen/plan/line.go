@@ -2,8 +2,8 @@ package plan
 
 import "strings"
 
-// Line writes arguments as a shell reads them.
-func Line(args []string) string {
+// QuoteArgs writes arguments as a shell reads them.
+func QuoteArgs(args []string) string {
 	quoted := make([]string, len(args))
 	for i, a := range args {
 		if a == "" || strings.Trim(

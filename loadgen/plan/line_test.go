@@ -32,10 +32,10 @@ func TestLineIsReadByAShell(t *testing.T) {
 	lines = append(lines, every)
 	for _, want := range lines {
 		// Each argument with a byte behind it that none has: a line break may be part of one.
-		out, err := exec.CommandContext(t.Context(), sh, "-c", `printf '%s\001\002' `+plan.Line(want)).Output()
+		out, err := exec.CommandContext(t.Context(), sh, "-c", `printf '%s\001\002' `+plan.QuoteArgs(want)).Output()
 		got := strings.Split(strings.TrimSuffix(string(out), "\x01\x02"), "\x01\x02")
 		if err != nil || !slices.Equal(got, want) {
-			t.Errorf("%q is written %s, which a shell reads as %q (%v)", want, plan.Line(want), got, err)
+			t.Errorf("%q is written %s, which a shell reads as %q (%v)", want, plan.QuoteArgs(want), got, err)
 		}
 	}
 }
@@ -54,7 +54,7 @@ func TestLine(t *testing.T) {
 		{[]string{"-slo", "p99<10ms"}, "-slo 'p99<10ms'"},
 		{[]string{"-name", "it's", ""}, `-name 'it'\''s' ''`},
 	} {
-		if got := plan.Line(tt.args); got != tt.want {
+		if got := plan.QuoteArgs(tt.args); got != tt.want {
 			t.Errorf("%q is written %s, want %s", tt.args, got, tt.want)
 		}
 	}

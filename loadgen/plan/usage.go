@@ -13,8 +13,8 @@ func (e *UsageError) Error() string {
 	return strings.Join(texts, "\n")
 }
 
-// Usage makes a UsageError of problems, or nil where there are none.
-func Usage(problems ...error) error {
+// NewUsageError makes a UsageError of problems, or nil where there are none.
+func NewUsageError(problems ...error) error {
 	if len(problems) == 0 {
 		return nil
 	}

@@ -58,7 +58,7 @@ type variable struct{ Name, Base64 string }
 
 // Write writes the recipe of r.
 func Write(w io.Writer, r flags.Recipe) error {
-	j := job{Recipe: r, Line: plan.Line(r.Args), Deadline: deadline(r.Plan)}
+	j := job{Recipe: r, Line: plan.QuoteArgs(r.Args), Deadline: deadline(r.Plan)}
 	text := slurm
 	switch r.Engine {
 	case "parallel":
@@ -71,7 +71,7 @@ func Write(w io.Writer, r flags.Recipe) error {
 	}
 	t, err := template.New(r.Engine).Funcs(template.FuncMap{
 		"quote": strconv.Quote,
-		"shell": func(s string) string { return plan.Line([]string{s}) },
+		"shell": func(s string) string { return plan.QuoteArgs([]string{s}) },
 	}).Parse(text)
 	if err != nil {
 		return fmt.Errorf("read the recipe: %w", err)

@@ -20,8 +20,8 @@ func stripControls(s string) string {
 	}, s)
 }
 
-// Harmless is text from outside on one line that a terminal does not obey.
-func Harmless(s string) string { return stripControls(s) }
+// CleanLine is text from outside on one line that a terminal does not obey.
+func CleanLine(s string) string { return stripControls(s) }
 
 // markup is plain text that markdown, which passes HTML on, shows as it is.
 func markup(s string) string { return html.EscapeString(stripControls(s)) }

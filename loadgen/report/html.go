@@ -44,7 +44,7 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 	"capacityLines": capacityLines, "capacityFigure": capacityFigure, "capacityTable": capacityTable,
 	"wrong": wrongLines, "timeouts": timeoutsHeadline,
 	"string": func(s any) string { return fmt.Sprint(s) },
-	"again":  func(p plan.Plan) string { return plan.Line(p.Command) },
+	"again":  func(p plan.Plan) string { return plan.QuoteArgs(p.Command) },
 	"server": func(d *result.Document) string {
 		if d.Server == nil {
 			return ""

@@ -93,7 +93,7 @@ func markdownAgain(b *strings.Builder, d *result.Document) {
 	if len(d.Plan.Command) == 0 {
 		return // of a version that did not keep it
 	}
-	line := stripControls(plan.Line(d.Plan.Command))
+	line := stripControls(plan.QuoteArgs(d.Plan.Command))
 	fence := "```"
 	for strings.Contains(line, fence) {
 		fence += "`"

@@ -49,7 +49,7 @@ func Write(format, out string, stdout, stderr io.Writer, dirs ...string) (err er
 	if err != nil {
 		return err
 	}
-	TellBroken(stderr, found)
+	WriteBroken(stderr, found)
 	if found.Empty() {
 		return fmt.Errorf("there is no run in %s", strings.Join(dirs, ", "))
 	}
@@ -64,8 +64,8 @@ func Write(format, out string, stdout, stderr io.Writer, dirs ...string) (err er
 	return showAll(file, format, found)
 }
 
-// TellBroken names the documents that could not be read, a line each.
-func TellBroken(w io.Writer, found *result.Collection) {
+// WriteBroken names the documents that could not be read, a line each.
+func WriteBroken(w io.Writer, found *result.Collection) {
 	for _, err := range found.Broken {
 		fmt.Fprintln(w, "loadgen: left out:", stripControls(err.Error()))
 	}

@@ -32,12 +32,12 @@ const digits = "0123456789abcdef"
 // Append appends the id's text to dst; it allocates only to grow dst.
 func (id ID) Append(dst []byte) []byte {
 	var b [Len]byte
-	id.Put(&b)
+	id.PutText(&b)
 	return append(dst, b[:]...)
 }
 
-// Put writes the id's text into b.
-func (id ID) Put(b *[Len]byte) {
+// PutText writes the id's text into b.
+func (id ID) PutText(b *[Len]byte) {
 	putHex(b[0:8], uint64(id.Run))
 	b[8] = '-'
 	putHex(b[9:13], uint64(id.Worker))
@@ -55,7 +55,7 @@ func putHex(b []byte, v uint64) {
 
 func (id ID) String() string {
 	var b [Len]byte
-	id.Put(&b)
+	id.PutText(&b)
 	return string(b[:])
 }
 

@@ -43,7 +43,7 @@ func TestString(t *testing.T) {
 			t.Errorf("%s: %+v.String() = %q, want %q", tt.reason, tt.id, got, tt.want)
 		}
 		var put [requestid.Len]byte
-		tt.id.Put(&put)
+		tt.id.PutText(&put)
 		if got := string(put[:]); got != tt.want {
 			t.Errorf("%s: %+v.Put wrote %q, want %q", tt.reason, tt.id, got, tt.want)
 		}
@@ -141,7 +141,7 @@ func TestAppendAllocatesNothing(t *testing.T) {
 		f    func()
 	}{
 		{"Append into a large enough dst", func() { id.Seq++; dst = id.Append(dst[:0]) }},
-		{"Put", func() { id.Seq++; id.Put(&b) }},
+		{"Put", func() { id.Seq++; id.PutText(&b) }},
 	} {
 		if n := testing.AllocsPerRun(1000, tt.f); n != 0 {
 			t.Errorf("%s: %v allocations, want none", tt.name, n)

@@ -51,5 +51,5 @@ func (d *Document) Load() string {
 	if len(p.ClientInterceptors) == 0 && p.Transport == "grpc" {
 		args = append(args, "-client-interceptors", "none")
 	}
-	return plan.Line(args)
+	return plan.QuoteArgs(args)
 }

@@ -36,7 +36,7 @@ func Define(ctx context.Context, p plan.Plan, before error) (plan.Plan, *scenari
 	if usage == nil { // of feeds that are given wrongly there is nothing to open
 		w.Feeds, problems = openFeeds(p)
 	}
-	err := plan.Usage(problems...)
+	err := plan.NewUsageError(problems...)
 	switch {
 	case err != nil, usage != nil && len(p.Feeds) > 0:
 	case p.File == "":
@@ -49,7 +49,7 @@ func Define(ctx context.Context, p plan.Plan, before error) (plan.Plan, *scenari
 		return p, nil, err
 	}
 	for _, f := range w.Feeds {
-		if n := int64(f.Rows()); f.Once() && (p.Total == 0 || n < p.Total) {
+		if n := int64(f.Rows()); f.EndsRun() && (p.Total == 0 || n < p.Total) {
 			p.Total = n
 		}
 	}
@@ -63,12 +63,12 @@ func defineOne(ctx context.Context, p *plan.Plan, w *scenario.Workload) error {
 		return err
 	}
 	d.Feeds = w.Feeds
-	if err := plan.Usage(d.Check(Options(*p))...); err != nil {
+	if err := plan.NewUsageError(d.Check(CallOptions(*p))...); err != nil {
 		return err
 	}
-	o := d.Resolve(Options(*p))
+	o := d.Resolve(CallOptions(*p))
 	p.RPC, p.Messages, p.Turns, p.HTTPMethod = d.Name, o.Messages, o.Turns, o.HTTPMethod
-	w.Steps = []scenario.Step{{Definition: d, Options: Options(*p), Name: d.Name}}
+	w.Steps = []scenario.Step{{Definition: d, Options: CallOptions(*p), Name: d.Name}}
 	w.Flows = []scenario.Flow{{Name: d.Name, Weight: 1, Steps: []int{0}}}
 	return nil
 }
@@ -80,7 +80,7 @@ func join(usage *plan.UsageError, err error) error {
 	case usage == nil:
 		return err
 	case errors.As(err, &more):
-		return plan.Usage(slices.Concat(usage.Problems, more.Problems)...)
+		return plan.NewUsageError(slices.Concat(usage.Problems, more.Problems)...)
 	default:
 		return usage
 	}
@@ -91,7 +91,7 @@ func define(ctx context.Context, p plan.Plan) (scenario.Definition, error) {
 	if own(p) {
 		return scenario.Find(p.RPC)
 	}
-	md, types, done, err := Method(ctx, p)
+	md, types, done, err := FindMethod(ctx, p)
 	if err != nil {
 		return scenario.Definition{}, err
 	}
@@ -131,8 +131,8 @@ func own(p plan.Plan) bool {
 	return err == nil && !p.Schema.Files() && p.Data == ""
 }
 
-// Options are the plan's choices about calls.
-func Options(p plan.Plan) scenario.Options {
+// CallOptions are the plan's choices about calls.
+func CallOptions(p plan.Plan) scenario.Options {
 	return scenario.Options{
 		Transport: p.Transport, HTTPMethod: p.HTTPMethod, HTTPRule: p.HTTPRule, Messages: p.Messages, Size: p.Size,
 		Turns: p.Turns, Receive: p.Receive, ReceiveFor: p.ReceiveFor,
@@ -141,14 +141,16 @@ func Options(p plan.Plan) scenario.Options {
 	}
 }
 
-// Method finds the plan's RPC, with the types that its data may name. Done releases what was needed to find it; it is
-// nil beside an error.
-func Method(ctx context.Context, p plan.Plan) (md protoreflect.MethodDescriptor, types message.Resolver, done func(),
+// FindMethod finds the plan's RPC, with the types that its data may name. Done releases what was needed to find it; it
+// is nil beside an error.
+func FindMethod(ctx context.Context, p plan.Plan) (md protoreflect.MethodDescriptor, types message.Resolver,
+	done func(),
 	err error,
 ) {
 	if p.RPC == "" {
-		return nil, nil, nil, plan.Usage(fmt.Errorf("-rpc is missing: the target's RPCs are %s; with -addr, loadgen "+
-			"list shows a server's", strings.Join(scenario.Names(), ", ")))
+		return nil, nil, nil, plan.NewUsageError(
+			fmt.Errorf("-rpc is missing: the target's RPCs are %s; with -addr, loadgen "+
+				"list shows a server's", strings.Join(scenario.Names(), ", ")))
 	}
 	own, err := scenario.Find(p.RPC)
 	isOwn := err == nil && !p.Schema.Files()
@@ -156,7 +158,7 @@ func Method(ctx context.Context, p plan.Plan) (md protoreflect.MethodDescriptor,
 	case isOwn && p.Embedded():
 		return own.Descriptor(), protoregistry.GlobalTypes, func() {}, nil
 	case p.Embedded() && !p.Schema.Files():
-		return nil, nil, nil, plan.Usage(fmt.Errorf("-rpc: %w; another server's are at its -addr", err))
+		return nil, nil, nil, plan.NewUsageError(fmt.Errorf("-rpc: %w; another server's are at its -addr", err))
 	}
 	patience := p.ConnectTimeout
 	if isOwn { // it is known anyway, where the server takes its time to tell
@@ -238,13 +240,13 @@ func UsageOf(err error) error {
 	if errors.Is(err, schema.ErrNotAsked) {
 		return err
 	}
-	return plan.Usage(err)
+	return plan.NewUsageError(err)
 }
 
 // connect connects to whom reflection is asked of.
 func connect(ctx context.Context, p plan.Plan) (*grpc.ClientConn, error) {
 	addr, _, _ := strings.Cut(p.Addr, ",")
-	config, err := TLS(p.TLS, p.Authority)
+	config, err := TLSConfig(p.TLS, p.Authority)
 	if err != nil {
 		return nil, err
 	}

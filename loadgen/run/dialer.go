@@ -18,7 +18,7 @@ import (
 
 // dialer is the plan's transport.
 func (r *run) dialer() (transport.Dialer, error) {
-	config, err := TLS(r.plan.TLS, r.authority)
+	config, err := TLSConfig(r.plan.TLS, r.authority)
 	if err != nil {
 		return nil, err
 	}
@@ -44,8 +44,8 @@ func hostOf(authority string) string {
 	return authority
 }
 
-// TLS is the configuration of t; nil is plaintext. A name other than the address's goes into authority.
-func TLS(t plan.TLS, authority string) (*tls.Config, error) {
+// TLSConfig is the configuration of t; nil is plaintext. A name other than the address's goes into authority.
+func TLSConfig(t plan.TLS, authority string) (*tls.Config, error) {
 	if !t.On {
 		return nil, nil
 	}

@@ -73,7 +73,7 @@ func (r *run) notes(total *recorder.Snapshot, arrivals int64) []string {
 			"often it switched, read and wrote: the verdict knows nothing of these", runtime.GOOS)
 	}
 	for _, f := range r.workload.Feeds {
-		if f.Once() && arrivals >= int64(f.Rows()) {
+		if f.EndsRun() && arrivals >= int64(f.Rows()) {
 			note("the run ended with the last of %d rows of %s, which is gone through once", f.Rows(), f.File)
 		}
 	}
@@ -239,7 +239,7 @@ func (r *run) dataOf(x recorder.Exemplar) json.RawMessage {
 
 // secretField says whether a field's value must not be shown: as for metadata, except that key is no secret, since
 // stores look things up by it.
-func secretField(name string) bool { return name != "key" && plan.Secret(name) }
+func secretField(name string) bool { return name != "key" && plan.IsSecret(name) }
 
 // serverTime reads the target's own handling time out of an ORCA load report; nil where it tells none.
 func serverTime(report string) *int64 {

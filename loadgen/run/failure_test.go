@@ -136,17 +136,17 @@ func TestTLSFiles(t *testing.T) {
 		{plan.TLS{On: true, Cert: "/nowhere.pem", Key: "/nowhere.key"}, []string{"-cert", "/nowhere.pem"}},
 		{plan.TLS{On: true, Cert: empty, Key: empty}, []string{"-cert"}},
 	} {
-		_, err := run.TLS(tt.files, "")
+		_, err := run.TLSConfig(tt.files, "")
 		for _, name := range tt.names {
 			if err == nil || !strings.Contains(err.Error(), name) {
 				t.Errorf("TLS(%+v): %v: does not name %s", tt.files, err, name)
 			}
 		}
 	}
-	if config, err := run.TLS(plan.TLS{CA: "/nowhere.pem"}, ""); config != nil || err != nil {
+	if config, err := run.TLSConfig(plan.TLS{CA: "/nowhere.pem"}, ""); config != nil || err != nil {
 		t.Errorf("without TLS: %+v, %v, want plaintext", config, err)
 	}
-	if config, err := run.TLS(plan.TLS{On: true, SkipVerify: true}, "api.example.com"); err != nil ||
+	if config, err := run.TLSConfig(plan.TLS{On: true, SkipVerify: true}, "api.example.com"); err != nil ||
 		config.ServerName != "api.example.com" || !config.InsecureSkipVerify {
 		t.Errorf("with an authority: %+v, %v", config, err)
 	}

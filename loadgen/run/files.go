@@ -64,7 +64,7 @@ func (r *run) open() (err error) {
 func newFolder(p *plan.Plan, now time.Time) (result.Folder, error) {
 	named := p.Out != ""
 	for {
-		out := Dir(*p, now)
+		out := OutFolder(*p, now)
 		folder, err := result.NewFolder(out, p.Force)
 		if !named && errors.Is(err, result.ErrTaken) {
 			now = now.Add(time.Millisecond)

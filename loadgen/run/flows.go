@@ -63,7 +63,7 @@ func defineFlows(ctx context.Context, p plan.Plan, w *scenario.Workload) error {
 			m.problems = append(m.problems, fmt.Errorf("-slo: %w", err))
 		}
 	}
-	return plan.Usage(m.problems...)
+	return plan.NewUsageError(m.problems...)
 }
 
 // nameOf is what reports call a step: its flow's name, and in one of several steps its RPC's behind it.
@@ -99,7 +99,7 @@ func (m *flowsMaker) step(ctx context.Context, where, key string, s plan.Step) (
 		return scenario.Step{}, err
 	}
 	d.Feeds = m.workload.Feeds
-	o := Options(p)
+	o := CallOptions(p)
 	o.Step, o.Saved, o.Known, o.Save, o.Saves = key, m.workload.Saved, maps.Clone(m.known), s.Save, map[string]int{}
 	for name := range s.Save {
 		o.Saves[name] = o.Saved.Add()

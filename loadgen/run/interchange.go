@@ -34,7 +34,7 @@ func (r *run) openInterchange(ctx context.Context) (err error) {
 		if r.sum != nil {
 			r.sum.run.interchange.metrics = r.interchange.metrics
 		}
-		r.view.Say("metrics at http://%s/metrics", r.interchange.metrics.Addr)
+		r.view.Logf("metrics at http://%s/metrics", r.interchange.metrics.Addr)
 	}
 	if r.plan.OTLP != "" {
 		r.sampler = requestid.NewSampler(r.plan.TraceRatio)
@@ -110,7 +110,7 @@ func (r *run) tellMetrics(iv *recorder.Snapshot) error {
 			Seconds: float64(x.Response) / 1e9, At: r.wallOf(x.Intended + x.Response),
 		})
 	}
-	err := r.interchange.metrics.Tell(metrics.Second{
+	err := r.interchange.metrics.Add(metrics.Second{
 		Snapshot: iv, Examples: examples,
 		InFlight: inFlight(total.Counts), Verdict: r.judgeSoFar().Status,
 	})

@@ -65,13 +65,13 @@ func (r *run) join(ctx context.Context, stop func(error)) (err error) {
 			Host: host, Epoch: transport.Wall(0).UnixNano(),
 		},
 		Meet: s.Meet, Folder: strings.ContainsAny(s.Meet, `/\`), Token: s.Token, Timeout: s.Timeout,
-		Now: transport.Now, Say: r.view.Say,
+		Now: transport.Now, Say: r.view.Logf,
 	}
 	from := ""
 	if s.From != "" {
 		from = ", as " + s.From + " says"
 	}
-	r.view.Say("shard %v of the run %s%s: meeting at %s", s, s.Run, from, s.Meet)
+	r.view.Logf("shard %v of the run %s%s: meeting at %s", s, s.Run, from, s.Meet)
 	if r.round != nil {
 		c.Hello.Round = r.round.number
 	}
@@ -201,7 +201,7 @@ func (r *run) together() func(context.Context) (int64, error) {
 		if r.sum != nil {
 			r.sum.begin(transport.Wall(r.from))
 		}
-		r.view.Say("all %d shards are here; the run starts in %v", r.plan.Shard.Count,
+		r.view.Logf("all %d shards are here; the run starts in %v", r.plan.Shard.Count,
 			time.Duration(at-transport.Now()).Round(time.Millisecond))
 		return at, nil
 	}

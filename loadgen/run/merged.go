@@ -126,7 +126,7 @@ func (s *sum) neverSent(index int, lane *recorder.Lane) error {
 		if told >= 0 {
 			continue
 		}
-		flow := draw.Of(seq)
+		flow := draw.Flow(seq)
 		step := r.workload.Flows[flow].Steps[0]
 		lane.Due(step)
 		lane.NeverSent(step, end-int64(at))

@@ -258,8 +258,8 @@ func explainNoSuccess(doc *result.Document) string {
 	return strings.Join(why, "; ")
 }
 
-// Dir is the folder of a run: below results, by time and RPC, where it names none.
-func Dir(p plan.Plan, now time.Time) string {
+// OutFolder is the folder of a run: below results, by time and RPC, where it names none.
+func OutFolder(p plan.Plan, now time.Time) string {
 	name := p.RPC
 	if p.File != "" {
 		name = (&result.Document{Plan: plan.Plan{File: p.File}}).Name()

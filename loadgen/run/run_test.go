@@ -192,11 +192,11 @@ func TestFolderOfAnUnfinishedRun(t *testing.T) {
 func TestDir(t *testing.T) {
 	now := time.Date(2026, 2, 3, 4, 5, 6, 789e6, time.FixedZone("", 3600))
 	p := read(t, "-rpc=Search")
-	if got := run.Dir(p, now); got != p.Out {
+	if got := run.OutFolder(p, now); got != p.Out {
 		t.Errorf("Dir is %q, want -o's %q", got, p.Out)
 	}
 	p.Out = ""
-	if got, want := run.Dir(p, now), filepath.Join("results", "20260203T030506.789Z-Search"); got != want {
+	if got, want := run.OutFolder(p, now), filepath.Join("results", "20260203T030506.789Z-Search"); got != want {
 		t.Errorf("Dir is %q, want %q", got, want)
 	}
 }

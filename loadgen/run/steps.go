@@ -210,7 +210,7 @@ func (r *run) setUp(ctx context.Context) error {
 	if err = errors.Join(err, conn.Close()); err != nil {
 		return fmt.Errorf("setup: %w", err)
 	}
-	r.workload.Saved.Common()
+	r.workload.Saved.ShareFirst()
 	return nil
 }
 

@@ -185,6 +185,6 @@ func (s *sum) loseLocked(shard int, err error) {
 		return
 	}
 	sh.lost, sh.over = err, true
-	s.run.view.Say("shard %d is lost after %.0f s: %v", shard, sh.lostAt, err)
+	s.run.view.Logf("shard %d is lost after %.0f s: %v", shard, sh.lostAt, err)
 	s.flush(false)
 }

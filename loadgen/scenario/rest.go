@@ -58,7 +58,7 @@ func (d Definition) overREST(o Options, p *message.Program, spec *transport.Spec
 	}
 	src.JSON, src.ResponseBody = true, route.ResponseBody
 	if route.ResponseBody == "" {
-		src.Sample = message.ParsesAsJSON(d.Descriptor().Output())
+		src.Sample = message.CheckParsesAsJSON(d.Descriptor().Output())
 	}
 	return nil
 }

@@ -339,6 +339,6 @@ func (d Definition) Build(o Options) (transport.Spec, *message.Source, error) {
 	for _, p := range programs {
 		src.Messages = append(src.Messages, p)
 	}
-	src.Sample = message.ParsesAs(d.Descriptor().Output())
+	src.Sample = message.CheckParses(d.Descriptor().Output())
 	return spec, src, nil
 }

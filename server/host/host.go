@@ -146,7 +146,7 @@ func handleLines(lines *bufio.Reader, out *json.Encoder, servers servers) error 
 		answer := contract.Answer{Seq: m.Seq, Usage: usage, Goroutines: runtime.NumGoroutine()}
 		for _, s := range servers {
 			if s.observer != nil {
-				answer.Handled = append(answer.Handled, s.observer.Take()...)
+				answer.Handled = append(answer.Handled, s.observer.Drain()...)
 			}
 		}
 		if err := out.Encode(answer); err != nil {

@@ -24,7 +24,7 @@ type Observer struct {
 // observed is a call under way, or over; guarded by the observer's lock.
 type observed struct{ contract.Handled }
 
-// NewObserver keeps up to the given number of calls between two [Observer.Take].
+// NewObserver keeps up to the given number of calls between two [Observer.Drain].
 func NewObserver(most int) *Observer { return &Observer{most: most} }
 
 type observedKey struct{}
@@ -101,8 +101,8 @@ func (o *Observer) returned(ctx context.Context) {
 	c.Returned = now
 }
 
-// Take returns the calls since the last Take, those under way as they are now.
-func (o *Observer) Take() []contract.Handled {
+// Drain returns the calls since the last Drain, those under way as they are now.
+func (o *Observer) Drain() []contract.Handled {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	taken := make([]contract.Handled, len(o.all))

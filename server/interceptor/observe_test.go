@@ -58,7 +58,7 @@ func TestObserve(t *testing.T) {
 			before := time.Now().UnixNano()
 			_, _ = client.Search(ctx, &person.PersonReq{}) // what the caller hears is not asked here
 			time.Sleep(delay + 50*time.Millisecond)
-			calls := o.Take()
+			calls := o.Drain()
 			if len(calls) != 1 {
 				t.Fatalf("%d calls, want one", len(calls))
 			}
@@ -76,7 +76,7 @@ func TestObserve(t *testing.T) {
 			if late := took >= delay; late != tt.late || took <= 0 {
 				t.Errorf("the handler took %v, late: want %v", took, tt.late)
 			}
-			if len(o.Take()) != 0 {
+			if len(o.Drain()) != 0 {
 				t.Error("a call is told twice")
 			}
 		})
@@ -93,7 +93,7 @@ func TestObserveIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := len(o.Take()); n != 3 {
+	if n := len(o.Drain()); n != 3 {
 		t.Errorf("%d calls are kept, want 3", n)
 	}
 }

@@ -136,7 +136,7 @@ func (r *request) append(dst []byte, stream uint32, id requestid.ID, left int64)
 	for _, head := range r.heads {
 		binary.BigEndian.PutUint32(dst[at+head:], stream)
 	}
-	id.Put((*[requestid.Len]byte)(dst[at+r.id:]))
+	id.PutText((*[requestid.Len]byte)(dst[at+r.id:]))
 	if r.sampler != nil {
 		r.sampler.PutTraceparent((*[requestid.TraceparentLen]byte)(dst[at+r.trace:]), id)
 	}
