@@ -17,6 +17,7 @@ import (
 )
 
 func TestStallPoisson(t *testing.T) { // CO-2: the schedule is known, so there is no sampling error
+	goTogether(t)
 	c := caseA
 	for seed := 1; seed <= 5; seed++ {
 		transport := "grpc"
@@ -26,7 +27,8 @@ func TestStallPoisson(t *testing.T) { // CO-2: the schedule is known, so there i
 			continue
 		}
 		t.Run(fmt.Sprintf("seed=%d/%s", seed, transport), func(t *testing.T) {
-			twoOfThree(t, func() error {
+			t.Parallel()
+			tries(t, func() error {
 				m, err := measure(t, c.args("-arrival", "poisson", "-seed", fmt.Sprint(seed), "-transport",
 					transport)...)
 				if err != nil {

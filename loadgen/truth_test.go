@@ -153,14 +153,20 @@ func needQuiet(t *testing.T) {
 	quiet.Skip(t, f)
 }
 
-// twoOfThree makes a check that needs a quiet machine up to three times, and wants two to pass.
-func twoOfThree(t *testing.T, check func() error) {
+// goTogether begins a test of time whose runs go beside those of others: the machine is looked at before any of them.
+func goTogether(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("skipped in -short: it takes its time, on a machine that is quiet")
 	}
 	needQuiet(t)
 	t.Parallel()
+}
+
+// twoOfThree makes a check that needs a quiet machine up to three times, and wants two to pass.
+func twoOfThree(t *testing.T, check func() error) {
+	t.Helper()
+	goTogether(t)
 	tries(t, check)
 }
 
@@ -248,9 +254,11 @@ func (c stall) agrees(m *measured) error {
 }
 
 func TestStallUniform(t *testing.T) { // CO-1
+	goTogether(t)
 	for name, c := range map[string]stall{"A": caseA, "B": caseB} {
 		t.Run(name, func(t *testing.T) {
-			twoOfThree(t, func() error {
+			t.Parallel()
+			tries(t, func() error {
 				m, err := measure(t, c.args()...)
 				if err != nil {
 					return err
@@ -264,15 +272,18 @@ func TestStallUniform(t *testing.T) { // CO-1
 // overBoth is twoOfThree for each of the transports that carry an open loop's calls.
 func overBoth(t *testing.T, check func(transport string) error) {
 	t.Helper()
+	goTogether(t)
 	for _, transport := range []string{"grpc", "wire"} {
 		t.Run(transport, func(t *testing.T) {
-			twoOfThree(t, func() error { return check(transport) })
+			t.Parallel()
+			tries(t, func() error { return check(transport) })
 		})
 	}
 }
 
 // The rate is low, so that what is let loose at once is little for any machine.
 func TestStallWhateverTheWorkers(t *testing.T) { // the same truth for any -c, arrival and transport
+	goTogether(t)
 	c := stall{rate: 200, d: 10, t0: 4, s: 1, mu: 4000}
 	for name, args := range map[string][]string{
 		"c=20, wire": {"-c", "20", "-transport", "wire"},
@@ -281,7 +292,8 @@ func TestStallWhateverTheWorkers(t *testing.T) { // the same truth for any -c, a
 		"rest":       {"-transport", "rest"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			twoOfThree(t, func() error {
+			t.Parallel()
+			tries(t, func() error {
 				m, err := measure(t, c.args(args...)...)
 				if err != nil {
 					return err
@@ -328,8 +340,7 @@ func TestClosedLoopHidesAStallAndSaysSo(t *testing.T) { // CO-4, a negative cont
 	if testing.Short() {
 		t.Skip("skipped in -short: it takes its time")
 	}
-	needQuiet(t)
-	t.Parallel()
+	goTogether(t)
 	m, err := measure(t, caseA.args("-rate", "0", "-c", "10")...)
 	if err != nil {
 		t.Fatal(err)
