@@ -83,8 +83,12 @@ func floor(args []string) error {
 	addr := fs.String("addr", "", "address of an echo")
 	calls := fs.Int("n", 0, "calls")
 	inFlight := fs.Int("c", workers, "calls in flight")
+	rate := fs.Float64("rate", 0, "calls a second, of an open loop")
 	if err := fs.Parse(args); err != nil {
 		return err
+	}
+	if *rate > 0 {
+		return pacedFloor(*addr, *calls, *rate)
 	}
 	nc, err := net.Dial("tcp", *addr) //nolint:noctx // likewise
 	if err != nil {

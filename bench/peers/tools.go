@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 
 	"google.golang.org/protobuf/proto"
@@ -162,5 +163,26 @@ func (t *tools) comparisons(n int) []*comparison {
 				strconv.Itoa(chunks), "-size", strconv.Itoa(chunk)),
 		},
 	}
-	return []*comparison{unary, lockstep, upload}
+	all := []*comparison{unary, lockstep, upload}
+	if runtime.GOOS == "linux" {
+		all = append(all, t.openLoop(n/10))
+	}
+	return all
+}
+
+// openLoop compares what calls cost that come one by one, and are not sent together with others.
+func (t *tools) openLoop(n int) *comparison {
+	const rate = "5000"
+	args := []string{"-rpc", "Search", "-n", strconv.Itoa(n), "-rate", rate, "-arrival", "poisson"}
+	return &comparison{
+		title: fmt.Sprintf("Search, an open loop of %s/s, Poisson, 1 connection, %d calls a round", rate, n),
+		unit:  "µs a call", per: float64(n), rate: "calls/s",
+		arms: []*arm{
+			{name: "timer, echo", argv: []string{
+				t.self, "floor", "-addr", t.echo, "-n", strconv.Itoa(n), "-rate", rate,
+			}},
+			t.loadgenArm("grpc", args...),
+			t.loadgenArm("wire", args...),
+		},
+	}
 }
