@@ -51,8 +51,8 @@ test: ## vet, lint where golangci-lint is there, and every exact test: on a busy
 		else echo "lint skipped: golangci-lint is not installed (make lint installs it)"; fi
 	go test $(RACE) -short ./... $(if $(RETRY),|| go test $(RACE) -short -p 1 ./...)
 
-# The tests of time, which -short leaves out, a package at a time: they want the machine for themselves. Within one,
-# those that need little of it go together; they share it out themselves.
+# The tests of time, which -short leaves out, a package at a time but for PATIENT: they want the machine for themselves.
+# Within one, those that need little of it go together; they share it out themselves.
 # RETRY=1 gives a package that failed one more chance, for a machine that others use too: those that passed are cached.
 FILES   := $(shell find loadgen server -name '*_test.go')
 SLOW    := $(sort $(dir $(shell grep -l 'testing\.Short()' $(FILES))))
@@ -62,7 +62,8 @@ empty   :=
 # Those that mostly wait for a timeout of others, so that company does not hurt them.
 PATIENT := $(filter loadgen/child/ loadgen/run/ loadgen/transport/%,$(SLOW))
 SLOWRUN := go test -v $(RACE) -timeout 25m -parallel 8 -run '^($(subst $(empty) $(empty),|,$(TESTS)))$$'
-SLOWALL := { $(SLOWRUN) -p 1 $(addprefix ./,$(filter-out $(PATIENT),$(SLOW))) && $(SLOWRUN) -p 4 $(addprefix ./,$(PATIENT)); }
+SLOWALL := { $(SLOWRUN) -p 1 $(addprefix ./,$(filter-out $(PATIENT),$(SLOW))); failed=$$?; \
+	$(SLOWRUN) -p 4 $(addprefix ./,$(PATIENT)) && [ $$failed = 0 ]; }
 
 # -v tells what was skipped and why; what passed is left out of it.
 SLOWTOLD := $(SLOWALL) | sed -E '/^(=== |PASS$$| *--- PASS)/d'

@@ -27,11 +27,11 @@ func capacity(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 	}
 	defer w.Close()
 	c.Load = load
+	defer collectSeldom()()
 	if load.Shard.Index > 0 {
 		return followCapacity(ctx, c, w, stderr)
 	}
 	c.Out = result.FolderName(c.Out, "capacity", time.Now())
-	defer collectSeldom()()
 	view := live.New(stderr, c.Quiet)
 	doc, err := keep(c.Out, c.Force,
 		func() (*result.Capacity, error) { return measureCapacity(ctx, c, w, steps(view, "capacity")) })

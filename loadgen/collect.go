@@ -15,8 +15,8 @@ const (
 )
 
 // collectSeldom has the garbage collector run seldom until it is released, unless GOGC says how often. Its ballast is
-// never touched, and so takes no memory, but counts as living: a larger gcPercent would multiply a heap that is large
-// as well.
+// never touched, and so takes no memory, but counts as living. A larger gcPercent in its place would also multiply a
+// heap that is large already.
 func collectSeldom() (release func()) {
 	if os.Getenv("GOGC") != "" {
 		return func() {}

@@ -198,8 +198,15 @@ var rules = []rule{
 	},
 	{from: "server/interceptor", only: []string{"server/contract"}, reason: "an interceptor knows no service"},
 	{
-		from:       "server/host",
-		never:      []string{"server/interceptor/ecosystem", "github.com/grpc-ecosystem/go-grpc-middleware/..."},
+		from: "server/host",
+		never: []string{
+			"server/interceptor/ecosystem", "github.com/grpc-ecosystem/go-grpc-middleware/...",
+		},
+		indirectly: true, reason: "only the commands link what others offer",
+	},
+	{
+		from: "loadgen/...", except: []string{"loadgen", "loadgen/transport/grpcconn/ecosystem"},
+		never:      []string{"server/interceptor/ecosystem", "loadgen/transport/grpcconn/ecosystem"},
 		indirectly: true, reason: "only the commands link what others offer",
 	},
 	{

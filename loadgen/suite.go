@@ -38,7 +38,9 @@ func suite(ctx context.Context, args []string, stdout, stderr io.Writer) (err er
 		tell("%d of %d: %s", i+1, len(s.Runs)+2, report.Announce(p))
 		p, work, err := run.Define(ctx, p, nil)
 		if err == nil {
+			release := collectSeldom()
 			_, err = run.Run(ctx, p, work, view)
+			release()
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.Name, err)

@@ -82,13 +82,12 @@ func ReadSuite(args []string, runs []SuiteRun, now time.Time, usage io.Writer) (
 	return s, err
 }
 
-// plan is what the run is to be: of so long, into a folder.
+// plan makes the run's plan: d is its measured time, out its folder.
 func (r SuiteRun) plan(d time.Duration, out string) (plan.Plan, error) {
 	p, _, _ := read("run", nil, func(fs *flag.FlagSet, p *plan.Plan) { common(fs, p); load(fs, p) }) // the defaults
 	p.Name, p.RPC, p.Transport, p.Rate = r.Name, r.RPC, r.Transport, r.Rate
 	p.D, p.Warmup, p.Out, p.Quiet = d, suiteWarmup, out, true
-	given := map[string]bool{"duration": true, "warmup": true}
-	return p, complete(&p, given, nil, strings.NewReader(""))
+	return p, complete(&p, nil, nil, strings.NewReader(""))
 }
 
 func part(d time.Duration, share float64) string {

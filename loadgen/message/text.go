@@ -13,7 +13,7 @@ type text []part
 type part struct {
 	literal string
 	slot    *slot
-	// hexWidth is how many hex digits a counter has, which are written at once; 0 of all else.
+	// hexWidth is how many hex digits a counter has, which are written at once; 0 for every other part.
 	hexWidth uint8
 }
 

@@ -17,7 +17,7 @@ type registration struct {
 // package is initialised, and not concurrently. It panics where the name is taken.
 func Register(name string, build Builder) {
 	if isKnown(name) {
-		panic(fmt.Sprintf("interceptor %q is registered twice", name))
+		panic(fmt.Sprintf("the name %q of an interceptor is taken", name))
 	}
 	registered = append(registered, registration{name, build})
 }

@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// axis is the data that a figure goes from and to, and what is marked on the way.
+// axis is the range of values that a figure shows one way, and its labels.
 type axis struct {
 	low, high float64
 	ticks     []tick
@@ -18,6 +18,9 @@ type tick struct {
 	at    float64
 	label string
 }
+
+// share is how far along the axis a value lies, from 0 to 1.
+func (a *axis) share(v float64) float64 { return min(1, max(0, (v-a.low)/(a.high-a.low))) }
 
 // Latencies are drawn by their logarithm: a run's go from microseconds to seconds.
 func logNs(ns float64) float64 { return math.Log10(max(ns, 1)) }

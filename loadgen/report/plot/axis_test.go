@@ -96,7 +96,7 @@ func TestPercentileAxis(t *testing.T) {
 	}
 }
 
-// The library makes room for a label unless it is beyond the axis's end, be it by a rounding error.
+// No label is beyond the axis's end, be it by a rounding error.
 func TestLabelsHaveRoomToTheRight(t *testing.T) {
 	for i, share := range told {
 		a := axis{}

@@ -31,7 +31,11 @@ func Percentiles(title string, curves []Curve) Figure {
 		var line, low, high []point
 		for _, p := range c.Points {
 			x := beyond(p.Share)
-			line = append(line, point{x, logNs(float64(p.Ns))})
+			y := logNs(float64(p.Ns))
+			if p.Ns <= 0 {
+				y = math.NaN() // it has no logarithm
+			}
+			line = append(line, point{x, y})
 			values = append(values, float64(p.Ns))
 			last = max(last, x)
 			if p.Low > 0 && p.High > 0 {

@@ -19,6 +19,7 @@ const hostile = `<script>alert("x")</script> & 'y' ]]>`
 type drawn struct {
 	hits           []area
 	labels, shapes int
+	points         [][2]float64
 }
 
 type area struct {
@@ -27,8 +28,9 @@ type area struct {
 }
 
 var (
-	fixedColour = regexp.MustCompile(`#[0-9A-Fa-f]{3,8}\b|rgba?\(|\b(black|white|red|green|blue)\b`)
-	notANumber  = regexp.MustCompile(`NaN|Inf`)
+	fixedColour  = regexp.MustCompile(`#[0-9A-Fa-f]{3,8}\b|rgba?\(|\b(black|white|red|green|blue)\b`)
+	pointPattern = regexp.MustCompile(`[ML]([-\d.]+),([-\d.]+)`)
+	notANumber   = regexp.MustCompile(`NaN|Inf`)
 )
 
 // parse reads a figure's SVG as XML, and fails what no figure may have.
@@ -86,6 +88,11 @@ func (d *drawn) start(t *testing.T, f Figure, e xml.StartElement) {
 		d.labels++
 	case "path", "circle":
 		d.shapes++
+		for _, m := range pointPattern.FindAllStringSubmatch(of["d"], -1) {
+			x, _ := strconv.ParseFloat(m[1], 64)
+			y, _ := strconv.ParseFloat(m[2], 64)
+			d.points = append(d.points, [2]float64{x, y})
+		}
 	case "rect":
 		var a area
 		for key, v := range map[string]*float64{"x": &a.x, "y": &a.y, "width": &a.width, "height": &a.height} {
@@ -112,6 +119,11 @@ func check(t *testing.T, f Figure, height float64) drawn {
 		}
 		if h.title == "" {
 			t.Errorf("%s: a hit tells nothing", f.Title)
+		}
+	}
+	for _, p := range d.points {
+		if p[0] < 0 || p[1] < 0 || p[0] > Width+0.1 || p[1] > height+0.1 {
+			t.Errorf("%s: a shape reaches to %v, which is not within %d by %v", f.Title, p, Width, height)
 		}
 	}
 	for i, row := range f.Rows {

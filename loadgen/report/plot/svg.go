@@ -5,11 +5,10 @@ import (
 	"fmt"
 	"html"
 	"html/template"
-	"math"
 	"unicode/utf8"
 )
 
-// style is how a shape is drawn. Its color is one that CSS knows by the page's.
+// style is how a shape is drawn. Its color is a CSS value, which the page defines.
 type style struct {
 	color   string
 	opacity float64 // 0 is all
@@ -64,10 +63,9 @@ func (c *canvas) end() template.HTML {
 	return template.HTML(c.String()) //nolint:gosec // drawn here, and every text in it is escaped
 }
 
-// place is where a point lies, in the SVG's units, from the top left.
+// place is where a point lies, in the SVG's units, from the top left. What is beyond an axis's end lies there.
 func (c *canvas) place(p point) (x, y float64) {
-	return c.left + (p.x-c.x.low)/(c.x.high-c.x.low)*(c.right-c.left),
-		c.bottom - (p.y-c.y.low)/(c.y.high-c.y.low)*(c.bottom-c.top)
+	return c.left + c.x.share(p.x)*(c.right-c.left), c.bottom - c.y.share(p.y)*(c.bottom-c.top)
 }
 
 // axes draws the grid, both axes and their labels.
@@ -132,7 +130,7 @@ func (c *canvas) dot(p point, radius float64, s style) {
 	c.finish("fill", s)
 }
 
-// finish ends a shape, whose what has the style's opacity.
+// finish ends a shape. What is "stroke" or "fill": the style's opacity is that one's.
 func (c *canvas) finish(what string, s style) {
 	if s.opacity > 0 {
 		fmt.Fprintf(c, ";%s-opacity:%.2g", what, s.opacity)
@@ -142,14 +140,8 @@ func (c *canvas) finish(what string, s style) {
 
 // hit adds an area that tells its values.
 func (c *canvas) hit(h hit) {
-	left, top := c.within(point{h.left, h.top})
-	right, bottom := c.within(point{h.right, h.bottom})
+	left, top := c.place(point{h.left, h.top})
+	right, bottom := c.place(point{h.right, h.bottom})
 	fmt.Fprintf(c, `<rect class="hit" x="%.1f" y="%.1f" width="%.1f" height="%.1f"><title>%s</title></rect>`,
 		left, top, right-left, bottom-top, html.EscapeString(h.text))
-}
-
-// within is the place of a point, or where the data ends on its side.
-func (c *canvas) within(p point) (x, y float64) {
-	clamp := func(v float64, of axis) float64 { return math.Max(of.low, math.Min(of.high, v)) }
-	return c.place(point{clamp(p.x, c.x), clamp(p.y, c.y)})
 }

@@ -31,8 +31,8 @@ type (
 	}
 )
 
-// Marshal makes the next message in memory of its own: grpc-go may hold it after the call that
-// sent it is over.
+// Marshal makes the next message in memory of its own: grpc-go may hold it after the call that sent it is over. One
+// that is always the same is in memory that nobody writes.
 func (codec) Marshal(v any) (mem.BufferSlice, error) {
 	out, ok := v.(*outgoing)
 	if !ok {

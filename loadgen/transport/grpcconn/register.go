@@ -19,7 +19,7 @@ type registration struct {
 // initialised, and not concurrently. It panics where the name is taken.
 func Register(name string, build func(*slog.Logger) (Interceptor, error)) {
 	if slices.Contains(slices.Concat(Names, Registered()), name) {
-		panic(fmt.Sprintf("client interceptor %q is registered twice", name))
+		panic(fmt.Sprintf("the name %q of a client interceptor is taken", name))
 	}
 	registered = append(registered, registration{name, build})
 }

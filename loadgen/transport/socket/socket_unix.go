@@ -63,7 +63,7 @@ func New(nc net.Conn) *Socket {
 	return s
 }
 
-// call transfers once what p points to, of which there is n; it is false where the socket is not ready.
+// call makes the system call once, with size bytes or pieces from p on; it is false where the socket is not ready.
 func (t *transfer) call(name string, number, fd uintptr, p unsafe.Pointer, size int) bool {
 	t.n, t.err = 0, nil
 	if size == 0 {
@@ -97,8 +97,8 @@ func (s *Socket) Read(buf []byte) (int, error) {
 	return s.in.n, s.in.err
 }
 
-// Write writes of the pieces, one after the other, what the socket takes at once: 0 bytes, and no error, where that is
-// nothing. It keeps nothing of them.
+// Write writes of the first 1024 pieces, one after the other, what the socket takes at once: 0 bytes, and no error,
+// where that is nothing.
 func (s *Socket) Write(pieces [][]byte) (int, error) {
 	if len(pieces) == 1 {
 		return s.write(pieces[0], false)

@@ -16,7 +16,7 @@ type insert struct {
 const leastInsert = 4 << 10
 
 // outLimit is how much may wait to be written before streams stop adding to it: the server's windows alone would bound
-// it by gigabytes. Of inserts, which take no memory, it is twice as much: the longer a write, the less it costs a byte.
+// it by gigabytes. Inserts take no memory and may be twice as much, because longer writes cost less a byte.
 const outLimit = 256 << 10
 
 // isFull says that streams wait with what they have to send.

@@ -99,7 +99,7 @@ func (ss *session) sendMessage(s *stream) {
 	last := s.count(plain)
 	if int64(size) > min(ss.window, s.window, ss.maxFrame) {
 		s.buf = append(s.buf[:0], b[at+frameHead:]...)
-		s.rest, s.restIsFixed, s.last, s.since = s.buf, false, last, transport.Now()
+		s.rest, s.restIsFixed, s.last, s.since = s.buf, false, last, 0
 		ss.out = b[:at]
 		return
 	}
@@ -129,7 +129,7 @@ func (s *stream) beginFixed(body []byte) {
 	s.restHead = s.headBuf[:]
 	binary.BigEndian.PutUint32(s.restHead[1:], uint32(len(body))) //nolint:gosec // no message is of 4 GB
 	s.last = s.count(len(body))
-	s.rest, s.restIsFixed, s.since = body, true, transport.Now()
+	s.rest, s.restIsFixed, s.since = body, true, 0
 }
 
 // sendRest sends more of a message that did not fit; it is false where it has to wait again.
@@ -137,6 +137,9 @@ func (ss *session) sendRest(s *stream) bool {
 	size := len(s.restHead) + len(s.rest)
 	n := min(int64(size), ss.window, s.window, ss.maxFrame)
 	if ss.isFull() || n <= 0 {
+		if s.since == 0 {
+			s.since = transport.Now()
+		}
 		if n <= 0 && s.window <= 0 {
 			return false // until its WINDOW_UPDATE
 		}
@@ -153,7 +156,7 @@ func (ss *session) sendRest(s *stream) bool {
 	s.restHead = s.restHead[head:]
 	part := s.rest[:int(n)-head]
 	s.rest = s.rest[len(part):]
-	if s.restIsFixed && len(part) > 0 {
+	if s.restIsFixed && len(part) >= leastInsert {
 		ss.insert(part)
 	} else {
 		ss.out = append(ss.out, part...)
@@ -161,7 +164,11 @@ func (ss *session) sendRest(s *stream) bool {
 	ss.window -= n
 	s.window -= n
 	if whole {
-		ss.sent(s, transport.Now()-s.since)
+		blocked := int64(0)
+		if s.since > 0 {
+			blocked = transport.Now() - s.since
+		}
+		ss.sent(s, blocked)
 	}
 	return true
 }

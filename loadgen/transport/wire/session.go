@@ -41,8 +41,8 @@ type session struct {
 	credit int64
 
 	// out is what is to be written, and inserts what goes between its bytes, of insertedSize bytes together. pending is
-	// what is being written, which is in spare's memory and listed in pieces'. writing says that somebody does, or that
-	// the writer was woken to.
+	// what is being written: pieces of spare's memory, and inserts. writing says that somebody does, or that the writer
+	// was woken to; pending is theirs until then, without the lock.
 	out, spare   []byte
 	inserts      []insert
 	insertedSize int
@@ -281,13 +281,16 @@ const farewell = 100 * time.Millisecond
 
 // closeLost closes the socket of a lost session; where it was the server that broke a rule, it is told which.
 func (ss *session) closeLost(err error) {
+	e := (*connError)(nil)
 	ss.conn.mu.Lock()
-	busy := ss.writing
-	ss.conn.mu.Unlock()
-	if e := (*connError)(nil); errors.As(err, &e) && !busy {
-		_ = ss.nc.SetWriteDeadline(time.Now().Add(farewell))
+	tell := errors.As(err, &e) && !ss.writing
+	if tell {
 		ss.out = appendGoAway(ss.out, e.code)
 		ss.takeOut()
+	}
+	ss.conn.mu.Unlock()
+	if tell {
+		_ = ss.nc.SetWriteDeadline(time.Now().Add(farewell))
 		_, _ = ss.pending.WriteTo(ss.nc) // whether it hears that or not, this is the end
 	}
 	ss.close()

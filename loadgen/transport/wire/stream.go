@@ -24,7 +24,7 @@ type stream struct {
 
 	// What is sent: the rest of a message that flow control stopped, within buf, or of one that is always the same,
 	// with what is left of its head within headBuf. Last says that it is the call's last message, since from when it
-	// waits.
+	// had to wait, 0 while it had not.
 	rest, buf   []byte
 	restIsFixed bool
 	restHead    []byte

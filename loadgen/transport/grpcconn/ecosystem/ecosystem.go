@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"google.golang.org/grpc/codes"
 
 	"grpcbench/loadgen/transport/grpcconn"
 )
@@ -27,10 +28,13 @@ func newLogging(logger *slog.Logger) (grpcconn.Interceptor, error) {
 	l := mwlogging.LoggerFunc(func(ctx context.Context, level mwlogging.Level, msg string, fields ...any) {
 		logger.Log(ctx, slog.Level(level), msg, fields...)
 	})
+	// A record a call at level info, as our own writes. By itself it writes those of good calls at level debug, which a
+	// logger of info drops before they are formatted.
 	once := mwlogging.WithLogOnEvents(mwlogging.FinishCall)
+	info := mwlogging.WithLevels(func(codes.Code) mwlogging.Level { return mwlogging.LevelInfo })
 	return grpcconn.Interceptor{
-		Unary:  mwlogging.UnaryClientInterceptor(l, once),
-		Stream: mwlogging.StreamClientInterceptor(l, once),
+		Unary:  mwlogging.UnaryClientInterceptor(l, once, info),
+		Stream: mwlogging.StreamClientInterceptor(l, once, info),
 	}, nil
 }
 
