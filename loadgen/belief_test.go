@@ -37,7 +37,10 @@ func TestQuietRunsAreValid(t *testing.T) { // SB-5, shortened: a false alarm is 
 		t.Skip("skipped in -short: it needs a machine that is quiet")
 	}
 	needQuiet(t)
-	const runs = 6
+	runs := 6
+	if once() {
+		runs = 4
+	}
 	valid := 0
 	for range runs {
 		m, err := measure(t, "-rpc", "Search", "-c", "10", "-rate", "100", "-d", "2s", "-warmup", "500ms")
