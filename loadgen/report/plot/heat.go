@@ -58,11 +58,11 @@ func Heat(title string, columns []Column) Figure {
 	return f.done(Height - 40)
 }
 
-// heat draws the cells, each as dark as its count's logarithm is of top, the largest's.
-func (f *frame) heat(columns []Column, cells []map[int]int64, top float64) {
+// heat draws the cells, each as dark as its count's logarithm is of largest, that of the largest count.
+func (f *frame) heat(columns []Column, cells []map[int]int64, largest float64) {
 	for i, column := range columns {
 		for _, band := range slices.Sorted(maps.Keys(cells[i])) {
-			shade := math.Round(math.Log1p(float64(cells[i][band]))/top*shades) / shades
+			shade := math.Round(math.Log1p(float64(cells[i][band]))/largest*shades) / shades
 			bottom, top := float64(band)/heatRows, float64(band+1)/heatRows
 			f.area([]point{{column.From, bottom}, {column.To, bottom}, {column.To, top}, {column.From, top}},
 				style{color: dark, opacity: 0.12 + 0.88*shade})
