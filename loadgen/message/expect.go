@@ -37,7 +37,7 @@ type want struct {
 	path   string
 	// one of these, or none: then the field as a whole is compared.
 	anything, absent bool
-	leaf             *op    // of a plain one
+	leaf             *leaf  // of a plain one
 	unsent           bool   // the default, which is not sent
 	within           []want // of a message
 	inner            bool
@@ -164,18 +164,18 @@ func (x *Expectation) wantOf(path string, field protoreflect.FieldDescriptor, v 
 }
 
 // leafOf is what makes the value of a plain field, for the answer's bytes to be held against.
-func (x *Expectation) leafOf(path string, field protoreflect.FieldDescriptor, v any, e *Slots) *op {
-	text, ok := v.(string)
-	if ok && hasSlots(text) {
-		t, err := e.parseText(text, "expect$"+path[1:])
+func (x *Expectation) leafOf(path string, field protoreflect.FieldDescriptor, v any, e *Slots) *leaf {
+	source, ok := v.(string)
+	if ok && hasSlots(source) {
+		t, err := e.parseText(source, "expect$"+path[1:])
 		if err != nil {
 			return nil
 		}
-		leaf, _, err := leafOf(field, t)
+		l, _, err := leafOf(field, t)
 		if err != nil {
 			return nil
 		}
-		return leaf
+		return l
 	}
 	m, ok := x.find(path)
 	if !ok {
@@ -183,23 +183,15 @@ func (x *Expectation) leafOf(path string, field protoreflect.FieldDescriptor, v 
 	}
 	switch field.Kind() {
 	case protoreflect.StringKind:
-		return &op{code: opText, text: literalText(m.String())}
+		return textLeaf(text(nil).with([]byte(m.String())))
 	case protoreflect.BytesKind:
-		return &op{code: opText, text: literalText(string(m.Bytes()))}
+		return textLeaf(text(nil).with(m.Bytes()))
 	case protoreflect.BoolKind:
-		return &op{
-			code: opVarint, field: field, kind: field.Kind(),
-			slot: &slot{kind: slotConst, from: int64(b2i(m.Bool()))},
-		}
+		return constant(field, int64(b2i(m.Bool())))
 	case protoreflect.EnumKind:
-		return &op{
-			code: opVarint, field: field, kind: field.Kind(),
-			slot: &slot{kind: slotConst, from: int64(m.Enum())},
-		}
-	case protoreflect.FloatKind:
-		return &op{code: opFixed32, field: field, kind: field.Kind(), slot: &slot{kind: slotFloat, low: m.Float()}}
-	case protoreflect.DoubleKind:
-		return &op{code: opFixed64, field: field, kind: field.Kind(), slot: &slot{kind: slotFloat, low: m.Float()}}
+		return constant(field, int64(m.Enum()))
+	case protoreflect.FloatKind, protoreflect.DoubleKind:
+		return numberLeaf(field, &slot{kind: slotFloat, low: m.Float()})
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind, protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
 		if m.Uint() > math.MaxInt64 {
 			return nil // rare, and quick enough the other way
@@ -210,24 +202,17 @@ func (x *Expectation) leafOf(path string, field protoreflect.FieldDescriptor, v 
 	}
 }
 
-func constant(field protoreflect.FieldDescriptor, v int64) *op {
-	return &op{code: codeOf(field), field: field, kind: field.Kind(), slot: &slot{kind: slotConst, from: v}}
+func constant(field protoreflect.FieldDescriptor, v int64) *leaf {
+	return numberLeaf(field, &slot{kind: slotConst, from: v})
 }
 
 // unsent says whether the value is ever the default, which is not sent.
-func (o *op) unsent() bool {
-	if o.code == opText {
-		return len(o.text) == 0
+func (l *leaf) unsent() bool {
+	if l.code == opGroup {
+		return len(l.text) == 0
 	}
-	return o.slot.kind == slotConst && o.slot.from == 0 || o.slot.kind == slotFloat && o.slot.low == 0 &&
-		o.slot.wide == 0
-}
-
-func literalText(s string) text {
-	if s == "" {
-		return nil
-	}
-	return text{{literal: s}}
+	return l.slot.kind == slotConst && l.slot.from == 0 || l.slot.kind == slotFloat && l.slot.low == 0 &&
+		l.slot.wide == 0
 }
 
 // find is the value at a path of the example.

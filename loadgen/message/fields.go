@@ -257,7 +257,7 @@ func (c *compiler) value(path string, field protoreflect.FieldDescriptor, v any,
 	}
 	literal := tag(field, wireType(field.Kind()))
 	if implicit {
-		leaf.tag = len(literal)
+		leaf.tag = uint8(len(literal)) //nolint:gosec // five bytes at most
 	}
 	return []node{{literal: literal, leaf: leaf}}, sample, nil
 }

@@ -53,17 +53,8 @@ func (f *format) appendInt(dst []byte, v int64) []byte {
 		return strconv.AppendInt(dst, v, 10)
 	}
 	start := len(dst)
-	if f.base == 10 && f.zeros && v >= 0 && f.width < len(zeros) { // so are many
-		dst = append(dst, zeros[:f.width]...)
-		rest := v
-		for k := len(dst) - 1; k >= start && rest > 0; k-- {
-			dst[k] = byte('0' + rest%10)
-			rest /= 10
-		}
-		if rest == 0 {
-			return dst
-		}
-		return strconv.AppendInt(dst[:start], v, 10)
+	if f.base == 10 && f.zeros && v >= 0 && f.width > 0 && f.width <= 16 { // so are many
+		return appendDigits(dst, uint64(v), f.width)
 	}
 	dst = strconv.AppendInt(dst, v, f.base)
 	if f.upper {

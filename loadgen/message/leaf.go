@@ -8,14 +8,23 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// leafOf is the op that a text makes in a field, and a value that stands for it.
-func leafOf(field protoreflect.FieldDescriptor, t text) (leaf *op, sample any, err error) {
+// leaf makes the value of one field: the text of a string or of bytes, and of all else the op alone.
+type leaf struct {
+	op
+	text text
+}
+
+// textLeaf makes a text, after its length.
+func textLeaf(t text) *leaf { return &leaf{op: op{code: opGroup}, text: t} }
+
+// leafOf is what makes the value of a field by a text, and a value that stands for it.
+func leafOf(field protoreflect.FieldDescriptor, t text) (_ *leaf, sample any, err error) {
 	k, s := field.Kind(), t.soleSlot()
 	switch k {
 	case protoreflect.StringKind:
-		return &op{code: opText, text: t}, "x", t.isText()
+		return textLeaf(t), "x", t.isText()
 	case protoreflect.BytesKind: // what slots make stands as it is, and so does what is beside them
-		return &op{code: opText, text: t}, "eA==", nil
+		return textLeaf(t), "eA==", nil
 	default:
 	}
 	if s == nil {
@@ -24,12 +33,16 @@ func leafOf(field protoreflect.FieldDescriptor, t text) (leaf *op, sample any, e
 	if s.format.base != 0 || s.format.fixed {
 		return nil, nil, fmt.Errorf("${%s}: %v has no format", s.source, k)
 	}
-	leaf = &op{code: codeOf(field), slot: s, field: field, kind: k}
 	sample, err = checkSlot(field, s)
 	if err != nil {
 		err = fmt.Errorf("${%s}: %w", s.source, err)
 	}
-	return leaf, sample, err
+	return numberLeaf(field, s), sample, err
+}
+
+// numberLeaf makes a field's value that is no text.
+func numberLeaf(field protoreflect.FieldDescriptor, s *slot) *leaf {
+	return &leaf{op: op{code: codeOf(field), slot: s, field: field, kind: field.Kind()}}
 }
 
 // codeOf is how a number is encoded.

@@ -55,7 +55,7 @@ func (w *want) matches(kind protowire.Type, value []byte, m *Moment) bool {
 			return matches(value, w.within, m)
 		case w.anything:
 			return len(value) > 0 || w.field.HasPresence()
-		case w.leaf == nil || w.leaf.code != opText:
+		case w.leaf == nil || w.leaf.code != opGroup:
 			return false
 		}
 		var buf [256]byte

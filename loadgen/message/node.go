@@ -1,9 +1,11 @@
 package message
 
+import "google.golang.org/protobuf/reflect/protoreflect"
+
 // node is what a program is made of: literal bytes, or a tag with a leaf or with what is within a message.
 type node struct {
 	literal []byte // of a leaf or a group its tag
-	leaf    *op
+	leaf    *leaf
 	group   []node
 	grouped bool
 }
@@ -11,31 +13,42 @@ type node struct {
 // program lays nodes out as ops; each op carries the literal bytes that precede it.
 func (c *compiler) program(nodes []node) *Program {
 	p := &Program{slots: c.found, leaves: c.leaves, keyed: c.keyed}
-	rest := p.lay(nodes, nil)
-	if len(rest) > 0 {
-		p.ops = append(p.ops, op{literal: rest})
-	}
+	p.ops = text(p.ops).with(p.lay(nodes, nil))
 	return p
 }
 
+// lay appends the ops of nodes, the first of them with the literal bytes before it; the rest are those behind the last.
 func (p *Program) lay(nodes []node, before []byte) (rest []byte) {
 	rest = before
 	for _, n := range nodes {
 		rest = append(rest, n.literal...)
-		switch {
-		case n.leaf != nil:
-			o := *n.leaf
-			o.literal, rest = rest, nil
-			p.ops = append(p.ops, o)
-		case n.grouped:
-			at := len(p.ops)
-			p.ops = append(p.ops, op{code: opGroup, literal: rest})
-			rest = p.lay(n.group, nil)
-			if len(rest) > 0 {
-				p.ops = append(p.ops, op{literal: rest})
-			}
-			rest, p.ops[at].end = nil, len(p.ops)
+		if n.leaf == nil && !n.grouped {
+			continue
 		}
+		at := len(p.ops)
+		o := op{code: opGroup}
+		if n.leaf != nil {
+			o = n.leaf.quickest()
+		}
+		o.setLiteral(rest)
+		p.ops = append(p.ops, o)
+		switch {
+		case n.grouped:
+			p.ops = text(p.ops).with(p.lay(n.group, nil))
+		case o.code == opGroup:
+			p.ops = append(p.ops, n.leaf.text...)
+		}
+		rest, p.ops[at].end = nil, int32(len(p.ops)) //nolint:gosec // far fewer than 2 billion
 	}
 	return rest
+}
+
+// quickest is the op of a leaf, in its quick form where it has one.
+func (l *leaf) quickest() op {
+	o := l.op
+	if o.code == opVarint && o.slot.kind == slotInt && o.kind != protoreflect.Sint32Kind &&
+		o.kind != protoreflect.Sint64Kind {
+		o.code = opInt // its range was looked at
+	}
+	return o
 }

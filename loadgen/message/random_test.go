@@ -1,6 +1,7 @@
 package message
 
 import (
+	"fmt"
 	"math"
 	"testing"
 )
@@ -111,6 +112,31 @@ func TestPermutation(t *testing.T) {
 		}
 		if n > 100 && moved < int(n)*9/10 {
 			t.Errorf("of %d only %d move", n, moved)
+		}
+	}
+}
+
+// Digits are those of strconv, zeros before them, whatever the width.
+func TestAppendDigits(t *testing.T) {
+	values := []uint64{
+		0, 1, 9, 10, 99, 100, 999_999, 1e8 - 1, 1e8, 123_456_789, 1e10, 1e16 - 1, 1e16, 1 << 40, math.MaxUint64,
+	}
+	for v := uint64(0); v < 1e8; v += 9973 {
+		values = append(values, v)
+	}
+	for v := range uint64(10_000) { // each of the halves
+		values = append(values, v*10_001)
+	}
+	for _, v := range values {
+		for n := 1; n <= 16; n++ {
+			got, want := string(appendDigits([]byte("x"), v, n)), fmt.Sprintf("x%0*d", n, v)
+			if got != want {
+				t.Fatalf("%d in %d digits: %q, want %q", v, n, got, want)
+			}
+			got, want = string(appendHex([]byte("x"), v, n)), fmt.Sprintf("x%0*x", n, v)
+			if v>>(4*n) == 0 && got != want {
+				t.Fatalf("%x in %d digits: %q, want %q", v, n, got, want)
+			}
 		}
 	}
 }

@@ -1,9 +1,6 @@
 package message
 
-import (
-	"encoding/binary"
-	"time"
-)
+import "time"
 
 // Moment is when a message is made: all that slots draw from, beside the seed.
 type Moment struct {
@@ -101,8 +98,7 @@ func (s *slot) integer(m *Moment) int64 {
 	case slotSent:
 		return s.from + int64(m.Sent)*int64(s.span) //nolint:gosec // as given
 	case slotInt:
-		w := wordsOf(s.key, m.Seq, m.I)
-		return s.from + int64(w.below(s.span)) //nolint:gosec // wraps to where it belongs
+		return s.draw(m)
 	case slotZipf:
 		w := wordsOf(s.key, m.Seq, m.I)
 		return int64(s.zipf.draw(&w)) //nolint:gosec // below 2^53
@@ -120,6 +116,12 @@ func (s *slot) integer(m *Moment) int64 {
 	}
 }
 
+// draw is the value of an int slot.
+func (s *slot) draw(m *Moment) int64 {
+	w := wordsOf(s.key, m.Seq, m.I)
+	return s.from + int64(w.below(s.span)) //nolint:gosec // wraps to where it belongs
+}
+
 // number is the value of a float slot.
 func (s *slot) number(m *Moment) float64 {
 	if s.kind != slotFloat {
@@ -129,10 +131,7 @@ func (s *slot) number(m *Moment) float64 {
 	return s.low + s.wide*w.unit()
 }
 
-const (
-	zeros   = "00000000000000000000"
-	letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
-)
+const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 
 // appendText appends the value as text; of slotBytes as bytes. It allocates only to grow dst.
 func (s *slot) appendText(dst []byte, m *Moment) ([]byte, error) {
@@ -200,43 +199,4 @@ func (s *slot) length(w *words) int {
 		return int(s.from)
 	}
 	return int(s.from) + int(w.below(s.span)) //nolint:gosec // a length
-}
-
-// appendHex appends the low n digits of v, 16 at most. All 16 are written where they go, and what is too much is taken
-// back: digits that are written elsewhere first, and copied from there at once, make the processor wait.
-func appendHex(dst []byte, v uint64, n int) []byte {
-	v <<= 64 - 4*n
-	at := len(dst)
-	dst = append(dst, "0000000000000000"...)
-	binary.BigEndian.PutUint64(dst[at:], hex8(v>>32))
-	binary.BigEndian.PutUint64(dst[at+8:], hex8(v&(1<<32-1)))
-	return dst[:at+n]
-}
-
-// hex8 is 32 bits as eight digits, the first of them highest: each digit is spread to a byte of its own, and turned
-// into its letter, all at once.
-func hex8(x uint64) uint64 {
-	x = (x | x<<16) & 0x0000ffff0000ffff
-	x = (x | x<<8) & 0x00ff00ff00ff00ff
-	x = (x | x<<4) & 0x0f0f0f0f0f0f0f0f
-	above9 := (x + 0x0606060606060606) >> 4 & 0x0101010101010101
-	return x + 0x3030303030303030 + above9*('a'-'0'-10)
-}
-
-// appendUUID appends a UUID of version 4 (RFC 9562) of random bits.
-func appendUUID(dst []byte, a, b uint64) []byte {
-	a = a&^0xf000 | 0x4000
-	b = b&^(3<<62) | 2<<62
-	at := len(dst)
-	dst = append(dst, "00000000-0000-0000-0000-000000000000"...)
-	u := dst[at : at+36 : at+36]
-	binary.BigEndian.PutUint64(u, hex8(a>>32))
-	middle := hex8(a & (1<<32 - 1))
-	binary.BigEndian.PutUint32(u[9:], uint32(middle>>32))
-	binary.BigEndian.PutUint32(u[14:], uint32(middle)) //nolint:gosec // the low half
-	middle = hex8(b >> 32)
-	binary.BigEndian.PutUint32(u[19:], uint32(middle>>32))
-	binary.BigEndian.PutUint32(u[24:], uint32(middle)) //nolint:gosec // the low half
-	binary.BigEndian.PutUint64(u[28:], hex8(b&(1<<32-1)))
-	return dst
 }

@@ -6,55 +6,62 @@ import (
 	"unicode/utf8"
 )
 
-// text is a string with slots in it.
-type text []part
-
-// part is literal text, or a slot.
-type part struct {
-	literal string
-	slot    *slot
-	// hexWidth is how many hex digits a counter has, which are written at once; 0 for every other part.
-	hexWidth uint8
-}
+// text is a string with slots in it: ops that append literal text and a slot's value.
+type text []op
 
 // parseText reads a string; $${ in it stands for ${. Where says where it stands.
 func (e *Slots) parseText(s, where string) (t text, err error) {
-	var literal strings.Builder
-	flush := func() {
-		if literal.Len() > 0 {
-			t = append(t, part{literal: literal.String()})
-			literal.Reset()
-		}
-	}
-	n := 0
+	var literal []byte // that goes before the next slot
 	for {
 		i := strings.Index(s, "${")
 		if i < 0 {
-			literal.WriteString(s)
-			flush()
-			return t, nil
+			return t.with(append(literal, s...)), nil
 		}
 		if i > 0 && s[i-1] == '$' {
-			literal.WriteString(s[:i-1] + "${")
+			literal = append(append(literal, s[:i-1]...), "${"...)
 			s = s[i+2:]
 			continue
 		}
-		literal.WriteString(s[:i])
+		literal = append(literal, s[:i]...)
 		source, rest, closed := strings.Cut(s[i+2:], "}")
 		if !closed {
 			return nil, fmt.Errorf("%s: a ${ without its }; $${ stands for ${", clip(s[i:]))
 		}
-		flush()
-		slot, err := e.parse(source, fmt.Sprintf("%s#%d", where, n))
+		slot, err := e.parse(source, fmt.Sprintf("%s#%d", where, len(t)))
 		if err != nil {
 			return nil, err
 		}
-		p := part{slot: slot}
-		if f := &slot.format; slot.kind <= slotI && f.base == 16 && f.zeros && !f.upper && f.width <= 16 {
-			p.hexWidth = uint8(f.width) //nolint:gosec // 16 at most
-		}
-		t = append(t, p)
-		s, n = rest, n+1
+		o := op{slot: slot}
+		o.code, o.end = textCode(slot)
+		o.setLiteral(literal)
+		t, s, literal = append(t, o), rest, nil
+	}
+}
+
+// with is the text with literal bytes behind it.
+func (t text) with(literal []byte) text {
+	if len(literal) == 0 {
+		return t
+	}
+	o := op{code: opLiteral}
+	o.setLiteral(literal)
+	return append(t, o)
+}
+
+// textCode is how a slot's value is written as text, and of a counter in how many digits.
+func textCode(s *slot) (code opcode, digits int32) {
+	f := &s.format
+	switch {
+	case s.kind <= slotI && f.zeros && !f.upper && f.width > 0 && f.width <= 16 && f.base == 10:
+		return opDigits, int32(f.width) //nolint:gosec // 16 at most
+	case s.kind <= slotI && f.zeros && !f.upper && f.width > 0 && f.width <= 16 && f.base == 16:
+		return opHex, int32(f.width) //nolint:gosec // as above
+	case s.kind == slotUUID:
+		return opUUID, 0
+	case s.kind == slotRow:
+		return opColumn, 0
+	default:
+		return opText, 0
 	}
 }
 
@@ -63,30 +70,13 @@ func hasSlots(s string) bool { return strings.Contains(s, "${") }
 
 // soleSlot is the slot that the text is, or nil where it is more.
 func (t text) soleSlot() *slot {
-	if len(t) == 1 {
+	if len(t) == 1 && len(t[0].literal) == 0 {
 		return t[0].slot
 	}
 	return nil
 }
 
-func (t text) append(dst []byte, m *Moment) ([]byte, error) {
-	var err error
-	for i := range t {
-		p := &t[i]
-		if p.slot == nil {
-			dst = append(dst, p.literal...)
-			continue
-		}
-		if v := p.slot.counted(m); p.hexWidth > 0 && v>>(4*p.hexWidth) == 0 {
-			dst = appendHex(dst, v, int(p.hexWidth))
-			continue
-		}
-		if dst, err = t[i].slot.appendText(dst, m); err != nil {
-			return dst, err
-		}
-	}
-	return dst, nil
-}
+func (t text) append(dst []byte, m *Moment) ([]byte, error) { return run(t, dst, m, 0, len(t)) }
 
 // isText says whether the text is never anything else than UTF-8.
 func (t text) isText() error {

@@ -70,7 +70,7 @@ func (c *compiler) timestamp(path string, v any) ([]node, any, error) {
 			clip(s))
 	}
 	c.leaf(t, true, false)
-	return []node{{leaf: &op{code: opTimestamp, slot: slot}}}, "2006-01-02T15:04:05Z", nil
+	return []node{{leaf: &leaf{op: op{code: opTimestamp, slot: slot}}}}, "2006-01-02T15:04:05Z", nil
 }
 
 // any compiles an Any: its type's name, and a message of the type.
