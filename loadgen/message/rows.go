@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -203,20 +204,40 @@ func (r *csvRows) field(dst []byte, at, column int) ([]byte, error) {
 			}
 			data = data[end+1:]
 		}
-		end := 0
-		for end < len(data) && data[end] != ',' && data[end] != '\n' {
-			end++
+		end := fieldEnd(data)
+		last := end == len(data) || data[end] == '\n'
+		if last && end > 0 && data[end-1] == '\r' {
+			end--
 		}
 		if column == 0 {
-			return append(dst, bytes.TrimSuffix(data[:end], []byte("\r"))...), nil
+			return append(dst, data[:end]...), nil
 		}
-		if end >= len(data) || data[end] == '\n' {
+		if last {
 			return dst, errors.New("the row has no such column")
 		}
 		data = data[end+1:]
 		column--
 	}
 }
+
+// fieldEnd is where a field that begins with data ends: at a comma, at a line's end, or with data. It looks at eight
+// bytes at a time: a loop over each ends where no processor can foresee it.
+func fieldEnd(data []byte) int {
+	at := 0
+	for ; at+8 <= len(data); at += 8 {
+		word := binary.LittleEndian.Uint64(data[at:])
+		if ends := zeroBytes(word^0x2c2c2c2c2c2c2c2c) | zeroBytes(word^0x0a0a0a0a0a0a0a0a); ends != 0 {
+			return at + bits.TrailingZeros64(ends)/8
+		}
+	}
+	for at < len(data) && data[at] != ',' && data[at] != '\n' {
+		at++
+	}
+	return at
+}
+
+// zeroBytes has the highest bit of the first byte of word that is 0, and maybe bits behind it.
+func zeroBytes(word uint64) uint64 { return (word - 0x0101010101010101) &^ word & 0x8080808080808080 }
 
 // lineRows are JSON objects, one a line; their columns are paths.
 type lineRows struct {
