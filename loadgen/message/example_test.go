@@ -34,7 +34,7 @@ func Example() {
 		fmt.Println(m.GetName(), m.GetVersion())
 	}
 	// Output:
-	// user-0 v1
-	// user-1 v8
-	// user-2 v4
+	// user-0 v9
+	// user-1 v3
+	// user-2 v6
 }

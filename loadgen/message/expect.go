@@ -299,7 +299,7 @@ func (x *Expectation) rows(m *Moment) string {
 	var all []string
 	for _, s := range x.program.slots {
 		if s.kind == slotRow {
-			where := fmt.Sprintf("%s, line %d", s.feed.File, s.feed.rows.line(s.feed.row(m.Seq)))
+			where := fmt.Sprintf("%s, line %d", s.feed.File, s.feed.rows.line(m.rowOf(s.feed)))
 			if !slices.Contains(all, where) {
 				all = append(all, where)
 			}

@@ -149,8 +149,8 @@ func (f *Feed) row(seq uint64) uint64 {
 	}
 }
 
-func (f *Feed) appendValue(dst []byte, seq uint64, column int) ([]byte, error) {
-	row := f.row(seq)
+func (f *Feed) appendValue(dst []byte, m *Moment, column int) ([]byte, error) {
+	row := m.rowOf(f)
 	var err error
 	switch {
 	case f.csv != nil:

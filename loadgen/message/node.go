@@ -1,6 +1,11 @@
 package message
 
-import "google.golang.org/protobuf/reflect/protoreflect"
+import (
+	"math"
+	"slices"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
 
 // node is what a program is made of: literal bytes, or a tag with a leaf or with what is within a message.
 type node struct {
@@ -25,22 +30,34 @@ func (p *Program) lay(nodes []node, before []byte) (rest []byte) {
 		if n.leaf == nil && !n.grouped {
 			continue
 		}
-		at := len(p.ops)
-		o := op{code: opGroup}
-		if n.leaf != nil {
-			o = n.leaf.quickest()
-		}
-		o.setLiteral(rest)
-		p.ops = append(p.ops, o)
 		switch {
 		case n.grouped:
-			p.ops = text(p.ops).with(p.lay(n.group, nil))
-		case o.code == opGroup:
-			p.ops = append(p.ops, n.leaf.text...)
+			p.layGroup(rest, 0, func() { p.ops = text(p.ops).with(p.lay(n.group, nil)) })
+		case n.leaf.code != opGroup:
+			o := n.leaf.quickest()
+			o.setLiteral(rest)
+			p.ops = append(p.ops, o)
+		case len(n.leaf.text) == 1 && n.leaf.text[0].slot != nil && len(n.leaf.text[0].literal) < math.MaxUint8:
+			o := n.leaf.text[0]
+			o.tag, o.length = n.leaf.tag, uint8(1+len(o.literal)) //nolint:gosec // looked at just now
+			o.setLiteral(slices.Concat(rest, []byte{0}, o.literal))
+			p.ops = append(p.ops, o)
+		default:
+			p.layGroup(rest, n.leaf.tag, func() { p.ops = append(p.ops, n.leaf.text...) })
 		}
-		rest, p.ops[at].end = nil, int32(len(p.ops)) //nolint:gosec // far fewer than 2 billion
+		rest = nil
 	}
 	return rest
+}
+
+// layGroup appends a group of what within appends.
+func (p *Program) layGroup(literal []byte, tag uint8, within func()) {
+	at := len(p.ops)
+	o := op{code: opGroup, tag: tag, length: 1}
+	o.setLiteral(append(literal, 0))
+	p.ops = append(p.ops, o)
+	within()
+	p.ops[at].end = int32(len(p.ops)) //nolint:gosec // far fewer than 2 billion
 }
 
 // quickest is the op of a leaf, in its quick form where it has one.

@@ -27,7 +27,7 @@ type opcode uint8
 
 const (
 	opLiteral opcode = iota
-	opGroup          // length and what the ops up to end append
+	opGroup          // what the ops up to end append
 	opVarint         // a whole number, a bool or an enum
 	opFixed32
 	opFixed64
@@ -45,6 +45,8 @@ const (
 // op is one step of a program: literal bytes, and then a value. It is 64 bytes, a line of the processor's cache.
 type op struct {
 	code opcode
+	// length is how far before the value the byte stands that its length goes to; 0 is that it has none.
+	length uint8
 	// tag is how much of the literal is taken back where the value is the default, which then is not sent.
 	tag  uint8
 	kind protoreflect.Kind // the field's
@@ -73,16 +75,12 @@ func run(ops []op, dst []byte, m *Moment, from, to int) (_ []byte, err error) {
 		} else {
 			dst = append(dst, o.literal...)
 		}
+		value := len(dst)
 		switch o.code {
 		case opLiteral:
 		case opGroup:
-			at := len(dst)
-			if dst, err = run(ops, append(dst, 0), m, i+1, int(o.end)); err != nil {
+			if dst, err = run(ops, dst, m, i+1, int(o.end)); err != nil {
 				return dst, err
-			}
-			dst = putLength(dst, at)
-			if o.tag > 0 && len(dst) == at+1 {
-				dst = dst[:at-int(o.tag)]
 			}
 			i = int(o.end) - 1
 		case opDigits:
@@ -97,7 +95,7 @@ func run(ops []op, dst []byte, m *Moment, from, to int) (_ []byte, err error) {
 			w := wordsOf(o.slot.key, m.Seq, m.I)
 			dst = appendUUID(dst, w.next(), w.next())
 		case opColumn:
-			if dst, err = o.slot.feed.appendValue(dst, m.Seq, o.slot.column); err != nil {
+			if dst, err = o.slot.feed.appendValue(dst, m, o.slot.column); err != nil {
 				return dst, err
 			}
 		case opText:
@@ -108,7 +106,7 @@ func run(ops []op, dst []byte, m *Moment, from, to int) (_ []byte, err error) {
 			if v := o.slot.draw(m); v != 0 || o.tag == 0 {
 				dst = binary.AppendUvarint(dst, uint64(v)) //nolint:gosec // as varints have it
 			} else {
-				dst = dst[:len(dst)-int(o.tag)]
+				dst = dst[:value-int(o.tag)]
 			}
 		case opTimestamp:
 			ns, err := o.slot.nanoseconds(m)
@@ -117,7 +115,7 @@ func run(ops []op, dst []byte, m *Moment, from, to int) (_ []byte, err error) {
 			}
 			dst = appendTimestamp(dst, ns)
 		case opRow:
-			if dst, err = o.slot.feed.appendValue(dst, m.Seq, 0); err != nil {
+			if dst, err = o.slot.feed.appendValue(dst, m, 0); err != nil {
 				return dst, err
 			}
 		default:
@@ -125,19 +123,26 @@ func run(ops []op, dst []byte, m *Moment, from, to int) (_ []byte, err error) {
 				return dst, err
 			}
 		}
+		if o.length == 0 {
+			continue
+		}
+		at := value - int(o.length)
+		switch n := len(dst) - at - 1; {
+		case n == 0 && o.tag > 0:
+			dst = dst[:at-int(o.tag)]
+		case n < 0x80:
+			dst[at] = byte(n)
+		default:
+			dst = putLength(dst, at, n)
+		}
 	}
 	return dst, nil
 }
 
-// putLength writes the length of what stands behind dst[at] there. A byte is enough for most; what is longer moves.
-func putLength(dst []byte, at int) []byte {
-	n := len(dst) - at - 1
-	if n < 0x80 {
-		dst[at] = byte(n)
-		return dst
-	}
+// putLength makes room for a length of n at dst[at], of which it has a byte so far, and writes it there.
+func putLength(dst []byte, at, n int) []byte {
 	var length [binary.MaxVarintLen64]byte
-	w := binary.PutUvarint(length[:], uint64(n))
+	w := binary.PutUvarint(length[:], uint64(n)) //nolint:gosec // a length
 	dst = append(dst, length[:w-1]...)
 	copy(dst[at+w:], dst[at+1:at+1+n])
 	copy(dst[at:], length[:w])

@@ -7,16 +7,26 @@ import (
 	"grpcbench/loadgen/mix"
 )
 
-// words are the random words of one slot in one message: SplitMix64's sequence, from a state that is a function of the
-// slot's key, the call's number and the message's. So any process makes any message's values again.
+// The steps of a state from call to call, from message to message and from word to word: the first three powers of
+// 0.8191725134, as parts of 2^64, made odd. By these the states of a slot's words lie as far from each other as they
+// can (the generalized golden ratio; Roberts: "The unreasonable effectiveness of quasirandom sequences", 2018).
+const (
+	stepCall    = 0xd1b54a32d192ed03
+	stepMessage = 0xabc98388fb8fac03
+	stepWord    = 0x8cb92ba72f3d8dd7
+)
+
+// words are the random words of one slot in one message: SplitMix64's finalizer of a state that is the slot's key and
+// steps from there. So any process makes any message's values again. The finalizer is a permutation: the same word of
+// another call is another.
 type words struct{ state uint64 }
 
 func wordsOf(key, seq uint64, i int) words {
-	return words{mix.Mix(mix.Mix(key+seq*mix.Golden) + uint64(i)*mix.Golden)} //nolint:gosec // a message's number
+	return words{key + seq*stepCall + uint64(i)*stepMessage} //nolint:gosec // a message's number
 }
 
 func (w *words) next() uint64 {
-	w.state += mix.Golden
+	w.state += stepWord
 	return mix.Mix(w.state)
 }
 
@@ -100,33 +110,4 @@ func expOver(x float64) float64 {
 		return math.Expm1(x) / x
 	}
 	return 1 + x*0.5*(1+x/3*(1+0.25*x))
-}
-
-// permutation is one of 0 to n-1, without a table: a Feistel network of four rounds on the least power of two that
-// holds n, walked until it comes back below n (Black, Rogaway: "Ciphers with arbitrary finite domains", 2002).
-type permutation struct {
-	n           uint64
-	low         uint   // bits of the right side
-	right, left uint64 // what the sides hold
-}
-
-func newPermutation(n uint64) permutation {
-	all := max(2, uint(bits.Len64(max(n, 1)-1))) //nolint:gosec // 64 at most
-	low := all / 2
-	return permutation{n: n, low: low, right: 1<<low - 1, left: 1<<(all-low) - 1}
-}
-
-// at is where x goes, by the key.
-func (p *permutation) at(key, x uint64) uint64 {
-	for {
-		left, right := x>>p.low, x&p.right
-		for round := uint64(0); round < 4; round += 2 {
-			left ^= mix.Mix(key+round*mix.Golden+right) & p.left
-			right ^= mix.Mix(key+(round+1)*mix.Golden+left) & p.right
-		}
-		x = left<<p.low | right
-		if x < p.n {
-			return x
-		}
-	}
 }

@@ -95,27 +95,6 @@ func TestZipf(t *testing.T) {
 	}
 }
 
-func TestPermutation(t *testing.T) {
-	for _, n := range []uint64{1, 2, 3, 4, 5, 16, 17, 1000, 65_537} {
-		p := newPermutation(n)
-		seen := make([]bool, n)
-		moved := 0
-		for x := range n {
-			y := p.at(99, x)
-			if y >= n || seen[y] {
-				t.Fatalf("of %d, %d goes to %d, where another is", n, x, y)
-			}
-			seen[y] = true
-			if x != y {
-				moved++
-			}
-		}
-		if n > 100 && moved < int(n)*9/10 {
-			t.Errorf("of %d only %d move", n, moved)
-		}
-	}
-}
-
 // Digits are those of strconv, zeros before them, whatever the width.
 func TestAppendDigits(t *testing.T) {
 	values := []uint64{

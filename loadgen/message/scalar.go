@@ -61,7 +61,7 @@ func (s *slot) scalar(field protoreflect.FieldDescriptor, k protoreflect.Kind, m
 			return 0, fmt.Errorf("${%s}: %w", s.source, err)
 		}
 		if err != nil {
-			return 0, s.feed.rowError(s.feed.row(m.Seq), s.column, err)
+			return 0, s.feed.rowError(m.rowOf(s.feed), s.column, err)
 		}
 		return v, nil
 	default:
@@ -183,7 +183,7 @@ func (s *slot) nanoseconds(m *Moment) (int64, error) {
 		return 0, fmt.Errorf("${%s}: %w", s.source, err)
 	}
 	if err != nil {
-		return 0, s.feed.rowError(s.feed.row(m.Seq), s.column, err)
+		return 0, s.feed.rowError(m.rowOf(s.feed), s.column, err)
 	}
 	return ns, nil
 }

@@ -10,6 +10,8 @@ type Moment struct {
 	Sent   int // messages that the call sent so far; of an answer alone
 	step   uint64
 	now    int64
+	feed   *Feed  // the last that was asked for its row
+	row    uint64 // of it
 }
 
 // MomentOf takes a call's key apart: its worker stands in the upper 16 bits, which step of its flow it is in the 8
@@ -24,6 +26,14 @@ func (m *Moment) time() int64 {
 		m.now = time.Now().UnixNano()
 	}
 	return m.now
+}
+
+// rowOf is the row of a feed, found once for all of its columns.
+func (m *Moment) rowOf(f *Feed) uint64 {
+	if m.feed != f {
+		m.feed, m.row = f, f.row(m.Seq)
+	}
+	return m.row
 }
 
 // kind is what a slot makes.
@@ -141,7 +151,7 @@ func (s *slot) appendText(dst []byte, m *Moment) ([]byte, error) {
 	case slotPick:
 		return append(dst, s.picks[s.pick(m)]...), nil
 	case slotRow:
-		return s.feed.appendValue(dst, m.Seq, s.column)
+		return s.feed.appendValue(dst, m, s.column)
 	case slotSaved:
 		return append(dst, s.saved.value(m.Worker, s.column)...), nil
 	case slotFile:
