@@ -8,79 +8,118 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// matches says whether an encoded message holds what is wanted, as far as its bytes tell: where they are unusual it
-// says no, though a decoder might find a match.
-func matches(body []byte, wants []want, m *Moment) bool {
-	var seen uint64
+// matches says whether an encoded message holds what is wanted, in the order of the fields' numbers, as far as its bytes
+// tell: where they are unusual it says no, though a decoder might find a match. It writes what is wanted into buf.
+func matches(body []byte, wants []want, m *Moment, buf []byte) bool {
+	var last, held protowire.Number
 	for len(body) > 0 {
-		number, kind, n := protowire.ConsumeTag(body)
-		if n < 0 {
+		tag, n := consumeVarint(body)
+		number, kind := protowire.DecodeTag(tag)
+		if n < 0 || number < protowire.MinValidNumber || number < last || number == held {
+			return false // of several the last counts, or they are one: decoders know
+		}
+		body, last = body[n:], number
+		v := value{kind: kind}
+		if n = v.consume(number, body); n < 0 {
 			return false
 		}
 		body = body[n:]
-		var value []byte // of a varint or a fixed number as it is encoded, of others what is within
-		if kind == protowire.BytesType {
-			value, n = protowire.ConsumeBytes(body)
-		} else if n = protowire.ConsumeFieldValue(number, kind, body); n >= 0 {
-			value = body[:n]
+		for len(wants) > 0 && wants[0].number < number {
+			if !wants[0].unsent {
+				return false
+			}
+			wants = wants[1:]
 		}
-		if n < 0 {
+		if len(wants) == 0 || wants[0].number != number {
+			continue
+		}
+		if !wants[0].matches(&v, m, buf) {
 			return false
 		}
-		body = body[n:]
-		for i := range wants {
-			w := &wants[i]
-			if w.number != number {
-				continue
-			}
-			if seen&(1<<i) != 0 || w.absent || !w.matches(kind, value, m) {
-				return false // the last of several counts, or they are one: decoders know
-			}
-			seen |= 1 << i
-		}
+		held, wants = number, wants[1:]
 	}
 	for i := range wants {
-		if seen&(1<<i) == 0 && !wants[i].unsent {
+		if !wants[i].unsent {
 			return false
 		}
 	}
 	return true
 }
 
-func (w *want) matches(kind protowire.Type, value []byte, m *Moment) bool {
-	switch kind {
-	case protowire.BytesType:
-		switch {
-		case w.inner:
-			return matches(value, w.within, m)
-		case w.anything:
-			return len(value) > 0 || w.field.HasPresence()
-		case w.leaf == nil || w.leaf.code != opGroup:
-			return false
-		}
-		var buf [256]byte
-		wanted, err := w.leaf.text.append(buf[:0], m)
-		return err == nil && bytes.Equal(wanted, value)
+// value is a field's as it is encoded: a varint's number, the bits of a fixed number, or the bytes within.
+type value struct {
+	kind   protowire.Type
+	number uint64
+	within []byte
+}
+
+// consume reads the value that b begins with, and returns how long it is there; a negative length is an error.
+func (v *value) consume(field protowire.Number, b []byte) (n int) {
+	switch v.kind {
 	case protowire.VarintType:
-		if w.leaf == nil || w.leaf.code != opVarint {
-			return false
+		v.number, n = consumeVarint(b)
+	case protowire.BytesType:
+		var size uint64
+		if size, n = consumeVarint(b); n < 0 || size > uint64(len(b)-n) { //nolint:gosec // a length
+			return -1
 		}
-		got, _ := protowire.ConsumeVarint(value)
-		wanted, err := w.leaf.slot.scalar(w.leaf.field, w.leaf.kind, m)
-		return err == nil && got == wanted
+		v.within = b[n : n+int(size)] //nolint:gosec // within b
+		n += int(size)                //nolint:gosec // as above
 	case protowire.Fixed32Type:
-		if w.leaf == nil || w.leaf.code != opFixed32 {
-			return false
+		if len(b) < 4 {
+			return -1
 		}
-		wanted, err := w.leaf.slot.scalar(w.leaf.field, w.leaf.kind, m)
-		return err == nil && uint64(binary.LittleEndian.Uint32(value)) == wanted&math.MaxUint32
+		v.number, n = uint64(binary.LittleEndian.Uint32(b)), 4
 	case protowire.Fixed64Type:
-		if w.leaf == nil || w.leaf.code != opFixed64 {
-			return false
+		if len(b) < 8 {
+			return -1
 		}
-		wanted, err := w.leaf.slot.scalar(w.leaf.field, w.leaf.kind, m)
-		return err == nil && binary.LittleEndian.Uint64(value) == wanted
+		v.number, n = binary.LittleEndian.Uint64(b), 8
 	default:
+		n = protowire.ConsumeFieldValue(field, v.kind, b)
+	}
+	return n
+}
+
+// consumeVarint is protowire's, and quicker where it is one byte.
+func consumeVarint(b []byte) (uint64, int) {
+	if len(b) > 0 && b[0] < 0x80 {
+		return uint64(b[0]), 1
+	}
+	return protowire.ConsumeVarint(b)
+}
+
+// matches says whether a value is what is wanted.
+func (w *want) matches(v *value, m *Moment, buf []byte) bool {
+	switch {
+	case v.kind == protowire.BytesType && w.inner:
+		return matches(v.within, w.within, m, buf)
+	case v.kind == protowire.BytesType && w.anything:
+		return len(v.within) > 0 || w.field.HasPresence()
+	case w.leaf == nil || w.leaf.wireType() != v.kind:
 		return false
+	case v.kind == protowire.BytesType:
+		wanted, err := w.leaf.text.append(buf[:0], m)
+		return err == nil && bytes.Equal(wanted, v.within)
+	default:
+		wanted, err := w.leaf.slot.scalar(w.leaf.field, w.leaf.kind, m)
+		if v.kind == protowire.Fixed32Type {
+			wanted &= math.MaxUint32
+		}
+		return err == nil && v.number == wanted
+	}
+}
+
+// wireType is how the value is encoded.
+func (l *leaf) wireType() protowire.Type {
+	switch l.code {
+	case opVarint:
+		return protowire.VarintType
+	case opFixed32:
+		return protowire.Fixed32Type
+	case opFixed64:
+		return protowire.Fixed64Type
+	default:
+		return protowire.BytesType
 	}
 }

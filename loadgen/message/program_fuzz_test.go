@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -369,7 +370,47 @@ func round(t *testing.T, seed uint64, feed *Feed) (compared, held bool) {
 	if err := expect[0].Check(encoded[len("before"):], &m); err != nil {
 		t.Fatalf("seed %d: %s does not hold of itself: %v", seed, slots, err)
 	}
+	x := expect[0]
+	for r := rand.New(rand.NewPCG(seed, 7)); x.plain && r.IntN(8) > 0; {
+		body := distort(r, encoded[len("before"):])
+		if r.IntN(2) > 0 {
+			body = distort(r, body) // a part that is there twice, and not the same
+		}
+		if !matches(body, x.wants, &m, nil) {
+			continue
+		}
+		got := dynamicpb.NewMessage(desc)
+		if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(body, got); err != nil {
+			continue // text that is no UTF-8, and what is wrong where nothing is wanted
+		}
+		if err := x.check(got, &m); err != nil {
+			t.Fatalf("seed %d: a quick look at %x is content with it, and decoded %v", seed, body, err)
+		}
+	}
 	return true, true
+}
+
+// distort changes an encoded message somewhere, or puts a part of it there again.
+func distort(r *rand.Rand, b []byte) []byte {
+	b = slices.Clone(b)
+	if len(b) == 0 {
+		return b
+	}
+	from := r.IntN(len(b))
+	to := from + r.IntN(len(b)-from+1)
+	switch r.IntN(5) {
+	case 0:
+		b[from] ^= 1 << r.IntN(8)
+	case 1:
+		b = slices.Delete(b, from, to)
+	case 2:
+		b = slices.Insert(b, to, b[from:to]...)
+	case 3:
+		b = append(b, b[:to]...)
+	default:
+		b = append(b[from:len(b):len(b)], b[:from]...)
+	}
+	return b
 }
 
 func feedOf(t testing.TB, name, content string) *Feed {
