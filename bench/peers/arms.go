@@ -27,6 +27,12 @@ type arm struct {
 	measured []measurement
 }
 
+// called gives the arm another name.
+func (a *arm) called(name string) *arm {
+	a.name = name
+	return a
+}
+
 // measurement is one run of a generator, start and end of the process included.
 type measurement struct {
 	cpu, user float64 // microseconds a unit

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"syscall"
 
 	"grpcbench/loadgen/child"
@@ -45,6 +46,7 @@ func compare(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("peers", flag.ContinueOnError)
 	rounds := fs.Int("rounds", 5, "rounds, each with every generator once")
 	scale := fs.Int("n", 200_000, "unary calls that a generator makes in a round; streams carry as much in proportion")
+	only := fs.String("only", "", "only the comparisons whose title has this in it, as: their own")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -78,6 +80,9 @@ func compare(ctx context.Context, args []string) error {
 		return err
 	}
 	for _, c := range t.comparisons(*scale) {
+		if !strings.Contains(c.title, *only) {
+			continue
+		}
 		fmt.Printf("%s; %d rounds; %s\n\n", c.title, *rounds, pinned)
 		if err := c.run(ctx, *rounds); err != nil {
 			return err
