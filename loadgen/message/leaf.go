@@ -42,11 +42,15 @@ func leafOf(field protoreflect.FieldDescriptor, t text) (_ *leaf, sample any, er
 
 // numberLeaf makes a field's value that is no text.
 func numberLeaf(field protoreflect.FieldDescriptor, s *slot) *leaf {
-	return &leaf{op: op{code: codeOf(field), slot: s, field: field, kind: field.Kind()}}
+	return &leaf{op: op{code: codeOf(field, s), slot: s, field: field, kind: field.Kind()}}
 }
 
 // codeOf is how a number is encoded.
-func codeOf(field protoreflect.FieldDescriptor) opcode {
+func codeOf(field protoreflect.FieldDescriptor, s *slot) opcode {
+	zigzag := field.Kind() == protoreflect.Sint32Kind || field.Kind() == protoreflect.Sint64Kind
+	if s.kind == slotInt && wireType(field.Kind()) == protowire.VarintType && !zigzag {
+		return opInt // whose range is looked at before
+	}
 	switch wireType(field.Kind()) {
 	case protowire.Fixed32Type:
 		return opFixed32

@@ -8,8 +8,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// matches says whether an encoded message holds what is wanted, in the order of the fields' numbers, as far as its bytes
-// tell: where they are unusual it says no, though a decoder might find a match. It writes what is wanted into buf.
+// matches says whether an encoded message holds what is wanted, in the order of the fields' numbers, as far as its
+// bytes tell: where they are unusual it says no, though a decoder might find a match. It writes into buf.
 func matches(body []byte, wants []want, m *Moment, buf []byte) bool {
 	var last, held protowire.Number
 	for len(body) > 0 {
@@ -101,6 +101,8 @@ func (w *want) matches(v *value, m *Moment, buf []byte) bool {
 	case v.kind == protowire.BytesType:
 		wanted, err := w.leaf.text.append(buf[:0], m)
 		return err == nil && bytes.Equal(wanted, v.within)
+	case w.leaf.code == opInt:
+		return v.number == uint64(w.leaf.slot.draw(m)) //nolint:gosec // as varints have it
 	default:
 		wanted, err := w.leaf.slot.scalar(w.leaf.field, w.leaf.kind, m)
 		if v.kind == protowire.Fixed32Type {
@@ -113,7 +115,7 @@ func (w *want) matches(v *value, m *Moment, buf []byte) bool {
 // wireType is how the value is encoded.
 func (l *leaf) wireType() protowire.Type {
 	switch l.code {
-	case opVarint:
+	case opVarint, opInt:
 		return protowire.VarintType
 	case opFixed32:
 		return protowire.Fixed32Type

@@ -3,8 +3,6 @@ package message
 import (
 	"math"
 	"slices"
-
-	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // node is what a program is made of: literal bytes, or a tag with a leaf or with what is within a message.
@@ -34,7 +32,7 @@ func (p *Program) lay(nodes []node, before []byte) (rest []byte) {
 		case n.grouped:
 			p.layGroup(rest, 0, func() { p.ops = text(p.ops).with(p.lay(n.group, nil)) })
 		case n.leaf.code != opGroup:
-			o := n.leaf.quickest()
+			o := n.leaf.op
 			o.setLiteral(rest)
 			p.ops = append(p.ops, o)
 		case len(n.leaf.text) == 1 && n.leaf.text[0].slot != nil && len(n.leaf.text[0].literal) < math.MaxUint8:
@@ -58,14 +56,4 @@ func (p *Program) layGroup(literal []byte, tag uint8, within func()) {
 	p.ops = append(p.ops, o)
 	within()
 	p.ops[at].end = int32(len(p.ops)) //nolint:gosec // far fewer than 2 billion
-}
-
-// quickest is the op of a leaf, in its quick form where it has one.
-func (l *leaf) quickest() op {
-	o := l.op
-	if o.code == opVarint && o.slot.kind == slotInt && o.kind != protoreflect.Sint32Kind &&
-		o.kind != protoreflect.Sint64Kind {
-		o.code = opInt // its range was looked at
-	}
-	return o
 }
