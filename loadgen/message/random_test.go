@@ -73,6 +73,20 @@ func TestWordsAreIndependent(t *testing.T) {
 	}
 }
 
+// No call's word is another's, so that ${hex(16)} is a key of its own.
+func TestWordsNeverRepeat(t *testing.T) {
+	key := keyOf(1, "$.a#0")
+	seen := make(map[uint64]bool, 1<<19)
+	for seq := range uint64(1 << 19) {
+		w := wordsOf(key, seq*seq, 0) // near ones, and far ones
+		word := w.next()
+		if seen[word] {
+			t.Fatalf("call %d: %#x was another's", seq*seq, word)
+		}
+		seen[word] = true
+	}
+}
+
 func TestZipf(t *testing.T) {
 	for _, tt := range []struct {
 		n uint64
