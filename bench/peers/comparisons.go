@@ -86,9 +86,9 @@ func (t *tools) ownData(n int) *comparison {
 		ghz   = `{"name":"{{.RequestNumber}} {{.UUID}} {{randomString 8}}","age":"{{randomInt 1 90}}","body":{"name":"hi"}}`
 	)
 	args := []string{"-rpc", "Search", "-n", strconv.Itoa(n), "-c", strconv.Itoa(workers)}
-	own := append(slices.Clone(args), "-data", slots, "-feed", t.people+",shuffle")
+	own := slices.Concat(args, []string{"-data", slots, "-feed", t.people + ",shuffle"})
 	c := &comparison{
-		title: fmt.Sprintf("Search, calls with data of their own over wire, %d in flight, %d a round", workers, n),
+		title: fmt.Sprintf("Search, calls with data of their own, %d in flight, %d calls a round", workers, n),
 		unit:  "µs a call", per: float64(n), rate: "calls/s",
 		arms: []*arm{
 			t.loadgenArm("wire", append(args, "-data", same)...),

@@ -79,15 +79,20 @@ func compare(ctx context.Context, args []string) error {
 	if err := t.find(ctx); err != nil {
 		return err
 	}
+	made := 0
 	for _, c := range t.comparisons(*scale) {
 		if !strings.Contains(c.title, *only) {
 			continue
 		}
+		made++
 		fmt.Printf("%s; %d rounds; %s\n\n", c.title, *rounds, pinned)
 		if err := c.run(ctx, *rounds); err != nil {
 			return err
 		}
 		fmt.Println(c.table())
+	}
+	if made == 0 {
+		return fmt.Errorf("-only %s: no comparison's title has that", *only)
 	}
 	for _, missing := range t.missing {
 		fmt.Println(missing)

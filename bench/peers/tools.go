@@ -51,7 +51,7 @@ func (t *tools) find(ctx context.Context) (err error) {
 	return t.write()
 }
 
-// write makes the files that other tools take their request from.
+// write makes the files that generators take their requests from.
 func (t *tools) write() error {
 	message, err := proto.Marshal(request())
 	if err != nil {
@@ -86,7 +86,7 @@ export default () => {
 	return nil
 }
 
-// request is what every generator sends; loadgen's has the same length.
+// request is what every generator sends where nothing else is said; loadgen's has the same length.
 func request() *person.PersonReq {
 	return &person.PersonReq{Name: "0123456789abcdef", Age: 36, Body: &person.Mbody{Name: "hi"}}
 }

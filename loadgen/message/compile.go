@@ -20,7 +20,7 @@ func (e *Slots) Compile(data []byte, desc protoreflect.MessageDescriptor, types 
 	if f := e.Feeds["row"]; f != nil && len(bytes.TrimSpace(data)) == 0 {
 		if f.messages != nil {
 			s := &slot{kind: slotRow, source: "row", feed: f}
-			return []*Program{{ops: []op{{code: opRow, slot: s}}, slots: []*slot{s}}}, nil
+			return []*Program{{ops: []op{{code: opColumn, slot: s}}, slots: []*slot{s}}}, nil
 		}
 	}
 	all, err := split(data, desc)

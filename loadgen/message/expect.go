@@ -38,12 +38,14 @@ type want struct {
 	path   string
 	// one of these, or none: then the field as a whole is compared.
 	anything, absent bool
-	leaf             *leaf  // of a plain one
-	unsent           bool   // the default, which is not sent
-	within           []want // of a message
-	inner            bool
-	elements         []want // of a list, each of one element
-	keys             []string
+	// rival is that the field is one of a oneof with another that is wanted: decoders know what its being there means.
+	rival    bool
+	leaf     *leaf  // of a plain one
+	unsent   bool   // the default, which is not sent
+	within   []want // of a message
+	inner    bool
+	elements []want // of a list, each of one element
+	keys     []string
 }
 
 // Expect compiles what is expected of answers to what requests send: JSON of the answer's type, one for all answers, or
@@ -109,7 +111,26 @@ func (x *Expectation) wantsOf(path string, desc protoreflect.MessageDescriptor, 
 		}
 		all = append(all, x.wantOf(path+"."+key, field, object[key], e, field.IsList()))
 	}
+	all = append(all, rivals(all)...)
 	slices.SortStableFunc(all, func(a, b want) int { return cmp.Compare(a.number, b.number) })
+	return all
+}
+
+// rivals are the other fields of the oneofs that wants are of.
+func rivals(wants []want) (all []want) {
+	for _, w := range wants {
+		oneof := w.field.ContainingOneof()
+		if oneof == nil {
+			continue
+		}
+		for i := range oneof.Fields().Len() {
+			field := oneof.Fields().Get(i)
+			named := slices.ContainsFunc(wants, func(w want) bool { return w.number == field.Number() })
+			if !named {
+				all = append(all, want{field: field, number: field.Number(), rival: true, unsent: true})
+			}
+		}
+	}
 	return all
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -157,13 +158,25 @@ func (c *compiler) mapped(path string, field protoreflect.FieldDescriptor, v any
 		}); err != nil {
 			return nil, nil, nil, err
 		}
-		samples[fmt.Sprint(ks)] = vs
+		name := fmt.Sprint(ks)
+		for n := 1; hasKey(samples, name) || hasKey(object, name); n++ { // so that no sample hides another
+			if field.MapKey().Kind() == protoreflect.BoolKind {
+				break
+			}
+			name = strconv.Itoa(n)
+		}
+		samples[name] = vs
 		nodes = append(nodes, node{literal: tag(field, protowire.BytesType), group: append(k, value...), grouped: true})
 	}
 	if len(fixed) > 0 {
 		same = fixed
 	}
 	return nodes, same, samples, nil
+}
+
+func hasKey(m map[string]any, key string) bool {
+	_, ok := m[key]
+	return ok
 }
 
 func (c *compiler) list(path string, field protoreflect.FieldDescriptor, v any) (nodes []node, sample any, err error) {

@@ -47,7 +47,7 @@ func (f *format) parse(text string, whole, float bool) error {
 func (f *format) appendInt(dst []byte, v int64) []byte {
 	if f.base == 16 && f.zeros && v >= 0 && f.width > 0 && f.width <= 16 && (f.width == 16 || v>>(4*f.width) == 0) &&
 		!f.upper {
-		return appendHex(dst, uint64(v), f.width) // the quick way, of most ids
+		return appendHex(dst, uint64(v), f.width) // the quick way
 	}
 	if f.base == 0 {
 		return strconv.AppendInt(dst, v, 10)

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// matches says whether an encoded message holds what is wanted, in the order of the fields' numbers, as far as its
-// bytes tell: where they are unusual it says no, though a decoder might find a match. It writes into buf.
+// matches says whether an encoded message holds what is wanted, as far as its bytes tell: where they are unusual it
+// says no, though a decoder might find a match. Of what is not wanted it only looks where it ends. The wants stand in
+// the order of their numbers, and the message's fields must. It writes into buf.
 func matches(body []byte, wants []want, m *Moment, buf []byte) bool {
 	var last, held protowire.Number
 	for len(body) > 0 {
@@ -94,8 +97,8 @@ func (w *want) matches(v *value, m *Moment, buf []byte) bool {
 	switch {
 	case v.kind == protowire.BytesType && w.inner:
 		return matches(v.within, w.within, m, buf)
-	case v.kind == protowire.BytesType && w.anything:
-		return len(v.within) > 0 || w.field.HasPresence()
+	case w.anything:
+		return w.holdsAny(v)
 	case w.leaf == nil || w.leaf.wireType() != v.kind:
 		return false
 	case v.kind == protowire.BytesType:
@@ -109,6 +112,19 @@ func (w *want) matches(v *value, m *Moment, buf []byte) bool {
 			wanted &= math.MaxUint32
 		}
 		return err == nil && v.number == wanted
+	}
+}
+
+// holdsAny says whether a value is any but the default, and of the field's type.
+func (w *want) holdsAny(v *value) bool {
+	k := w.field.Kind()
+	switch {
+	case wireType(k) != v.kind:
+		return false
+	case v.kind == protowire.BytesType:
+		return (len(v.within) > 0 || w.field.HasPresence()) && (k != protoreflect.StringKind || utf8.Valid(v.within))
+	default:
+		return uint32(v.number) != 0 //nolint:gosec // a number of which this half is 0 is rare, and a decoder's
 	}
 }
 

@@ -16,13 +16,13 @@ type node struct {
 // program lays nodes out as ops; each op carries the literal bytes that precede it.
 func (c *compiler) program(nodes []node) *Program {
 	p := &Program{slots: c.found, leaves: c.leaves, keyed: c.keyed}
-	p.ops = text(p.ops).with(p.lay(nodes, nil))
+	p.lay(nodes)
 	return p
 }
 
-// lay appends the ops of nodes, the first of them with the literal bytes before it; the rest are those behind the last.
-func (p *Program) lay(nodes []node, before []byte) (rest []byte) {
-	rest = before
+// lay appends the ops of nodes.
+func (p *Program) lay(nodes []node) {
+	var rest []byte // the literal bytes since the last op
 	for _, n := range nodes {
 		rest = append(rest, n.literal...)
 		if n.leaf == nil && !n.grouped {
@@ -30,7 +30,7 @@ func (p *Program) lay(nodes []node, before []byte) (rest []byte) {
 		}
 		switch {
 		case n.grouped:
-			p.layGroup(rest, 0, func() { p.ops = text(p.ops).with(p.lay(n.group, nil)) })
+			p.layGroup(rest, 0, func() { p.lay(n.group) })
 		case n.leaf.code != opGroup:
 			o := n.leaf.op
 			o.setLiteral(rest)
@@ -45,7 +45,7 @@ func (p *Program) lay(nodes []node, before []byte) (rest []byte) {
 		}
 		rest = nil
 	}
-	return rest
+	p.ops = text(p.ops).with(rest)
 }
 
 // layGroup appends a group of what within appends.

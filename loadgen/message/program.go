@@ -32,25 +32,25 @@ const (
 	opFixed32
 	opFixed64
 	opTimestamp // the fields of a google.protobuf.Timestamp
-	opRow       // a feed's whole row
 	opText      // a slot's value as text
 	// What follows does as one of the above does, of the usual slots, and quicker.
 	opInt    // opVarint of an int that its field takes as it is
 	opDigits // opText of a counter in decimal digits, as many as end says
 	opHex    // opText of a counter in hex digits, as many as end says
 	opUUID   // opText of a UUID
-	opColumn // opText of a feed's column
+	opColumn // opText of a feed's column; of a feed of messages a whole one
 )
 
-// op is one step of a program: literal bytes, and then a value. It is 64 bytes, a line of the processor's cache.
+// op is one step of a program: literal bytes, and then a value. It is as large as a line of the processor's cache.
 type op struct {
 	code opcode
-	// length is how far before the value the byte stands that its length goes to; 0 is that it has none.
+	// length is how far before the value the byte stands that a length goes to, of the value and of the literal bytes
+	// between; 0 is that there is none.
 	length uint8
 	// tag is how much of the literal is taken back where the value is the default, which then is not sent.
 	tag  uint8
 	kind protoreflect.Kind // the field's
-	// end is where a group ends: behind its last op. Of a counter it is how many digits it has.
+	// end is of a group where it ends, behind its last op, and of a counter how many digits it has.
 	end int32
 	// literal goes before the value: tags, and what never changes. Head is its first 8 bytes, the first of them lowest.
 	literal []byte
@@ -114,10 +114,6 @@ func run(ops []op, dst []byte, m *Moment, from, to int) (_ []byte, err error) {
 				return dst, err
 			}
 			dst = appendTimestamp(dst, ns)
-		case opRow:
-			if dst, err = o.slot.feed.appendValue(dst, m, 0); err != nil {
-				return dst, err
-			}
 		default:
 			if dst, err = o.appendNumber(dst, m); err != nil {
 				return dst, err

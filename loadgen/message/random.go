@@ -7,9 +7,9 @@ import (
 	"grpcbench/loadgen/mix"
 )
 
-// The steps of a state from call to call, from message to message and from word to word: the first three powers of
-// 0.8191725134, as parts of 2^64, made odd. By these the states of a slot's words lie as far from each other as they
-// can (the generalized golden ratio; Roberts: "The unreasonable effectiveness of quasirandom sequences", 2018).
+// The steps of a state from call to call, from message to message and from word to word: odd numbers, of which no small
+// multiples add up to 0. They are parts of 2^64, by the first three powers of 0.8191725134 (whose inverse x is that of
+// x^4 = x+1, as Roberts has it in "The unreasonable effectiveness of quasirandom sequences", 2018), made odd.
 const (
 	stepCall    = 0xd1b54a32d192ed03
 	stepMessage = 0xabc98388fb8fac03
@@ -17,8 +17,8 @@ const (
 )
 
 // words are the random words of one slot in one message: SplitMix64's finalizer of a state that is the slot's key and
-// steps from there. So any process makes any message's values again. The finalizer is a permutation: the same word of
-// another call is another.
+// steps from there. So any process makes any message's values again. The finalizer is a permutation and the step is
+// odd, so that word k of a call is word k of no other.
 type words struct{ state uint64 }
 
 func wordsOf(key, seq uint64, i int) words {

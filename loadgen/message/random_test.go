@@ -73,17 +73,46 @@ func TestWordsAreIndependent(t *testing.T) {
 	}
 }
 
-// No call's word is another's, so that ${hex(16)} is a key of its own.
+// A call is found again by a word of it, so that no other has the same: ${hex(16)} is a key of its own.
 func TestWordsNeverRepeat(t *testing.T) {
-	key := keyOf(1, "$.a#0")
-	seen := make(map[uint64]bool, 1<<19)
-	for seq := range uint64(1 << 19) {
-		w := wordsOf(key, seq*seq, 0) // near ones, and far ones
-		word := w.next()
-		if seen[word] {
-			t.Fatalf("call %d: %#x was another's", seq*seq, word)
+	inverse := func(odd uint64) uint64 { // Newton: each step has twice as many bits right
+		x := odd
+		for range 6 {
+			x *= 2 - odd*x
 		}
-		seen[word] = true
+		return x
+	}
+	unmix := func(z uint64) uint64 {
+		z ^= z>>31 ^ z>>62
+		z *= inverse(0x94d049bb133111eb)
+		z ^= z>>27 ^ z>>54
+		z *= inverse(0xbf58476d1ce4e5b9)
+		return z ^ z>>30 ^ z>>60
+	}
+	key, i := keyOf(1, "$.a#0"), uint64(3)
+	for _, seq := range []uint64{0, 1, 2, 1000, 1<<40 - 1} {
+		w := wordsOf(key, seq, int(i)) //nolint:gosec // 3
+		state := unmix(w.next()) - key - i*stepMessage - stepWord
+		if got := state * inverse(stepCall); got != seq {
+			t.Errorf("the word of call %d is that of %d", seq, got)
+		}
+	}
+}
+
+// Words of calls, of their messages and of these in turn have states of their own.
+func TestStepsDiffer(t *testing.T) {
+	seen := map[uint64]bool{}
+	for seq := range uint64(200) {
+		for i := range 60 {
+			w := wordsOf(7, seq, i)
+			for range 60 {
+				w.next()
+				if seen[w.state] {
+					t.Fatalf("call %d, message %d: a state that another has", seq, i)
+				}
+				seen[w.state] = true
+			}
+		}
 	}
 }
 

@@ -134,7 +134,7 @@ func (r *csvRows) scan(at int) (fields, next, lines int, err error) {
 			}
 			lines += bytes.Count(data[i:end], []byte("\n"))
 			i = end + 1
-			if i < len(data) && data[i] == '\r' {
+			if bytes.HasPrefix(data[i:], []byte("\r\n")) || i == len(data)-1 && data[i] == '\r' {
 				i++
 			}
 			if i < len(data) && data[i] != ',' && data[i] != '\n' {

@@ -15,16 +15,16 @@ type permutation struct {
 	rounds      uint64
 }
 
-// few is up to how many are shuffled by swaps: quicker there, and each order is as likely as any other, while a network
-// of so few bits prefers some.
-const few = 32
+// few is up to how many are shuffled by swaps: each order is as likely as any other, while a network of so few bits
+// prefers some. Of more, 64 bits cannot tell all orders apart.
+const few = 20
 
 func newPermutation(n uint64) permutation {
 	all := max(2, uint(bits.Len64(max(n, 1)-1))) //nolint:gosec // 64 at most
 	low := all / 2
 	p := permutation{n: n, low: low, right: 1<<low - 1, left: 1<<(all-low) - 1, rounds: 4}
 	if all < 8 {
-		p.rounds = 6 // by four of so few bits some neighbours stay neighbours too often
+		p.rounds = 8 // by four of so few bits some rows stay neighbours too often
 	}
 	return p
 }
@@ -53,17 +53,16 @@ func swapped(n, key, x uint64) uint64 {
 	w := words{key}
 	var rest uint64 // of a random word: a fraction, whose next digit is the next choice
 	for last := n - 1; last > 0; last-- {
-		if (n-1-last)%8 == 0 { // eight choices of 32 at most are 40 bits
+		if (n-1-last)%8 == 0 { // eight choices of 20 at most are 35 bits
 			rest = w.next()
 		}
 		var chosen uint64
 		chosen, rest = bits.Mul64(rest, last+1)
-		from := x
-		if from == last {
-			x = chosen
+		if x == chosen {
+			return last // whose place is not chosen again
 		}
-		if from == chosen {
-			x = last
+		if x == last {
+			x = chosen
 		}
 	}
 	return x

@@ -2,7 +2,8 @@ package message
 
 import "time"
 
-// Moment is when a message is made: all that slots draw from, beside the seed.
+// Moment is when a message is made: all that slots draw from, beside the seed. It is of one message, and is not changed
+// once something was made of it.
 type Moment struct {
 	Seq    uint64 // the call's number, over the whole run
 	Worker int
@@ -28,7 +29,7 @@ func (m *Moment) time() int64 {
 	return m.now
 }
 
-// rowOf is the row of a feed, found once for all of its columns.
+// rowOf is the row of a feed, found once for columns that follow each other.
 func (m *Moment) rowOf(f *Feed) uint64 {
 	if m.feed != f {
 		m.feed, m.row = f, f.row(m.Seq)
@@ -164,9 +165,6 @@ func (s *slot) appendText(dst []byte, m *Moment) ([]byte, error) {
 		dst = append(append(dst, s.text...), '-')
 		dst = append(appendHex(dst, uint64(m.Worker), 4), '-') //nolint:gosec // 16 bits
 		return appendHex(dst, m.step<<40|m.Seq, 12), nil
-	case slotUUID:
-		w := wordsOf(s.key, m.Seq, m.I)
-		return appendUUID(dst, w.next(), w.next()), nil
 	case slotHex:
 		w := wordsOf(s.key, m.Seq, m.I)
 		for n := s.length(&w); n > 0; n -= 16 {

@@ -2,6 +2,7 @@ package message_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"grpcbench/loadgen/message"
+	"grpcbench/loadgen/transport"
 	"grpcbench/pb/repo"
 )
 
@@ -71,8 +73,9 @@ func made(t testing.TB, s *message.Source, desc protoreflect.MessageDescriptor, 
 func TestFixed(t *testing.T) {
 	desc := (&repo.RepoCreateRequest{}).ProtoReflect().Descriptor()
 	e := &message.Slots{}
-	s := source(t, e, desc, `[{"context": {"name": "${seq}"}}, {"data": "AAEC"}, {"context": {"name": "x"}}]`, "")
-	for i, want := range []bool{false, true, true, true} { // the last is sent again and again
+	s := source(t, e, desc,
+		`[{"context": {"name": "${seq}"}}, {"data": "${seq}"}, {"data": "AAEC"}, {"context": {"name": "x"}}]`, "")
+	for i, want := range []bool{false, false, true, true, true} { // the last is sent again and again
 		made, err := s.Append(nil, 5, i)
 		if err != nil {
 			t.Fatal(err)
@@ -107,6 +110,7 @@ func TestSlots(t *testing.T) {
 		{"in text", `{"name":"n${seq}"}`, `{"name":"n4"}`},
 		{"with zeros", `{"name":"${seq:05}"}`, `{"name":"00004"}`},
 		{"in hex, as wide as it is", `{"name":"${int(255,255):x}${int(255,255):06X}"}`, `{"name":"ff0000FF"}`},
+		{"in hex, wider than asked", `{"name":"${int(4660,4660):02x}${seq:02X}"}`, `{"name":"123404"}`},
 		{"with blanks", `{"name":"${seq:3}"}`, `{"name":"4"}`},
 		{"below 0, with zeros", `{"name":"${int(-5,-5):04}"}`, `{"name":"-005"}`},
 		{"the message's, the worker's, the shard's", `{"name":"${i},${worker},${shard}"}`, `{"name":"2,3,0"}`},
@@ -157,6 +161,11 @@ func TestValuesAreFunctions(t *testing.T) {
 			t.Fatalf("call %d is as an earlier one: %s", seq, a)
 		}
 		seen[a] = true
+	}
+	// Two of a kind in one text are two.
+	if two := made(t, source(t, &message.Slots{Seed: 1}, desc, `{"name":"${hex(9)}${hex(9)}"}`, ""), desc, 9, 0); two[9:18] ==
+		two[18:27] {
+		t.Errorf("both slots are the same in %s", two)
 	}
 	// A slot beside another changes nothing of it.
 	small := made(t, source(t, &message.Slots{Seed: 1}, desc, `{"bookId":"${int(0,1000000000)}"}`, ""), desc, 9, 0)
@@ -505,6 +514,8 @@ func TestFieldsAreInOrder(t *testing.T) {
 		`{"name":"${seq}","bookId":"7","on":true}`,
 		`{"on":true,"name":"n","bookId":"${seq}","tags":["b","${i}"],"of":{"on":true,"name":"${seq}"}}`,
 		`{"all":[{"on":true,"name":"${seq}"},{"name":"m"}],"kind":"ODD","raw":"YQ=="}`,
+		`{"name":"${text(0)}","bookId":"${int(0,0)}","raw":"${bytes(0)}"}`, // defaults, which are not sent
+		`{"name":"${text(0)}${hex(0)}","of":{"name":"${text(0)}"},"tags":["${text(0)}"]}`,
 	} {
 		got, err := source(t, &message.Slots{}, desc, data, "").Append(nil, 5, 0)
 		if err != nil {
@@ -520,6 +531,27 @@ func TestFieldsAreInOrder(t *testing.T) {
 		}
 		if !bytes.Equal(got, want) {
 			t.Errorf("%s: got %q, want %q", data, got, want)
+		}
+	}
+}
+
+// A length stands before its text, however much of that is literal.
+func TestLengths(t *testing.T) {
+	desc := shelf(t)
+	for _, literal := range []int{1, 126, 127, 128, 253, 254, 255, 256, 16_383, 16_384} {
+		for _, random := range []int{1, 127, 128, 20_000} {
+			data := fmt.Sprintf(`{"name":"%s${text(%d)}"}`, strings.Repeat("x", literal), random)
+			body, err := source(t, &message.Slots{}, desc, data, "").Append([]byte("before"), 5, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := dynamicpb.NewMessage(desc)
+			if err := proto.Unmarshal(body[len("before"):], m); err != nil {
+				t.Fatalf("%d and %d: %v", literal, random, err)
+			}
+			if got := len(m.Get(desc.Fields().ByName("name")).String()); got != literal+random {
+				t.Errorf("%d and %d: a text of %d", literal, random, got)
+			}
 		}
 	}
 }
@@ -578,6 +610,16 @@ func TestNothingIsAllocated(t *testing.T) {
 	seq := uint64(0)
 	if n := testing.AllocsPerRun(500, func() { dst, _ = s.Append(dst[:0], seq, 0); seq++ }); n > 0 {
 		t.Errorf("%v allocations a message", n)
+	}
+	for _, data := range []string{
+		`{"name":"${seq:08} ${uuid}","bookId":"${int(1,90)}"}`, `{"bookId":"${int(1,90)}"}`, `{"name":"${seq:03x}"}`,
+	} {
+		short := source(t, e, desc, data, "")
+		made, _ := short.Append(nil, 7, 0)
+		room := make([]byte, 0, len(made)+transport.Slack)
+		if n := testing.AllocsPerRun(500, func() { _, _ = short.Append(room, 7, 0) }); n > 0 {
+			t.Errorf("%s: %v allocations, though there is room", data, n)
+		}
 	}
 	for why, of := range map[string]struct{ asks, answers *message.Source }{
 		"part":  {s, plain},

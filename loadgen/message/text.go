@@ -51,10 +51,11 @@ func (t text) with(literal []byte) text {
 // textCode is how a slot's value is written as text, and of a counter in how many digits.
 func textCode(s *slot) (code opcode, digits int32) {
 	f := &s.format
+	padded := s.kind <= slotI && f.zeros && !f.upper && f.width > 0 && f.width <= 16
 	switch {
-	case s.kind <= slotI && f.zeros && !f.upper && f.width > 0 && f.width <= 16 && f.base == 10:
+	case padded && f.base == 10:
 		return opDigits, int32(f.width) //nolint:gosec // 16 at most
-	case s.kind <= slotI && f.zeros && !f.upper && f.width > 0 && f.width <= 16 && f.base == 16:
+	case padded && f.base == 16:
 		return opHex, int32(f.width) //nolint:gosec // as above
 	case s.kind == slotUUID:
 		return opUUID, 0

@@ -137,12 +137,16 @@ func (s *Spec) MessageDue(worker uint16, sent int64, i int) int64 {
 // Source makes the messages of calls and judges the answers. Its methods are
 // called concurrently.
 type Source interface {
-	// Append appends the i-th message of a call, by its Key, to dst.
+	// Append appends the i-th message of a call, by its Key, to dst. With room for the message and [Slack] it needs no
+	// more memory.
 	Append(dst []byte, call uint64, i int) ([]byte, error)
 	// Check says what is wrong with body, the i-th answer of a call, by its Key, when n messages were sent
 	// so far. It keeps nothing of body.
 	Check(call uint64, i, n int, body []byte) error
 }
+
+// Slack is how many bytes behind a message may be written while it is made.
+const Slack = 16
 
 // FixedSource is a Source that knows which of its messages are always the same, so that they need not be copied.
 type FixedSource interface {

@@ -46,11 +46,12 @@ func (codec) Marshal(v any) (mem.BufferSlice, error) {
 			return mem.BufferSlice{mem.SliceBuffer(body)}, nil
 		}
 	}
+	room := out.hint + transport.Slack
 	pooled := mem.DefaultBufferPool()
-	if mem.IsBelowBufferPoolingThreshold(out.hint) {
+	if mem.IsBelowBufferPoolingThreshold(room) {
 		pooled = mem.NopBufferPool{} // grpc-go would not give so small a buffer back
 	}
-	buf := pooled.Get(out.hint)
+	buf := pooled.Get(room)
 	body, err := out.src.Append((*buf)[:0], c.Key(), c.MessagesSent)
 	if err != nil {
 		pooled.Put(buf)

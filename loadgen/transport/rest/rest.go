@@ -174,7 +174,7 @@ func (w *worker) do() {
 func (w *worker) roundTrip(ctx context.Context) error {
 	c := w.call
 	// Memory of its own: net/http may still read the body of a call that timed out.
-	body, err := w.src.Append(make([]byte, 0, w.hint), c.Key(), 0)
+	body, err := w.src.Append(make([]byte, 0, w.hint+transport.Slack), c.Key(), 0)
 	if err != nil {
 		return &requestError{err}
 	}
