@@ -77,10 +77,12 @@ func (t *tools) comparisons(n int) []*comparison {
 	return all
 }
 
-// ownData compares what it costs that each call sends data of its own, and that two fields of its answer are looked at.
+// ownData compares what it costs that each call sends data of its own, that a part of it is a row of a file, which a
+// processor cannot foresee, and that two fields of its answer are looked at.
 func (t *tools) ownData(n int) *comparison {
 	const (
 		same  = `{"name":"00000017 16f27b64-9d4a-4b5c-8d77-3f1a2b3c4d5e first500","age":36,"body":{"name":"hi"}}`
+		three = `{"name":"${seq:08} ${uuid} first500","age":"${int(1,90)}","body":{"name":"hi"}}`
 		slots = `{"name":"${seq:08} ${uuid} ${row.first}","age":"${int(1,90)}","body":{"name":"hi"}}`
 		asked = `{"name":"我收到了${seq:08} ${uuid} ${row.first}的信息","age":"${int(1,90)}"}`
 		ghz   = `{"name":"{{.RequestNumber}} {{.UUID}} {{randomString 8}}","age":"{{randomInt 1 90}}","body":{"name":"hi"}}`
@@ -92,7 +94,8 @@ func (t *tools) ownData(n int) *comparison {
 		unit:  "µs a call", per: float64(n), rate: "calls/s",
 		arms: []*arm{
 			t.loadgenArm("wire", append(args, "-data", same)...),
-			t.loadgenArm("wire", own...).called("four slots"),
+			t.loadgenArm("wire", slices.Concat(args, []string{"-data", three})...).called("three slots"),
+			t.loadgenArm("wire", own...).called("and a row"),
 			t.loadgenArm("wire", append(own, "-expect", asked)...).called("and expected"),
 		},
 	}
