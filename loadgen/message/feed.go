@@ -31,7 +31,8 @@ type Feed struct {
 	csv        *csvRows // rows, where they are of this kind: a call by interface would move each buffer to the heap
 	lines      *lineRows
 	messages   *messageRows
-	n          uint64 // how many rows
+	n          uint64          // how many rows
+	kept       map[int][]short // by column, of those that data names
 	shuffled   permutation
 	unmap      func() error
 }
@@ -86,7 +87,9 @@ func OpenFeed(name, file, order string, seed uint64) (*Feed, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Feed{Name: name, File: file, order: order, key: keyOf(seed, "feed "+name), unmap: m.unmap}
+	f := &Feed{
+		Name: name, File: file, order: order, key: keyOf(seed, "feed "+name), kept: map[int][]short{}, unmap: m.unmap,
+	}
 	switch strings.ToLower(filepath.Ext(file)) {
 	case ".csv":
 		f.rows, err = indexCSV(m)
@@ -149,8 +152,8 @@ func (f *Feed) row(seq uint64) uint64 {
 	}
 }
 
-func (f *Feed) appendValue(dst []byte, m *Moment, column int) ([]byte, error) {
-	row := m.rowOf(f)
+// appendValue appends what a row has in a column.
+func (f *Feed) appendValue(dst []byte, row uint64, column int) ([]byte, error) {
 	var err error
 	switch {
 	case f.csv != nil:

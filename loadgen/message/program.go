@@ -95,7 +95,7 @@ func run(ops []op, dst []byte, m *Moment, from, to int) (_ []byte, err error) {
 			w := wordsOf(o.slot.key, m.Seq, m.I)
 			dst = appendUUID(dst, w.next(), w.next())
 		case opColumn:
-			if dst, err = o.slot.feed.appendValue(dst, m, o.slot.column); err != nil {
+			if dst, err = o.slot.appendColumn(dst, m); err != nil {
 				return dst, err
 			}
 		case opText:

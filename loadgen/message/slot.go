@@ -75,7 +75,8 @@ type slot struct {
 	zipf   zipf
 	picks  []string
 	feed   *Feed
-	column int // of a feed, or which saved value
+	column int     // of a feed, or which saved value
+	short  []short // of a feed's column, by row
 	saved  *Saved
 	text   string // a file's bytes; the id's run
 	format format
@@ -152,7 +153,7 @@ func (s *slot) appendText(dst []byte, m *Moment) ([]byte, error) {
 	case slotPick:
 		return append(dst, s.picks[s.pick(m)]...), nil
 	case slotRow:
-		return s.feed.appendValue(dst, m, s.column)
+		return s.appendColumn(dst, m)
 	case slotSaved:
 		return append(dst, s.saved.value(m.Worker, s.column)...), nil
 	case slotFile:

@@ -199,7 +199,9 @@ func (e *Slots) fillRow(s *slot, name, column string) (err error) {
 	if s.feed == nil {
 		return fmt.Errorf("there is no feed %s: -feed %s=FILE makes one (-feed FILE is called row)", name, name)
 	}
-	s.column, err = s.feed.column(column)
+	if s.column, err = s.feed.column(column); err == nil {
+		s.short = s.feed.shorts(s.column)
+	}
 	return err
 }
 
