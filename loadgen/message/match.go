@@ -95,11 +95,13 @@ func consumeVarint(b []byte) (uint64, int) {
 // matches says whether a value is what is wanted.
 func (w *want) matches(v *value, m *Moment, buf []byte) bool {
 	switch {
-	case v.kind == protowire.BytesType && w.inner:
+	case v.kind != wireType(w.field.Kind()):
+		return false
+	case w.inner:
 		return matches(v.within, w.within, m, buf)
 	case w.anything:
 		return w.holdsAny(v)
-	case w.leaf == nil || w.leaf.wireType() != v.kind:
+	case w.leaf == nil:
 		return false
 	case v.kind == protowire.BytesType:
 		wanted, err := w.leaf.text.append(buf[:0], m)
@@ -115,29 +117,11 @@ func (w *want) matches(v *value, m *Moment, buf []byte) bool {
 	}
 }
 
-// holdsAny says whether a value is any but the default, and of the field's type.
+// holdsAny says whether a value of the field's type is any but the default.
 func (w *want) holdsAny(v *value) bool {
-	k := w.field.Kind()
-	switch {
-	case wireType(k) != v.kind:
-		return false
-	case v.kind == protowire.BytesType:
-		return (len(v.within) > 0 || w.field.HasPresence()) && (k != protoreflect.StringKind || utf8.Valid(v.within))
-	default:
-		return uint32(v.number) != 0 //nolint:gosec // a number of which this half is 0 is rare, and a decoder's
+	if v.kind == protowire.BytesType {
+		return (len(v.within) > 0 || w.field.HasPresence()) &&
+			(w.field.Kind() != protoreflect.StringKind || utf8.Valid(v.within))
 	}
-}
-
-// wireType is how the value is encoded.
-func (l *leaf) wireType() protowire.Type {
-	switch l.code {
-	case opVarint, opInt:
-		return protowire.VarintType
-	case opFixed32:
-		return protowire.Fixed32Type
-	case opFixed64:
-		return protowire.Fixed64Type
-	default:
-		return protowire.BytesType
-	}
+	return uint32(v.number) != 0 //nolint:gosec // a number of which this half is 0 is rare, and a decoder's
 }

@@ -284,6 +284,9 @@ func (r *lineRows) column(path string) (int, error) {
 	if len(r.first) > 0 && !gjson.GetBytes(r.data[r.at(0):r.at(1)], path).Exists() {
 		return 0, fmt.Errorf("line 1 has no %q; it has %s", path, strings.Join(r.first, ", "))
 	}
+	if i := slices.Index(r.paths, path); i >= 0 {
+		return i, nil
+	}
 	r.paths = append(r.paths, path)
 	return len(r.paths) - 1, nil
 }

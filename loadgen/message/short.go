@@ -14,7 +14,7 @@ const (
 const mostRows = 1 << 16
 
 // shorts are a column's values by row: a call finds its own in one place of the memory, not by the index and then in
-// the file. That counts: a core that slept between two answers has lost its caches. Of many rows there are none.
+// the file. That counts: by sampling, most of what a row costs is to wait for its memory. Of many rows there are none.
 func (f *Feed) shorts(column int) []short {
 	if f.n > mostRows {
 		return nil
